@@ -1,0 +1,128 @@
+"""How to run k-diffusion's samplers on X: imports the original from a checkout and calls it, nothing more."""
+
+import inspect
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+from trueto.recording.harness import Run, import_file, quiet_progress, stand_in
+
+UNUSED = ("torchvision", "torchvision.transforms", "torchdiffeq", "PIL")
+CHURN = ("euler", "heun", "dpm_2")  # one randn_like at the beginning of each step, used or not
+BROWNIAN = ("dpmpp_sde", "dpmpp_2m_sde", "dpmpp_3m_sde")
+BY_RANGE = ("dpm_fast", "dpm_adaptive")
+
+
+def load(source: Path) -> SimpleNamespace:
+    """The original's modules, from a checkout or an unpacked wheel."""
+    stand_in(*UNUSED)
+    quiet_progress()
+    folder = source / "k_diffusion"
+    utils = import_file("k_diffusion.utils", folder / "utils.py")
+    sampling = import_file("k_diffusion.sampling", folder / "sampling.py")
+    external = import_file("k_diffusion.external", folder / "external.py")
+    return SimpleNamespace(utils=utils, sampling=sampling, external=external)
+
+
+def denoiser(original, run: Run):
+    """The original's own wrapper around an eps or v network; an x0 network is a denoiser already."""
+    table = run.table(run.schedule.alphas_cumprod)
+    inner = SimpleNamespace(alphas_cumprod=table, apply_model=lambda x, t, cond=None: run.network(x, t))
+    if run.case.parameterization == "v":
+        wrapped = original.external.CompVisVDenoiser(inner)
+        return wrapped, wrapped
+    wrapped = original.external.CompVisDenoiser(inner)
+    if run.case.parameterization == "eps":
+        return wrapped, wrapped
+
+    def clean(x, sigma):
+        scale = 1 / (sigma**2 + 1) ** 0.5
+        return run.network(x * original.utils.append_dims(scale, x.ndim), wrapped.sigma_to_t(sigma))
+
+    return wrapped, clean
+
+
+def levels(original, run: Run, schedule) -> torch.Tensor:
+    """The noise levels that the case names, by the original's own functions."""
+    n, sampling = run.case.steps, original.sampling
+    low, high = schedule.sigma_min.item(), schedule.sigma_max.item()
+    if run.case.grid == "karras":
+        return sampling.get_sigmas_karras(n, low, high)
+    if run.case.grid == "exponential":
+        return sampling.get_sigmas_exponential(n, low, high)
+    if run.case.grid == "polyexponential":
+        return sampling.get_sigmas_polyexponential(n, low, high, rho=1.5)
+    if run.case.grid == "vp":
+        return sampling.get_sigmas_vp(n)
+    return schedule.get_sigmas(n)
+
+
+def noise_arguments(original, algorithm: str, run: Run, x, sigmas) -> dict:
+    """Give the recorded noise where the sampler lets its caller give it; leave the defaults in a seeded run."""
+    function = getattr(original.sampling, f"sample_{algorithm}")
+    if "noise_sampler" not in inspect.signature(function).parameters:
+        return {}
+    if not run.seeded:
+        return {"noise_sampler": tape_sampler(run, sigmas, algorithm)}
+    if algorithm in BROWNIAN:
+        positive = sigmas[sigmas > 0]
+        tree = original.sampling.BrownianTreeNoiseSampler(x, positive.min(), sigmas.max())
+        return {"noise_sampler": run.noise.watch(tree)}
+    return {}
+
+
+def tape_sampler(run: Run, sigmas, algorithm: str):
+    """Serve draws by (step, order): the step is found from the level that the sampler asks from."""
+    served: dict[int, int] = {}
+
+    def sampler(sigma, sigma_next):
+        if algorithm in BY_RANGE:
+            step = sum(served.values())
+        else:
+            step = int((sigmas[:-1] - sigma).abs().argmin())
+        served[step] = served.get(step, 0) + 1
+        return run.draw(step)
+
+    return sampler
+
+
+def drive(original, algorithm: str, run: Run) -> None:
+    """Run one sampler on one case."""
+    schedule, model = denoiser(original, run)
+    function = getattr(original.sampling, f"sample_{algorithm}")
+    sigmas = levels(original, run, schedule)
+    x = run.start_noise() * sigmas[0]
+    if algorithm in CHURN:
+        before = 1 if run.seeded else 0
+        run.noise.step_of = lambda draw: max(draw - before, 0)
+    last_call_of_step: list[int] = []
+    arguments = {"disable": True, "callback": lambda info: last_call_of_step.append(len(run.probe.told) - 1), **run.case.options}
+    if run.case.parameterization == "v":
+        arguments["extra_args"] = {"cond": None}
+    arguments.update(noise_arguments(original, algorithm, run, x, sigmas))
+    if algorithm in BY_RANGE:
+        grid = [schedule.sigma_min.item(), schedule.sigma_max.item()]
+        extra = (run.case.steps,) if algorithm == "dpm_fast" else ()
+        sample = function(model, x, *grid, *extra, **arguments)
+        sigmas = torch.stack([schedule.sigma_max, schedule.sigma_min])
+    else:
+        sample = function(model, x, sigmas, **arguments)
+    run.relabel(steps_of_calls(len(run.probe.told), last_call_of_step, algorithm))
+    end = sigmas[-1]
+    run.finish(
+        levels=sigmas, level_kind="sigma", start=x / (sigmas[0] ** 2 + 1) ** 0.5, sample=sample / (end**2 + 1) ** 0.5
+    )
+
+
+def steps_of_calls(calls: int, firsts: list[int], algorithm: str) -> list[int]:
+    """The sampling step of each network call: the callback follows the first call of its step."""
+    if algorithm == "dpm_adaptive":
+        return [call // 3 for call in range(calls)]
+    steps, current = [], 0
+    starts = set(firsts)
+    for call in range(calls):
+        if call in starts and call != 0:
+            current += 1
+        steps.append(current)
+    return steps

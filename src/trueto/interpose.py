@@ -1,0 +1,143 @@
+"""Standing between torch and the code that calls it: noise is replayed, float32 is promoted; nothing else changes.
+
+Used in the process of an original or of a candidate, never in the judge's. Importing this module imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.overrides import TorchFunctionMode
+
+from trueto.fixtures.noise import Tape
+
+__all__ = ["NUMPY_OF", "Interposer", "NoiseSource", "Promoted", "to_numpy", "to_torch"]
+
+TORCH_OF = {"float32": torch.float32, "float64": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16}
+NUMPY_OF = {torch.float32: np.float32, torch.float64: np.float64, torch.float16: np.float16, torch.bfloat16: np.float32}
+DRAWS = frozenset({torch.randn, torch.randn_like, torch.Tensor.normal_, torch.normal})
+BELOW_FLOAT64 = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, np.dtype[Any]]:
+    """A numpy copy in the same dtype (bfloat16, which numpy lacks, as float32)."""
+    plain = tensor.detach().to("cpu")
+    return (plain.to(torch.float32) if plain.dtype == torch.bfloat16 else plain).numpy().copy()
+
+
+def to_torch(array: np.ndarray[Any, np.dtype[Any]], like: torch.Tensor) -> torch.Tensor:
+    """A torch tensor with the dtype and device of `like`."""
+    return torch.from_numpy(np.ascontiguousarray(array)).to(dtype=like.dtype, device=like.device)
+
+
+class NoiseSource:
+    """Where random numbers come from: a recorded tape, or the generator itself (`tape` None).
+
+    `step` is set by whoever owns the loop; the order within it counts up. `bump` adds one to that draw, which shows whether it moves Y.
+    """
+
+    def __init__(self, tape: Tape | None, bump: int | None = None) -> None:
+        self.tape = tape
+        self.bump = bump
+        self.draws: list[np.ndarray[Any, np.dtype[Any]]] = []
+        self.step_of: Callable[[int], int] | None = None
+        self._step, self._order = 0, 0
+        self._watching = False
+
+    @property
+    def step(self) -> int:
+        """The sampling step that draws belong to now."""
+        return self._step
+
+    @step.setter
+    def step(self, value: int) -> None:
+        if value != self._step:
+            self._step, self._order = value, 0
+
+    def serve(self, natural: Callable[[], torch.Tensor], shape: Iterable[int], like: torch.Tensor | None = None) -> torch.Tensor:
+        """One draw: from the tape if there is one and the shape is the recorded one, else from the generator."""
+        if self._watching:
+            return natural()
+        drawn = natural()
+        if self.step_of is not None:
+            self.step = self.step_of(len(self.draws))
+        if self.tape is not None:
+            recorded = self.tape.draw(self._step, self._order)
+            if tuple(shape) == recorded.shape:
+                drawn = to_torch(recorded, drawn if like is None else like)
+        self._order += 1
+        if self.bump == len(self.draws):
+            drawn = drawn + 1
+        self.draws.append(to_numpy(drawn))
+        return drawn
+
+    def watch(self, function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        """Wrap a noise function (a Brownian tree): its results count as the draws, not what it draws inside."""
+
+        def watched(*args: Any, **kwargs: Any) -> torch.Tensor:
+            self._watching = True
+            try:
+                drawn = function(*args, **kwargs)
+            finally:
+                self._watching = False
+            return self.serve(lambda: drawn, drawn.shape)
+
+        return watched
+
+
+def _lift(value: Any, target: torch.dtype) -> Any:
+    return target if value is torch.float32 else value
+
+
+class Interposer(TorchFunctionMode):
+    """Serve draws from a NoiseSource and, with `promote`, turn every request for float32 into that dtype."""
+
+    def __init__(self, noise: NoiseSource | None = None, promote: torch.dtype | None = None) -> None:
+        super().__init__()
+        self.noise = noise
+        self.promote = promote
+        self.below: str = ""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if self.promote is not None:
+            args = tuple(_lift(a, self.promote) for a in args)
+            kwargs = {k: _lift(v, self.promote) for k, v in kwargs.items()}
+            if func is torch.Tensor.float:
+                func, args = torch.Tensor.to, (args[0], self.promote)
+        if self.noise is not None and func in DRAWS:
+            return self._draw(func, args, kwargs)
+        result = func(*args, **kwargs)
+        if self.promote is torch.float64 and not self.below and _is_below(result):
+            self.below = str(getattr(func, "__name__", func))
+        return result
+
+    def _draw(self, func: Any, args: Any, kwargs: Any) -> Any:
+        assert self.noise is not None
+        if func is torch.Tensor.normal_ or func is torch.normal:
+            return self.noise.serve(lambda: func(*args, **kwargs), args[0].shape)
+        drawn: list[torch.Tensor] = []
+
+        def natural() -> torch.Tensor:
+            if not drawn:
+                drawn.append(func(*args, **kwargs))
+            return drawn[0]
+
+        return self.noise.serve(natural, natural().shape)
+
+
+def _is_below(result: Any) -> bool:
+    return isinstance(result, torch.Tensor) and result.dtype in BELOW_FLOAT64
+
+
+class Promoted:
+    """A module namespace in which `float32` means float64 (`numpy` as a candidate's module sees it in the twin)."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return self._module.float64 if name in ("float32", "single") else getattr(self._module, name)

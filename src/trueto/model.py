@@ -1,0 +1,219 @@
+"""The records that travel between the layers of trueto; no behaviour beyond their own consistency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = [
+    "LAYERS",
+    "Case",
+    "Cell",
+    "Claim",
+    "Comparison",
+    "Judgement",
+    "Layer",
+    "Profile",
+    "Verdict",
+]
+
+
+class Layer(StrEnum):
+    """What is compared, from cheap to dear."""
+
+    SCHEDULE = "schedule"
+    START = "start"
+    UPDATE = "update"
+    TRAJECTORY = "trajectory"
+    NOISE = "noise"
+
+
+LAYERS: tuple[Layer, ...] = tuple(Layer)
+
+
+class Verdict(StrEnum):
+    """The outcome of one cell; the values are the words that users read."""
+
+    IDENTICAL = "identical"
+    FAITHFUL = "faithful"
+    DECLARED = "declared"
+    DECLARED_UNEXPLAINED = "declared, unexplained"
+    DRIFTED = "drifted"
+    STALE = "stale"
+    BROKEN = "broken"
+    BEYOND = "beyond"
+    DISPUTED = "disputed"
+    UNJUDGED = "unjudged"
+    NO_CLAIM = "no claim"
+
+    @property
+    def same(self) -> bool:
+        """Whether Y is the original's Y."""
+        return self in (Verdict.IDENTICAL, Verdict.FAITHFUL)
+
+    @property
+    def declared(self) -> bool:
+        """Whether Y differs as the ledger says."""
+        return self in (Verdict.DECLARED, Verdict.DECLARED_UNEXPLAINED)
+
+    @property
+    def bad(self) -> bool:
+        """Whether the gate fails on it (exit code 1)."""
+        return self in (Verdict.DRIFTED, Verdict.STALE, Verdict.BROKEN)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nothing could be said (exit code 2)."""
+        return self in (Verdict.UNJUDGED, Verdict.DISPUTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One X for a reference: everything that is fed in besides the dtype.
+
+    `grid` names the noise-level grid, `schedule` the training schedule, `network` the closed-loop
+    network, `options` the algorithm's own arguments (as `{"eta": 1.0}`), `shape` is (B, C, H, W).
+    """
+
+    id: str
+    steps: int
+    grid: str = "model"
+    schedule: str = "sd_v1"
+    parameterization: str = "eps"
+    network: str = "mixture"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    guidance: float | None = None
+    shape: tuple[int, int, int, int] = (2, 4, 4, 3)
+    seed: int = 0
+    quick: bool = False
+    layers: tuple[str, ...] = tuple(LAYERS)
+
+    def to_json(self) -> dict[str, Any]:
+        """The case as plain JSON data, for the worker protocol."""
+        return {
+            "id": self.id,
+            "steps": self.steps,
+            "grid": self.grid,
+            "schedule": self.schedule,
+            "parameterization": self.parameterization,
+            "network": self.network,
+            "options": dict(self.options),
+            "guidance": self.guidance,
+            "shape": list(self.shape),
+            "seed": self.seed,
+            "quick": self.quick,
+            "layers": list(self.layers),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Case:
+        """The inverse of `to_json`; raises TypeError on unknown fields."""
+        fields = dict(data)
+        fields["shape"] = tuple(fields["shape"])
+        fields["layers"] = tuple(fields["layers"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """"This candidate, configured so, is that reference", and where its own docs say it.
+
+    `configure(case)` is data: a table from grid name (or `*`) to the candidate's own settings. `cases`
+    are glob patterns of the case ids that the claim covers.
+    """
+
+    id: str
+    reference: str
+    implementation: str
+    source: str
+    quote: str
+    cases: tuple[str, ...] = ("*",)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a candidate is run: device, dtype, threads, CPU capability, and the like."""
+
+    id: str
+    dtype: str = "float32"
+    device: str = "cpu"
+    threads: int = 1
+    env: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    needs: str = ""
+    summary: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The part of the profile that a worker needs."""
+        return {
+            "id": self.id,
+            "dtype": self.dtype,
+            "device": self.device,
+            "threads": self.threads,
+            "flags": dict(self.flags),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The unit of judgement: claim x case x layer x seed x profile."""
+
+    candidate: str
+    claim: Claim
+    case: Case
+    layer: Layer
+    profile: str
+
+    @property
+    def id(self) -> str:
+        """The name that users type, as `k_diffusion/heun:update:karras-20`."""
+        return f"{self.claim.id}:{self.layer}:{self.case.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How far a candidate's tensors are from the original's, per step and at worst.
+
+    `drift_rms`, `drift_max`, `floor_rms`, `floor_max` have one entry per step; `ratio` is the worst drift over floor of all
+    steps and both norms. `first_step` is the first whose ratio exceeds the factor, or None.
+    """
+
+    identical: bool
+    agrees: bool
+    ratio: float
+    drift: float
+    floor: float
+    drift_rms: tuple[float, ...]
+    floor_rms: tuple[float, ...]
+    drift_max: tuple[float, ...]
+    floor_max: tuple[float, ...]
+    ratios: tuple[float, ...]
+    what: str
+    first_step: int | None = None
+    worst_step: int | None = None
+    worst_index: tuple[int, ...] = ()
+    expected: float | None = None
+    got: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on one cell with everything needed to explain it; one line of the run record."""
+
+    cell: Cell
+    version: str
+    verdict: Verdict
+    drift: float | None = None
+    floor: float | None = None
+    ratio: float | None = None
+    size: str = "none"
+    grey_levels: float | None = None
+    first_step: int | None = None
+    cause: str = ""
+    reason: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)

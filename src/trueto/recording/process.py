@@ -1,0 +1,219 @@
+"""The process in which an original runs: `python -m trueto.recording.process JOB.json`.
+
+It prints one JSON line a finished case on its own standard output; whatever the original prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trueto.errors import DataError
+from trueto.fixtures import fixture_digest, network, schedule, start_noise, tape
+from trueto.interpose import TORCH_OF, Interposer, NoiseSource
+from trueto.judge import Spread, expect, measure, spread_of
+from trueto.model import Case
+from trueto.observe import EMPTY, Observation, StepError
+from trueto.recording.harness import Run
+from trueto.references.library import Reference, reference
+from trueto.references.spec import NUDGES, nudged
+from trueto.store import write_tensors
+
+__all__ = ["main", "observe_original", "record_case"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+LOW = ("float16", "bfloat16")
+LOW_LIMIT = 0.1
+LIMIT = 1e-3
+
+
+def observe_original(
+    module: Any,
+    original: Any,
+    ref: Reference,
+    case: Case,
+    net: str,
+    dtype: str,
+    *,
+    start: Array | None = None,
+    seeded: bool = False,
+    bump: int | None = None,
+    promote: str | None = None,
+) -> tuple[Observation, NoiseSource]:
+    """Run the original once. `promote` (default: the dtype itself for float64) is what float32 means inside it."""
+    levels = schedule(case.schedule)
+    closed = network(case.network if net != "open" else "open", levels, case.parameterization)
+    source = NoiseSource(None if seeded else tape(case.seed, case.shape), bump)
+    noise = start_noise(case.seed, case.shape) if start is None else start
+    run = Run(case, closed, levels, TORCH_OF[dtype], noise, source, seeded=seeded)
+    lift = promote or (dtype if dtype == "float64" else None)
+    torch.set_default_dtype(torch.float64 if dtype == "float64" else torch.float32)
+    torch.manual_seed(case.seed)
+    try:
+        with Interposer(source, None if lift is None else TORCH_OF[lift]):
+            module.drive(original, ref.name, run)
+    except Exception as error:  # noqa: BLE001 - "F raises on X" is a legal golden
+        return _raised(run, ref, error), source
+    finally:
+        torch.set_default_dtype(torch.float32)
+    if run.observation is None:
+        raise DataError(f"references/{ref.codebase.name}/record.py ended {ref.id} without run.finish(...)")
+    return run.observation, source
+
+
+def _raised(run: Run, ref: Reference, error: Exception) -> Observation:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}: {frames[-1].name}" if frames else ""
+    own = any(Path(frame.filename).name in {Path(f).name for f in ref.codebase.files} for frame in frames)
+    if not own:
+        raise error
+    blank = np.zeros(run.case.shape, np.float64)
+    failed = StepError(type(error).__name__, str(error).replace("|", "/"), where, own=True, at_call=len(run.probe.told))
+    states = np.stack(run.probe.states) if run.probe.states else np.zeros((0, *run.case.shape))
+    told, steps = np.asarray(run.probe.told, np.float64), np.asarray(run.probe.steps, np.int64)
+    return Observation(told, steps, states, EMPTY, ref.codebase.level_kind, blank, blank, error=failed)
+
+
+def _repeat(args: tuple[Any, ...], case: Case, net: str, dtype: str, base: Observation) -> Spread:
+    starts = nudged(start_noise(case.seed, case.shape).astype(dtype), NUDGES).reshape(NUDGES, *case.shape)
+    runs = [observe_original(*args, case, net, dtype, start=start)[0].path for start in starts]
+    if any(run.shape != base.path.shape for run in runs):
+        raise DataError(f"{args[2].id} case {case.id}: a nudge of one unit in the last place changes its number of network calls: choose another case")
+    return spread_of(np.stack(runs), base.path)
+
+
+def _refuse(ref: Reference, case: Case, net: str, exact: Observation, native: Observation, spread: Spread) -> None:
+    expected = expect(exact.path, native.path, spread=spread)
+    signal = measure(exact.path[-1], np.zeros_like(exact.path[-1]))[0]
+    if expected.floor_rms[-1] > LIMIT * signal:
+        raise DataError(
+            f"{ref.id} case {case.id} ({net}) is ill-conditioned: its own rounding moves the sample by "
+            f"{expected.floor_rms[-1] / signal:.1e} of its size; the limit is {LIMIT:.0e}",
+            f"choose another network, grid or seed in references/{ref.codebase.name}",
+        )
+
+
+class CaseWriter:
+    """Collects the tensors and outcomes of one reference."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Array] = {}
+        self.outcomes: dict[str, str] = {}
+
+    def observation(self, case: str, net: str, dtype: str, seen: Observation) -> None:
+        """Keep one run."""
+        prefix = f"{case}/{net}/{dtype}/"
+        self.tensors.update({prefix + name: value for name, value in seen.tensors().items()})
+        error = seen.error
+        self.outcomes[f"outcome.{case}.{net}.{dtype}"] = "ok" if error is None else f"{error.type}|{error.message}|{error.at_call}"
+
+    def spread(self, case: str, net: str, dtype: str, spread: Spread) -> None:
+        """Keep how far nudged repetitions ended up."""
+        prefix = f"{case}/{net}/{dtype}/spread_"
+        self.tensors[prefix + "rms"], self.tensors[prefix + "max"] = spread.rms, spread.maximum
+
+    def own_error(self, case: str, net: str, dtype: str, exact: Observation, low: Observation) -> None:
+        """Keep the original's own error in a 16-bit dtype, unless it raised or lost the sample there."""
+        key = f"outcome.{case}.{net}.{dtype}"
+        if low.error is not None:
+            self.outcomes[key] = f"{low.error.type}|{low.error.message}|{low.error.at_call}"
+            return
+        if low.path.shape != exact.path.shape or not np.isfinite(low.path).all():
+            self.outcomes[key] = "ill-conditioned"
+            return
+        expected = expect(exact.path, low.path, dtype=dtype)
+        signal = measure(exact.path[-1], np.zeros_like(exact.path[-1]))[0]
+        self.outcomes[key] = "ill-conditioned" if expected.floor_rms[-1] > LOW_LIMIT * signal else "ok"
+        prefix = f"{case}/{net}/{dtype}/error_"
+        self.tensors[prefix + "rms"], self.tensors[prefix + "max"] = expected.floor_rms, expected.floor_max
+
+
+def record_case(module: Any, original: Any, ref: Reference, case: Case, writer: CaseWriter, *, quick: bool = False) -> None:
+    """Record one case of one reference on both networks, in every precision; `quick` skips repetitions and 16-bit runs."""
+    args = (module, original, ref)
+    for net in ("closed", "open"):
+        native, _ = observe_original(*args, case, net, "float32")
+        exact, _ = observe_original(*args, case, net, "float64")
+        writer.observation(case.id, net, "float32", native)
+        writer.observation(case.id, net, "float64", exact)
+        if native.error is not None or quick:
+            continue
+        spread = _repeat(args, case, net, "float32", native)
+        _refuse(ref, case, net, exact, native, spread)
+        writer.spread(case.id, net, "float32", spread)
+        writer.spread(case.id, net, "float64", _repeat(args, case, net, "float64", exact))
+        for dtype in LOW:
+            writer.own_error(case.id, net, dtype, exact, observe_original(*args, case, net, dtype)[0])
+    if "noise" in case.layers:
+        writer.observation(case.id, "seeded", "float32", _seeded(args, case))
+
+
+def _seeded(args: tuple[Any, ...], case: Case) -> Observation:
+    """The draws that move Y when the original draws its own noise from the case's seed, in order."""
+    seen, source = observe_original(*args, case, "closed", "float32", seeded=True)
+    if seen.error is not None:
+        return seen
+    effective = []
+    for index, drawn in enumerate(source.draws):
+        moved, _ = observe_original(*args, case, "closed", "float32", seeded=True, bump=index)
+        if moved.path.tobytes() != seen.path.tobytes():
+            effective.append(drawn)
+    empty = seen.states[:0]
+    noise = np.stack(effective) if effective else np.zeros((0, *case.shape), np.float32)
+    return Observation(seen.told[:0], seen.step[:0], empty, seen.levels[:0], seen.level_kind, seen.start, seen.sample, noise)
+
+
+def header_of(ref: Reference, source: str) -> dict[str, str]:
+    """Provenance: flat strings, as safetensors keeps them."""
+    return {
+        "schema": "1",
+        "recorder": "1",
+        "codebase": ref.codebase.name,
+        "repository": ref.codebase.repository,
+        "commit": ref.codebase.commit,
+        "source": source,
+        "reference": ref.id,
+        "fixture": fixture_digest(),
+        "level_kind": ref.codebase.level_kind,
+        "dtypes": "float32,float64 (states); float16,bfloat16 (own error)",
+        "device": "cpu",
+        "cpu": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "threads": str(torch.get_num_threads()),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+    }
+
+
+def main(job_file: str) -> int:
+    """Record the references that the job names into its output folder."""
+    reply = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    torch.set_num_threads(1)
+    job = json.loads(Path(job_file).read_text())
+    refs = [reference(name) for name in job["references"]]
+    module = importlib.import_module(f"{refs[0].frame.__package__}.record")
+    original = module.load(Path(job["source"]))
+    for ref in refs:
+        writer = CaseWriter()
+        for case in ref.cases:
+            record_case(module, original, ref, case, writer, quick=job["quick"])
+            reply.write(json.dumps({"reference": ref.id, "case": case.id}) + "\n")
+            reply.flush()
+        header = {**header_of(ref, job["provenance"]), **writer.outcomes}
+        write_tensors(Path(job["output"]) / f"{ref.name}.safetensors", writer.tensors, header)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,41 @@
+"""The reference card: what an original promises, for somebody who has never read a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Card", "Promise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What the original does exactly, part by part."""
+
+    start: str
+    grid: str
+    update: str
+    final_step: str
+    noise: str = "draws none"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Everything that `trueto show` prints about one original algorithm.
+
+    `plain` is two short paragraphs without formulas; `function` is the original's own file and function; `variants` maps a
+    variant's name, as `paper`, to the knobs that make it.
+    """
+
+    title: str
+    plain: str
+    authors: str
+    year: int
+    paper: str
+    equations: str
+    function: str
+    promise: Promise
+    default_of: str = "none"
+    code_and_paper: str = "no difference known"
+    variants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    no_counterpart: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,109 @@
+"""Y: reading goldens, the tensors that an original returned, checked against the manifest and the current X."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trueto.errors import DataError
+from trueto.fixtures import fixture_digest
+from trueto.judge import Spread
+from trueto.observe import TENSORS, Observation, StepError
+from trueto.references.library import Reference, codebase, reference
+from trueto.store import Manifest, read_header, read_tensors
+
+__all__ = ["NETS", "SCHEMA", "Golden", "golden_path", "load_golden", "manifest_of"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+SCHEMA = "1"
+NETS = ("closed", "open", "seeded")
+
+
+def golden_path(name: str) -> Path:
+    """Where the goldens of `<codebase>/<algorithm>` live."""
+    base, _, algorithm = name.partition("/")
+    return codebase(base).folder / "goldens" / f"{algorithm}.safetensors"
+
+
+def manifest_of(codebase_name: str) -> Manifest:
+    """The committed SHA-256 manifest of a codebase's goldens."""
+    return Manifest(codebase(codebase_name).folder / "manifest.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """All goldens of one reference: tensors named `<case>/<net>/<dtype>/<tensor>` and a flat header."""
+
+    name: str
+    header: dict[str, str]
+    tensors: dict[str, Array]
+    digest: str
+
+    def has(self, case: str, net: str, dtype: str = "float64") -> bool:
+        """Whether that run was recorded."""
+        return f"outcome.{case}.{net}.{dtype}" in self.header
+
+    def observation(self, case: str, net: str, dtype: str) -> Observation:
+        """What the original did on that case; its `error` is set when F raises there."""
+        key = f"outcome.{case}.{net}.{dtype}"
+        if key not in self.header:
+            raise DataError(f"no golden for {self.name} case {case} ({net}, {dtype})", self._again())
+        prefix = f"{case}/{net}/{dtype}/"
+        found = {n: self.tensors[prefix + n] for n in TENSORS if prefix + n in self.tensors}
+        return Observation.from_tensors(found, self.header["level_kind"], _parse_outcome(self.header[key]))
+
+    def spread(self, case: str, net: str, dtype: str) -> Spread:
+        """How far the original's nudged repetitions end up from each other."""
+        prefix = f"{case}/{net}/{dtype}/spread_"
+        return Spread(self.tensors[prefix + "rms"], self.tensors[prefix + "max"])
+
+    def own_error(self, case: str, net: str, dtype: str) -> tuple[Array, Array] | None:
+        """RMS and maximum of the original's own error in a low precision, per row, or None when it was not recorded."""
+        prefix = f"{case}/{net}/{dtype}/error_"
+        if prefix + "rms" not in self.tensors:
+            return None
+        return self.tensors[prefix + "rms"], self.tensors[prefix + "max"]
+
+    def _again(self) -> str:
+        return f"trueto record {self.name.split('/')[0]} --source DIR"
+
+
+def _parse_outcome(text: str) -> StepError | None:
+    if text == "ok":
+        return None
+    kind, _, rest = text.partition("|")
+    message, _, call = rest.rpartition("|")
+    return StepError(type=kind, message=message, own=True, at_call=int(call))
+
+
+def _validate(ref: Reference, header: dict[str, str], path: Path) -> None:
+    again = f"trueto record {ref.codebase.name} --source DIR"
+    expected = {
+        "schema": SCHEMA,
+        "reference": ref.id,
+        "commit": ref.codebase.commit,
+        "fixture": fixture_digest(),
+    }
+    said = {"schema": "schema version", "reference": "reference", "commit": "commit of the original", "fixture": "fixture (X)"}
+    for key, value in expected.items():
+        seen = header.get(key)
+        if seen != value:
+            shown = seen if seen is None or len(seen) < 24 else f"{seen[:12]}…"
+            wanted = value if len(value) < 24 else f"{value[:12]}…"
+            raise DataError(f"{path}: its {said[key]} is {shown}, this trueto needs {wanted}", again)
+
+
+@cache
+def load_golden(name: str) -> Golden:
+    """Load and check the goldens of a reference; DataError names the file and what to type."""
+    ref = reference(name)
+    path = golden_path(name)
+    digest = manifest_of(ref.codebase.name).check(path)
+    header = read_header(path)
+    _validate(ref, header, path)
+    return Golden(name, header, read_tensors(path), digest)

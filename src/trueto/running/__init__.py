@@ -1,0 +1,1 @@
+"""Running candidates and judging what they did: cells, workers, layers, ledgers, verdicts."""

@@ -1,0 +1,59 @@
+"""Certifying specs: a spec counts only because it reproduces every golden of its reference, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from trueto.errors import DataError
+from trueto.judge import compare
+from trueto.model import Comparison, Layer
+from trueto.references import Golden, Reference, load_golden, observe_spec
+from trueto.running.truth import golden_truth, parts
+
+__all__ = ["Certificate", "certify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One spec against one golden: `exact` decides in float64; `native` is the everyday check in float32."""
+
+    reference: str
+    case: str
+    layer: str
+    exact: Comparison | None
+    native: Comparison | None
+    note: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether both precisions agree (or both sides raise alike)."""
+        return self.exact is None or (self.exact.agrees and self.native is not None and self.native.agrees)
+
+
+LAYER_NETS = ((Layer.SCHEDULE, "closed"), (Layer.START, "closed"), (Layer.UPDATE, "open"), (Layer.TRAJECTORY, "closed"))
+
+
+def certify(ref: Reference, only_case: str | None = None) -> Iterator[Certificate]:
+    """Every spec run of a reference against its goldens; DataError when the goldens cannot be used."""
+    golden = load_golden(ref.id)
+    for case in ref.cases:
+        if only_case is not None and case.id != only_case:
+            continue
+        for layer, net in LAYER_NETS:
+            yield _certify(ref, golden, case.id, layer, net)
+
+
+def _certify(ref: Reference, golden: Golden, case_id: str, layer: Layer, net: str) -> Certificate:
+    truth = golden_truth(golden, case_id, net)
+    if truth.native.error is not None:
+        error = truth.native.error
+        return Certificate(ref.id, case_id, layer, None, None, f"F raises {error.type}: {error.message}")
+    seen = observe_spec(ref, ref.case(case_id), net)
+    worst: dict[str, Comparison] = {}
+    for dtype, got in (("float64", seen.exact), ("float32", seen.native)):
+        found = [compare(values, expected, what) for what, expected, values in parts(layer, truth, got, dtype)]
+        if not found:
+            raise DataError(f"nothing to compare for {ref.id} {case_id} {layer}")
+        worst[dtype] = max(found, key=lambda comparison: comparison.ratio)
+    return Certificate(ref.id, case_id, layer, worst["float64"], worst["float32"])

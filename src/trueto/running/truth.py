@@ -1,0 +1,91 @@
+"""What is expected of one run: the original's values and floors, from a golden or from a certified spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trueto.judge import Expected, Spread, expect
+from trueto.model import Layer
+from trueto.observe import Observation, theta
+from trueto.references import Golden, SpecResult
+
+__all__ = ["Truth", "golden_truth", "parts", "spec_truth"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+ENDS = (0.0, float(np.pi / 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """One run (open or closed loop) in float32 and float64, with the spread of its repetitions.
+
+    `low` holds the original's own error in 16-bit dtypes: dtype to (rms, maximum) per row.
+    """
+
+    native: Observation
+    exact: Observation
+    spread: Spread | None
+    spread64: Spread | None
+    low: dict[str, tuple[Array, Array]]
+
+
+def spec_truth(result: SpecResult) -> Truth:
+    """The truth that a spec run gives."""
+    return Truth(result.native, result.exact, result.spread, result.spread64, {})
+
+
+def golden_truth(golden: Golden, case: str, net: str) -> Truth:
+    """The truth that a golden gives."""
+    native, exact = golden.observation(case, net, "float32"), golden.observation(case, net, "float64")
+    if native.error is not None:
+        return Truth(native, exact, None, None, {})
+    low = {d: found for d in ("float16", "bfloat16") if (found := golden.own_error(case, net, d)) is not None}
+    return Truth(native, exact, golden.spread(case, net, "float32"), golden.spread(case, net, "float64"), low)
+
+
+def _path(truth: Truth, dtype: str, rows: slice) -> Expected:
+    steps = np.append(truth.exact.step, len(truth.exact.levels) - 1)[rows]
+    path64, path32 = truth.exact.path[rows], truth.native.path[rows]
+    spread = None if truth.spread is None else Spread(truth.spread.rms[rows], truth.spread.maximum[rows])
+    expected = expect(path64, path32, spread=spread, steps=steps)
+    if dtype == "float64":
+        spread64 = None if truth.spread64 is None else Spread(truth.spread64.rms[rows], truth.spread64.maximum[rows])
+        return expect(path64, path64, dtype="float64", spread=spread64, steps=steps, scale_from=expected)
+    if dtype != "float32":
+        rms, maximum = truth.low[dtype]
+        return Expected(path64, np.maximum(rms[rows], expected.floor_rms), np.maximum(maximum[rows], expected.floor_max), steps, expected.exact)
+    return expected
+
+
+def _table(exact: Array, native: Array, dtype: str, steps: Array, ends: tuple[float, ...] = ()) -> Expected:
+    expected = expect(exact, native, pooled=True, steps=steps, ends=ends)
+    if dtype == "float64":
+        return expect(exact, exact, dtype="float64", pooled=True, steps=steps, ends=ends, scale_from=expected)
+    return expected
+
+
+def parts(layer: Layer, truth: Truth, got: Observation, dtype: str, *, same_grid: bool = True) -> list[tuple[str, Expected, Array]]:
+    """What a layer compares: (name, the original's values, the candidate's values) for each part of it."""
+    exact, native = truth.exact, truth.native
+    if layer is Layer.SCHEDULE:
+        levels = np.arange(len(exact.levels))
+        grid = _table(theta(exact.levels, exact.level_kind), theta(native.levels, native.level_kind), dtype, levels, ENDS)
+        told = _table(exact.told, native.told, dtype, exact.step)
+        return [
+            ("time told to the network", told, got.told),
+            ("noise level", grid, theta(got.levels, got.level_kind)),
+        ]
+    if layer is Layer.START:
+        expected = expect(exact.start[None], native.start[None])
+        if dtype == "float64":
+            expected = expect(exact.start[None], exact.start[None], dtype="float64", scale_from=expected)
+        elif dtype != "float32":
+            expected = expect(exact.start[None], native.start[None], dtype=dtype)
+        return [("start latents", expected, got.start[None])]
+    if same_grid:
+        return [("state", _path(truth, dtype, slice(None)), got.path)]
+    return [("sample", _path(truth, dtype, slice(-1, None)), got.path[-1:])]

@@ -1,0 +1,69 @@
+"""Settings: the one place where the environment is read, and the one table of gate options."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["GATE_OPTIONS", "Option", "cache_dir", "data_root", "offline_environment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of `trueto gate`, of which command line, pytest and docs are made."""
+
+    name: str
+    help: str
+    metavar: str = ""
+    multiple: bool = False
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+    flag: bool = False
+
+
+GATE_OPTIONS: tuple[Option, ...] = (
+    Option("reference", "only this original algorithm, as k_diffusion/dpmpp_2m (glob allowed)", "NAME", multiple=True),
+    Option("claim", "only this claim of the candidate (glob allowed)", "NAME", multiple=True),
+    Option("layer", "only this layer", multiple=True, choices=("schedule", "start", "update", "trajectory", "noise")),
+    Option("case", "only this case, as karras-20 (glob allowed)", "NAME", multiple=True),
+    Option("seed", "only cases drawn from this seed", "N", multiple=True),
+    Option("profile", "how to run it: see `trueto list profiles`; `all` runs every one that can run", "NAME", multiple=True),
+    Option("ledger", "declared deviations to use instead of the candidate's own deviations.toml", "FILE"),
+    Option("fail-on", "what makes the exit code 1", choices=("undeclared", "any", "none"), default="undeclared"),
+    Option("quick", "one or two cases for each claim, in seconds", flag=True),
+    Option("jobs", "worker processes", "N", default="2"),
+)
+
+
+def data_root() -> Path:
+    """The folder that holds references/, fixtures/ and suites/.
+
+    In a checkout that is the repository; in an installed wheel it is `trueto/_data`. `TRUETO_ROOT` overrides both.
+    """
+    override = os.environ.get("TRUETO_ROOT")
+    if override:
+        return Path(override)
+    package = Path(__file__).resolve().parent
+    installed = package / "_data"
+    return installed if installed.is_dir() else package.parents[1]
+
+
+def cache_dir() -> Path:
+    """Where downloaded sources of originals are unpacked (`TRUETO_CACHE`, else the user's cache folder)."""
+    override = os.environ.get("TRUETO_CACHE")
+    if override:
+        return Path(override)
+    return Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "trueto"
+
+
+def offline_environment() -> dict[str, str]:
+    """This process's environment with hubs, telemetry and updates of candidates switched off."""
+    quiet = {
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "DO_NOT_TRACK": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONHASHSEED": "0",
+    }
+    return {**os.environ, **quiet}
