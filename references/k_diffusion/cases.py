@@ -1,5 +1,7 @@
 """The cases (X) that every k-diffusion sampler meets: step counts and grids that hide nothing."""
 
+from dataclasses import replace
+
 from trueto.model import Case
 
 # Step counts: 20 and 25 as users run them, 7 and 30 do not divide 1000, 10 and 28: (n - 1) divides 999, 14 and 15 straddle
@@ -28,3 +30,18 @@ OTHER_GRIDS = (
 )
 
 STANDARD = (*GRIDS, *COUNTS, *PARAMETERIZATIONS)
+
+# Samplers that call the network twice a step meet the same cases on a smaller picture, so that their goldens stay small.
+TWO_CALLS = tuple(replace(case, shape=(2, 4, 3, 2)) for case in STANDARD)
+
+# s_churn / n below and above the limit sqrt(2) - 1; a range of levels that holds some steps only; noise that is not of size one.
+CHURN = (
+    Case("churn-20", 20, options={"s_churn": 4.0}),
+    Case("churn-range-12", 12, grid="karras", network="smooth", seed=1, options={"s_churn": 20.0, "s_tmin": 0.3, "s_tmax": 6.0, "s_noise": 1.003}),
+)
+# eta = 2 reaches the limit where all noise of the next level is fresh; eta = 0 must be the deterministic sampler.
+ETA = (
+    Case("eta-0", 12, options={"eta": 0.0}),
+    Case("eta-0.5", 15, grid="karras", network="smooth", seed=1, options={"eta": 0.5, "s_noise": 1.003}),
+)
+ETA_2 = (Case("eta-2", 10, options={"eta": 2.0}),)

@@ -4,9 +4,14 @@ Everything lives at x = x0 + sigma * noise (Karras et al. 2022, arXiv 2206.00364
 training times t is wrapped so that it becomes a denoiser D(x, sigma).
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
-from trueto.observe import Observation
+from trueto.errors import DataError
+from trueto.fixtures.schedules import float32_alphas_cumprod
+from trueto.observe import Observation, Probe
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
@@ -17,41 +22,27 @@ KNOBS = {
     "told_mid": ("exact", "rounded", "truncated"),  # the same for calls between two levels
     "start": ("sigma_max", "unit", "sqrt_1_sigma2"),  # scale of the first latents
     "final_sigma": ("zero", "sigma_min"),
-    "table": ("float64", "float32"),  # precision in which the beta table is built
+    "draws": ("original", "sequential"),  # where noise comes from: the original's sampler, or one normal tensor a step
+    "table": ("float64", "float32"),  # precision in which the table of levels is built
     "grid_dtype": ("native", "float64"),  # precision in which the grid is computed before it is stored
+    "log_table": ("native", "float32"),  # precision of the logarithms through which levels become times
 }
-PRECISION_KNOBS = ("table", "grid_dtype")
+PRECISION_KNOBS = ("table", "grid_dtype", "log_table")
 
 
 def training_sigmas(inputs: SpecInputs) -> np.ndarray:
     """sigma(t) = sqrt((1 - alpha_bar) / alpha_bar) for every training time, shape (T,)."""
     if inputs.knob("table", "float64") == "float32":
-        alpha_bar = float32_alpha_bar(inputs.schedule.settings, len(inputs.schedule)).astype(inputs.dtype)
+        alpha_bar = float32_alphas_cumprod(inputs.schedule)
     else:
         alpha_bar = inputs.schedule.alphas_cumprod.astype(inputs.dtype)
-    return np.sqrt((1 - alpha_bar) / alpha_bar)
-
-
-def float32_alpha_bar(settings: dict, times: int) -> np.ndarray:
-    """The table as some libraries build it: betas in float32, products of the float32 alphas, rounded to float32."""
-    if settings["beta_schedule"] == "squaredcos_cap_v2":
-        u = np.arange(times + 1) / times
-        curve = np.cos((u + 0.008) / 1.008 * np.pi / 2) ** 2
-        betas = np.minimum(1 - curve[1:] / curve[:-1], 0.999).astype(np.float32)
-    else:
-        power = 0.5 if settings["beta_schedule"] == "scaled_linear" else 1.0
-        first, last = np.float32(settings["beta_start"] ** power), np.float32(settings["beta_end"] ** power)
-        stride = (last - first) / np.float32(times - 1)
-        up = np.arange(times // 2, dtype=np.float32)
-        roots = np.concatenate([first + stride * up, (last - stride * np.arange(times - times // 2, dtype=np.float32))[::-1]])
-        betas = roots**2 if power == 0.5 else roots
-    return np.cumprod((np.float32(1) - betas).astype(np.float64)).astype(np.float32)
+    return np.sqrt((1 - alpha_bar) / alpha_bar).astype(inputs.dtype)
 
 
 def visited_times(n: int, last: int, spacing: str, dtype: np.dtype) -> np.ndarray:
     """The training times of an n-step grid, from noisy to clean."""
     if spacing == "drop_last":
-        return np.round(np.linspace(last, 0, n + 1))[:-1].astype(dtype)
+        return np.round(np.linspace(0, last, n + 1))[::-1][:-1].astype(dtype)
     if spacing == "leading":
         return ((np.arange(n) * ((last + 1) // n))[::-1] + 1).astype(dtype)
     if spacing == "trailing":
@@ -68,16 +59,16 @@ def sigma_of_time(t: np.ndarray, table: np.ndarray, interpolation: str) -> np.nd
     return np.exp(mixed) if interpolation == "log_sigma" else mixed
 
 
-def time_of_sigma(sigma: np.ndarray, table: np.ndarray) -> np.ndarray:
+def time_of_sigma(sigma: np.ndarray, table: np.ndarray, log_table: str = "native") -> np.ndarray:
     """The training time told to the network: linear in log sigma, clamped to the table."""
-    logs = np.log(table)
+    logs = np.log(table) if log_table == "native" else np.log(table.astype(np.float32)).astype(np.float64)
     low = np.clip(np.searchsorted(logs, np.log(sigma), side="right") - 1, 0, len(logs) - 2)
     weight = np.clip((logs[low] - np.log(sigma)) / (logs[low] - logs[low + 1]), 0, 1)
-    return (1 - weight) * low.astype(table.dtype) + weight * (low + 1).astype(table.dtype)
+    return (1 - weight) * low.astype(logs.dtype) + weight * (low + 1).astype(logs.dtype)
 
 
-def grid(inputs: SpecInputs, table: np.ndarray) -> np.ndarray:
-    """The noise levels sigma_0 > ... > sigma_{n-1} > 0 that the original walks, shape (n + 1,)."""
+def grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The levels sigma_0 > ... > sigma_{n-1} > 0 that the original walks, shape (n + 1,), and the times told there, (n,)."""
     n, name = inputs.case.steps, inputs.case.grid
     low, high = table[0], table[-1]
     exact = inputs.knob("grid_dtype", "native") == "float64"
@@ -99,33 +90,63 @@ def grid(inputs: SpecInputs, table: np.ndarray) -> np.ndarray:
         times = visited_times(n, len(table) - 1, inputs.knob("spacing", "linspace"), dtype)
         sigmas = sigma_of_time(times, table.astype(dtype), inputs.knob("interpolation", "log_sigma"))
     last = table[0] if inputs.knob("final_sigma", "zero") == "sigma_min" else 0
-    return np.append(sigmas.astype(inputs.dtype), np.asarray(last, inputs.dtype))
+    told = time_of_sigma(sigmas, table, inputs.knob("log_table", "native"))
+    return np.append(sigmas.astype(inputs.dtype), np.asarray(last, inputs.dtype)), told
 
 
 class Denoiser:
     """D(x, sigma) from a network that was trained at discrete times, and the bookkeeping of its calls."""
 
-    def __init__(self, inputs: SpecInputs, table: np.ndarray, sigmas: np.ndarray) -> None:
-        self.inputs, self.table, self.sigmas = inputs, table, sigmas
+    def __init__(self, inputs: SpecInputs, table: np.ndarray, sigmas: np.ndarray, times: np.ndarray) -> None:
+        self.inputs, self.table = inputs, table
+        self.steps, self.kind = inputs.case.steps, inputs.case.parameterization
+        self.at_level = {float(sigma): t for sigma, t in zip(sigmas, times, strict=False)}
         self.calls = 0
 
     def told(self, sigma: np.ndarray) -> np.ndarray:
         if self.inputs.told is not None:
             return np.asarray(self.inputs.told[self.calls])
-        t = time_of_sigma(np.asarray(sigma), self.table)
-        rounding = self.inputs.knob("told", "exact") if sigma in self.sigmas else self.inputs.knob("told_mid", "exact")
+        between = float(sigma) not in self.at_level
+        t = time_of_sigma(np.asarray(sigma), self.table) if between else self.at_level[float(sigma)]
+        rounding = self.inputs.knob("told_mid" if between else "told", "exact")
         return {"exact": t, "rounded": np.round(t), "truncated": np.floor(t)}[rounding]
 
-    def __call__(self, x: np.ndarray, sigma: np.ndarray, step: int) -> np.ndarray:
+    def __call__(self, x: np.ndarray, sigma: np.ndarray, step: int, read_as: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+        """D(x, sigma), the clean sample that the network sees in x.
+
+        `read_as` is the (x, sigma) for which the network's answer is taken, where a known implementation calls the network before it changes x.
+        """
         c_in = 1 / np.sqrt(sigma**2 + 1)
         out = self.inputs.probe.run(x * c_in, self.told(sigma), step)
         self.calls += 1
-        kind = self.inputs.case.parameterization
-        if kind == "eps":
+        x, sigma = (x, sigma) if read_as is None else read_as
+        if self.kind == "eps":
             return x - sigma * out
-        if kind == "v":
+        if self.kind == "v":
             return x / (sigma**2 + 1) - out * sigma / np.sqrt(sigma**2 + 1)
         return out
+
+
+def churned(x, sigma, draw, steps, s_churn, s_tmin, s_tmax, s_noise):
+    """Raise the level by a factor 1 + gamma and add the noise that makes up for it (Karras et al. 2022, algorithm 2).
+
+    Returns (x_hat, sigma_hat). gamma is at most sqrt(2) - 1, so that a step never adds more noise than x already has.
+    """
+    gamma = min(s_churn / steps, 2**0.5 - 1) if s_tmin <= sigma <= s_tmax else 0.0
+    if gamma == 0:
+        return x, sigma
+    sigma_hat = sigma * (1 + gamma)
+    return x + s_noise * np.sqrt(sigma_hat**2 - sigma**2) * draw, sigma_hat
+
+
+def ancestral_split(sigma, sigma_next, eta):
+    """Split a step into a deterministic one to `down` and fresh noise of size `up`, down^2 + up^2 = sigma_next^2.
+
+    Song, Meng and Ermon 2021 (arXiv 2010.02502), equation 16, in terms of sigma: eta = 1 is the posterior of DDPM, eta = 0 is DDIM.
+    More noise than sigma_next is cut off.
+    """
+    up = np.minimum(sigma_next, eta * np.sqrt(sigma_next**2 * (sigma**2 - sigma_next**2) / sigma**2))
+    return np.sqrt(sigma_next**2 - up**2), up
 
 
 def start_scale(sigma: np.ndarray, rule: str) -> np.ndarray:
@@ -133,11 +154,27 @@ def start_scale(sigma: np.ndarray, rule: str) -> np.ndarray:
     return sigma if rule == "sigma_max" else np.sqrt(sigma**2 + 1)
 
 
+def walks(*, by_range: bool = False, whole_batch: bool = False) -> Callable:
+    """Mark a sampler that chooses its own levels between the two ends, or decides by a norm over the whole batch."""
+
+    def mark(sample: Callable) -> Callable:
+        sample.by_range, sample.whole_batch = by_range, whole_batch
+        return sample
+
+    return mark
+
+
 def run(sample, inputs: SpecInputs) -> Observation:
     """Run one k-diffusion spec and observe it."""
+    if inputs.copies > 1 and getattr(sample, "whole_batch", False):
+        return stacked([run(sample, single) for single in copies_apart(inputs)])
     table = training_sigmas(inputs)
-    sigmas = grid(inputs, table) if inputs.levels is None else inputs.levels.astype(inputs.dtype)
-    denoise = Denoiser(inputs, table, sigmas)
+    if inputs.levels is None and not getattr(sample, "by_range", False):
+        sigmas, times = grid(inputs, table)
+    else:
+        sigmas = table[[-1, 0]] if inputs.levels is None else inputs.levels.astype(inputs.dtype)
+        times = time_of_sigma(sigmas[:-1], table, inputs.knob("log_table", "native"))
+    denoise = Denoiser(inputs, table, sigmas, times)
     if inputs.start is None:
         x = inputs.start_noise * start_scale(sigmas[0], inputs.knob("start", "sigma_max"))
     else:
@@ -147,4 +184,29 @@ def run(sample, inputs: SpecInputs) -> Observation:
     out = sample(denoise, x, sigmas, inputs.draw, **inputs.case.options, **own)
     return inputs.probe.observation(
         levels=sigmas, level_kind="sigma", start=start, sample=out / np.sqrt(sigmas[-1] ** 2 + 1)
+    )
+
+
+def copies_apart(inputs: SpecInputs) -> list[SpecInputs]:
+    """The stacked runs of `inputs` as runs of their own: a norm over the batch must not mix them."""
+    starts = [None] * inputs.copies if inputs.start is None else np.split(inputs.start, inputs.copies)
+    noises = np.split(inputs.start_noise, inputs.copies)
+    return [
+        replace(inputs, probe=Probe(inputs.probe.net), start_noise=noise, start=start, copies=1)
+        for noise, start in zip(noises, starts, strict=True)
+    ]
+
+
+def stacked(runs: list[Observation]) -> Observation:
+    """Runs of their own, stacked along the batch again."""
+    if len({run.states.shape for run in runs}) > 1:
+        raise DataError(
+            "a nudge of one unit in the last place changes the number of network calls of this adaptive sampler",
+            "choose another case: this one says nothing about any implementation",
+        )
+    return replace(
+        runs[0],
+        states=np.concatenate([run.states for run in runs], axis=1),
+        start=np.concatenate([run.start for run in runs]),
+        sample=np.concatenate([run.sample for run in runs]),
     )

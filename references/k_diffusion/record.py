@@ -66,10 +66,20 @@ def noise_arguments(original, algorithm: str, run: Run, x, sigmas) -> dict:
     if not run.seeded:
         return {"noise_sampler": tape_sampler(run, sigmas, algorithm)}
     if algorithm in BROWNIAN:
-        positive = sigmas[sigmas > 0]
-        tree = original.sampling.BrownianTreeNoiseSampler(x, positive.min(), sigmas.max())
-        return {"noise_sampler": run.noise.watch(tree)}
+        return {"noise_sampler": run.noise.watch(brownian(original, x, sigmas))}
     return {}
+
+
+def brownian(original, x, sigmas):
+    """The sampler's own default tree, made at the first draw: what it draws inside itself is not a draw of the sampler."""
+    trees = []
+
+    def sampler(sigma, sigma_next):
+        if not trees:
+            trees.append(original.sampling.BrownianTreeNoiseSampler(x, sigmas[sigmas > 0].min(), sigmas.max()))
+        return trees[0](sigma, sigma_next)
+
+    return sampler
 
 
 def tape_sampler(run: Run, sigmas, algorithm: str):
@@ -96,8 +106,8 @@ def drive(original, algorithm: str, run: Run) -> None:
     if algorithm in CHURN:
         before = 1 if run.seeded else 0
         run.noise.step_of = lambda draw: max(draw - before, 0)
-    last_call_of_step: list[int] = []
-    arguments = {"disable": True, "callback": lambda info: last_call_of_step.append(len(run.probe.told) - 1), **run.case.options}
+    first_calls: list[int] = []
+    arguments = {"disable": True, "callback": lambda info: first_calls.append(len(run.probe.told) - 1), **run.case.options}
     if run.case.parameterization == "v":
         arguments["extra_args"] = {"cond": None}
     arguments.update(noise_arguments(original, algorithm, run, x, sigmas))
@@ -108,21 +118,19 @@ def drive(original, algorithm: str, run: Run) -> None:
         sigmas = torch.stack([schedule.sigma_max, schedule.sigma_min])
     else:
         sample = function(model, x, sigmas, **arguments)
-    run.relabel(steps_of_calls(len(run.probe.told), last_call_of_step, algorithm))
+    attempt = run.case.options.get("order", 3) if algorithm == "dpm_adaptive" else None
+    run.relabel(steps_of_calls(len(run.probe.told), first_calls, attempt))
     end = sigmas[-1]
     run.finish(
         levels=sigmas, level_kind="sigma", start=x / (sigmas[0] ** 2 + 1) ** 0.5, sample=sample / (end**2 + 1) ** 0.5
     )
 
 
-def steps_of_calls(calls: int, firsts: list[int], algorithm: str) -> list[int]:
-    """The sampling step of each network call: the callback follows the first call of its step."""
-    if algorithm == "dpm_adaptive":
-        return [call // 3 for call in range(calls)]
-    steps, current = [], 0
-    starts = set(firsts)
-    for call in range(calls):
-        if call in starts and call != 0:
-            current += 1
-        steps.append(current)
-    return steps
+def steps_of_calls(calls: int, firsts: list[int], attempt: int | None) -> list[int]:
+    """The sampling step of each network call: the callback follows the first call of its step.
+
+    `attempt` is the number of calls in an attempt of an adaptive sampler, which are numbered instead.
+    """
+    if attempt is not None:
+        return [call // attempt for call in range(calls)]
+    return [max(sum(first <= call for first in firsts) - 1, 0) for call in range(calls)]

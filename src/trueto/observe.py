@@ -10,7 +10,7 @@ import numpy as np
 
 from trueto.errors import DataError
 
-__all__ = ["Observation", "Probe", "StepError", "theta"]
+__all__ = ["NetworkFunction", "Observation", "Probe", "StepError", "by_branch", "theta"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -87,6 +87,17 @@ class NetworkFunction(Protocol):
     def __call__(self, x: Array, t: Array, condition: Array | None = None) -> Array: ...
 
 
+def by_branch(net: NetworkFunction, x: Array, t: Array, condition: Array | None) -> Array:
+    """The network, one guidance branch at a time: how a caller batches its branches must not change X."""
+    if condition is None:
+        return net(x, t)
+    out = np.empty_like(x)
+    for mark in np.unique(condition):
+        chosen = condition == mark
+        out[chosen] = net(x[chosen], t[chosen], condition[chosen])
+    return out
+
+
 class Probe:
     """The network as an algorithm sees it; writes down what it is called with.
 
@@ -106,7 +117,7 @@ class Probe:
             times = np.broadcast_to(times, (x.shape[0],))
         branch = x if condition is None else x[condition == condition[-1]]
         self.record(branch, float(times[-1]), step)
-        return self.net(x.astype(np.float64), times, condition).astype(x.dtype)
+        return by_branch(self.net, x.astype(np.float64), times, condition).astype(x.dtype)
 
     def record(self, x: Array, told: float, step: int) -> None:
         """Write one call down, unless it repeats the last one bit for bit (separate guidance branches)."""

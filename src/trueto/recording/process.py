@@ -35,6 +35,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 LOW = ("float16", "bfloat16")
 LOW_LIMIT = 0.1
 LIMIT = 1e-3
+_OURS = frozenset(str(Path(__file__).parents[1] / name) for name in ("interpose.py", "torch_run.py", "observe.py"))
 
 
 def observe_original(
@@ -72,9 +73,9 @@ def observe_original(
 
 
 def _raised(run: Run, ref: Reference, error: Exception) -> Observation:
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in _OURS]
     where = f"{Path(frames[-1].filename).name}: {frames[-1].name}" if frames else ""
-    own = any(Path(frame.filename).name in {Path(f).name for f in ref.codebase.files} for frame in frames)
+    own = bool(frames) and Path(frames[-1].filename).name in {Path(f).name for f in ref.codebase.files}
     if not own:
         raise error
     blank = np.zeros(run.case.shape, np.float64)

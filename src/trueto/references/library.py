@@ -38,6 +38,7 @@ class Codebase:
     pypi: Mapping[str, Any]
     level_kind: str
     how: str
+    sequential: str = ""
 
     def link(self, path: str, line: int | None = None) -> str:
         """Address of a file of the original at the pinned commit."""
@@ -125,6 +126,7 @@ def codebase(name: str) -> Codebase:
         pypi=info.get("pypi", {}),
         level_kind=info["level_kind"],
         how=info["how"],
+        sequential=info.get("sequential_draws", ""),
     )
 
 

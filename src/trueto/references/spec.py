@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from trueto.fixtures import network, schedule, start_noise, tape
+from trueto.fixtures import Network, network, schedule, start_noise, tape
 from trueto.fixtures.noise import Tape
 from trueto.fixtures.schedules import Schedule
 from trueto.judge import Spread, spread_of
 from trueto.model import Case
-from trueto.observe import Observation, Probe
+from trueto.observe import NetworkFunction, Observation, Probe
 from trueto.references.library import Reference
 
 __all__ = ["NUDGES", "SpecInputs", "SpecResult", "nudged", "observe_spec"]
@@ -70,6 +70,18 @@ def nudged(values: Array, count: int = NUDGES) -> Array:
     return np.concatenate(list(np.nextafter(values[None], targets)))
 
 
+def _stacked(net: Network, batch: int, copies: int) -> NetworkFunction:
+    """The network for `copies` runs stacked along the batch: `open` treats the samples of a batch differently, so it is asked copy by copy."""
+    if copies == 1 or net.name != "open":
+        return net
+
+    def one_by_one(x: Array, t: Array, condition: Array | None = None) -> Array:
+        blocks = [slice(begin, begin + batch) for begin in range(0, len(x), batch)]
+        return np.concatenate([net(x[b], t[b], None if condition is None else condition[b]) for b in blocks])
+
+    return one_by_one
+
+
 def _once(reference: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, str], overrides: Mapping[str, Any]) -> Observation:
     levels = schedule(case.schedule)
     name = case.network if net == "closed" else net
@@ -86,7 +98,7 @@ def _once(reference: Reference, case: Case, net: str, dtype: str, knobs: Mapping
         case=case,
         dtype=np.dtype(dtype),
         schedule=levels,
-        probe=Probe(network(name, levels, case.parameterization)),
+        probe=Probe(_stacked(network(name, levels, case.parameterization), case.shape[0], copies)),
         start_noise=noise,
         noise=tape(case.seed, case.shape),
         knobs=knobs,

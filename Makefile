@@ -1,0 +1,76 @@
+# What users, developers and CI type; `make help` lists it. Works without a terminal. VENV=DIR uses another environment.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+STAMP := $(VENV)/.trueto-installed
+
+export PATH := $(BIN):$(PATH)
+export VIRTUAL_ENV := $(abspath $(VENV))
+export DVC_NO_ANALYTICS := true
+export MLFLOW_DISABLE_TELEMETRY := true
+export HF_HUB_DISABLE_TELEMETRY := 1
+export DO_NOT_TRACK := 1
+unexport PYTHONPATH
+
+.PHONY: help repro data test test-slow lint format bench wheel plots goldens clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || { echo "making $(VENV) (minutes, once)"; $(PYTHON) -m venv $(VENV); }
+	python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	python .dvc/plots/offline.py
+	dvc config --local plots.html_template plots/offline.html
+	@touch $@
+
+repro: $(STAMP) ## judge diffusers against the originals: terminal, reports/ and MLflow
+	@python -m trueto.environment --check-data --before-pull
+	@dvc repro --pull
+
+data: $(STAMP) ## restore fixtures and goldens, checked against their manifests
+	@python -m trueto.environment --check-data --before-pull
+	@dvc pull --quiet
+	@python -m trueto.environment --check-data
+
+test: data ## the quick tests
+	python -m pytest -q -m 'not slow' tests
+
+test-slow: data ## the others: wheel in a new environment, whole gates
+	python -m pytest -q -m slow tests
+
+lint: $(STAMP) ## ruff, import contracts, pyright
+	ruff check .
+	ruff format --check .
+	lint-imports
+	pyright --pythonpath $(BIN)/python
+
+format: $(STAMP) ## let ruff lay out the code
+	ruff check --fix --quiet . || true
+	ruff format .
+
+bench: data ## measure the figures of benchmarks/RESULTS.md
+	python benchmarks/bench.py
+
+wheel: data ## dist/*.whl with suites, fixtures, references and goldens inside
+	python -m hatchling build -t wheel -d dist
+
+plots: $(STAMP) ## drift per step as one page that works offline
+	@dvc plots show
+
+goldens: $(STAMP) ## after `trueto record` or a new fixture: put the new tensors under DVC, to be committed with git
+	dvc commit -f $(wildcard fixtures/*/dvc.yaml references/*/dvc.yaml)
+	dvc push
+	@python -m trueto.environment --check-data
+	@echo "now: git add fixtures references .dvc/remote, and commit"
+
+clean: ## remove what can be made again (not the environment, not MLflow's database)
+	rm -rf build dist runs reports/dvc_plots .pytest_cache .hypothesis .ruff_cache .import_linter_cache
+	find src tests suites fixtures references benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

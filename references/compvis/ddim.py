@@ -1,0 +1,75 @@
+"""DDIM, deterministic or stochastic, first order: Song et al. 2020 (arXiv 2010.02502), equation 12.
+
+Not to be confused with DDPM, which is its eta = 1 over all 1000 times, or with Euler in sigma, which is its eta = 0 on another grid
+and ends at exactly 0.
+"""
+
+import numpy as np
+
+from trueto.model import Case
+from trueto.references.card import Card, Promise
+
+from .cases import STANDARD
+
+CARD = Card(
+    title="DDIM",
+    plain="""
+DDIM turns random noise into a picture in 20 to 200 steps. At each step it asks the neural network which part of the picture is
+noise, works out from that what the clean picture looks like, and goes to a slightly less noisy version of it. The setting eta says
+how much fresh noise each step adds: none at 0, so that the picture follows from the first noise alone, much at 1.
+
+It was the first fast sampler and is still the one that others are measured against; CompVis' own scripts use it by default. If
+a library computed it differently, the same prompt and seed would give another picture.""",
+    authors="Jiaming Song, Chenlin Meng, Stefano Ermon; code by CompVis",
+    year=2020,
+    paper="Denoising Diffusion Implicit Models, arXiv 2010.02502",
+    equations="step: equation 12; noise: equation 16",
+    function="ldm/models/diffusion/ddim.py: DDIMSampler.sample",
+    default_of="CompVis' scripts/txt2img.py, eta 0: latent diffusion with 200 steps, Stable Diffusion v1 with 50",
+    promise=Promise(
+        start="x = noise of variance one, unscaled",
+        grid=(
+            "every (1000 // n)-th training time, counted from 1: for n that do not divide 1000 more steps than asked (31 for "
+            "30); for n whose 1000 // n divides 999 (3, 9, 27, 36, 37, 101 to 111, 251 to 333, all above 500) an IndexError"
+        ),
+        update="the estimate of the clean picture and the predicted noise, mixed anew at the next level; it is not clipped",
+        final_step=(
+            "as any other, fresh noise included, down to the level of training time 0, which is not quite clean (alpha_bar "
+            "0.99915 for Stable Diffusion)"
+        ),
+        noise="one draw a step, after the network call, in the default dtype; at eta 0 it is multiplied by zero but still drawn",
+    ),
+    code_and_paper="the paper ends at alpha_bar = 1 and counts one training time lower; the code ends at training time 0 and counts from 1",
+    variants={"paper": {"offset": "zero", "final_alpha": "one"}},
+)
+CASES = (
+    *STANDARD,
+    Case("eta1-50", 50, grid="uniform", options={"eta": 1.0}),
+    Case("eta1-7", 7, grid="uniform", options={"eta": 1.0}, network="smooth", seed=1),
+    Case("eta1-1", 1, grid="uniform", options={"eta": 1.0}),
+    Case("eta1-linear-10", 10, grid="uniform", schedule="linear", options={"eta": 1.0}, network="smooth"),
+    Case("eta0.5-20", 20, grid="uniform", options={"eta": 0.5}),
+    Case("eta0.5-guided-15", 15, grid="uniform", options={"eta": 0.5}, guidance=7.5, network="smooth"),
+)
+KNOBS = {
+    "clip": ("none", "x0", "x0_and_eps"),  # x0: diffusers' default clip_sample; x0_and_eps: guided-diffusion, GLIDE
+    "variance": ("posterior", "large"),  # large: the paper's sigma hat, 'fixedlarge' of DDPM, for the fresh noise only
+    "last_noise": ("added", "left_out"),  # left_out: guided-diffusion masks the noise of the last step
+}
+
+
+def sample(predict, x, walk, noise, *, eta=0.0, clip="none", variance="posterior", last_noise="added"):
+    """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step."""
+    for i in range(len(walk)):
+        a, b = walk.before[i], walk.after[i]
+        eps = predict(x, walk.times[i], i)
+        x0 = (x - np.sqrt(1 - a) * eps) / np.sqrt(a)  # 'predicted x0' of equation 12
+        if clip != "none":
+            x0 = np.clip(x0, -1, 1)
+        if clip == "x0_and_eps":
+            eps = (x - np.sqrt(a) * x0) / np.sqrt(1 - a)
+        sigma = eta * np.sqrt((1 - b) / (1 - a) * (1 - a / b))  # equation 16
+        x = np.sqrt(b) * x0 + np.sqrt(1 - b - sigma**2) * eps  # equation 12, with 'direction pointing to x_t'
+        if eta and (last_noise == "added" or i < len(walk) - 1):
+            x = x + (eta * np.sqrt(1 - a / b) if variance == "large" else sigma) * noise(i)
+    return x

@@ -1,0 +1,5 @@
+"""`python -m trueto`."""
+
+from trueto.cli import main
+
+main()

@@ -1,0 +1,98 @@
+"""F*: the libraries under test. One file or folder each; a candidate's library is imported in a worker only.
+
+A candidate module has `ADAPTER`, an Adapter. Built-in ones are found by walking this package, others by the entry point
+group `trueto.candidates` or by the path of a .py file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from trueto.errors import UnknownName, UsageError
+from trueto.model import Case, Claim
+
+__all__ = ["Adapter", "candidate_names", "ledger_path", "load_candidate"]
+
+GROUP = "trueto.candidates"
+
+
+class Adapter(Protocol):
+    """What trueto asks of a candidate.
+
+    `claims` and `no_claims` (reference to reason) are data; `modules` are the name prefixes of the library's modules; `load`
+    imports the library; `sample` runs one claim on one run and ends with `run.finish(...)`.
+    """
+
+    name: str
+    claims: tuple[Claim, ...]
+    no_claims: Mapping[str, str]
+    modules: tuple[str, ...]
+
+    def version(self) -> str:
+        """The installed version, without importing the library."""
+        ...
+
+    def load(self) -> None:
+        """Import the library; raise what it raises."""
+        ...
+
+    def settings(self, claim: Claim, case: Case) -> Mapping[str, Any]:
+        """How the library is configured for a case, as plain data for reports."""
+        ...
+
+    def owns(self, filename: str) -> bool:
+        """Whether a source file belongs to the library (an exception that starts there is the library's)."""
+        ...
+
+    def sample(self, claim: Claim, run: Any, flags: Mapping[str, Any]) -> None:
+        """Run the claim's implementation on the run."""
+        ...
+
+
+def candidate_names() -> tuple[str, ...]:
+    """Built-in and installed candidates."""
+    built_in = {module.name for module in pkgutil.iter_modules(__path__)}
+    return tuple(sorted(built_in | {point.name for point in entry_points(group=GROUP)}))
+
+
+def _module(spec: str) -> Any:
+    if spec.endswith(".py"):
+        path = Path(spec)
+        if not path.is_file():
+            raise UsageError(f"candidate file {spec} does not exist", "trueto list candidates")
+        found = importlib.util.spec_from_file_location(f"trueto_candidate_{path.stem}", path)
+        if found is None or found.loader is None:
+            raise UsageError(f"candidate file {spec} is not Python")
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+        return module
+    if spec in {module.name for module in pkgutil.iter_modules(__path__)}:
+        return importlib.import_module(f"{__name__}.{spec}")
+    for point in entry_points(group=GROUP):
+        if point.name == spec:
+            return point.load()
+    raise UnknownName("candidate", spec, candidate_names(), "trueto list candidates")
+
+
+def load_candidate(spec: str) -> Adapter:
+    """The adapter of a candidate given by name or by the path of a .py file; call it in a worker."""
+    module = _module(spec)
+    adapter: Adapter | None = getattr(module, "ADAPTER", None)
+    if adapter is None:
+        raise UsageError(f"candidate {spec} has no ADAPTER", "CONTRIBUTING.md, 'I want to add a candidate'")
+    return adapter
+
+
+def ledger_path(spec: str) -> Path | None:
+    """The candidate's own deviations.toml, or None; found without importing anything of it."""
+    if spec.endswith(".py"):
+        path = Path(spec).with_name("deviations.toml")
+    else:
+        path = Path(__file__).parent / spec / "deviations.toml"
+    return path if path.is_file() else None

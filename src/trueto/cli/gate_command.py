@@ -1,0 +1,138 @@
+"""`trueto gate`: judge a candidate, show progress, then the matrix and what is undeclared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trueto.settings import GATE_OPTIONS, data_root
+
+if TYPE_CHECKING:
+    from trueto.model import Judgement
+    from trueto.running.gate import Gate
+
+__all__ = ["command"]
+
+FORMATS = ("table", "json", "markdown", "junit")
+
+
+def _options(function: Any) -> Any:
+    for option in reversed(GATE_OPTIONS):
+        settings: dict[str, Any] = {"help": option.help, "multiple": option.multiple, "default": () if option.multiple else option.default}
+        if option.flag:
+            settings = {"help": option.help, "is_flag": True}
+        elif option.choices:
+            settings["type"] = click.Choice(option.choices)
+        elif option.metavar:
+            settings["metavar"] = option.metavar
+        function = click.option(f"--{option.name}", **settings)(function)
+    return function
+
+
+@click.command("gate", context_settings={"show_default": True})
+@click.argument("candidate")
+@_options
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="what to print")
+@click.option("--output", metavar="FILE", help="print to this file instead of the terminal")
+@click.option("--record", metavar="FILE", help="where to keep the run record  [default: .trueto/runs/<time>-<candidate>.jsonl]")
+def command(candidate: str, form: str, output: str | None, record: str | None, **chosen: Any) -> int:
+    """Judge CANDIDATE, a library by name (diffusers) or an adapter by path (my_adapter.py).
+
+    Each cell is one claim of the library, on one case, in one layer. A library passes when every cell is the same as the
+    original within the original's own rounding, or is declared in its ledger (deviations.toml).
+
+    \b
+    Exit code: 0 same or declared   1 undeclared difference, stale ledger, crash
+               2 could not judge    3 trueto's own fault    4 wrong usage    5 nothing selected
+
+    \b
+    Examples
+      trueto gate diffusers --quick
+      trueto gate diffusers --reference k_diffusion/dpmpp_2m --layer update
+      trueto gate diffusers --case karras-20 --profile bfloat16 --format markdown
+    """
+    import pytest
+
+    from trueto.plugin import GateSession, Given
+    from trueto.running.entry import open_gate, writable
+
+    options = {name.replace("_", "-"): value for name, value in chosen.items()}
+    if output:
+        writable(Path(output))
+    gate, path = open_gate(candidate, options, record)
+    progress = _Progress(quiet=form != "table")
+    session = GateSession(gate, path, options["fail-on"], progress)
+    suites = data_root() / "suites"
+    arguments = ["-q", "-c", str(suites / "pytest.ini"), "--rootdir", str(suites), "-p", "no:terminal", str(suites)]
+    try:
+        ended = pytest.main(arguments, plugins=[Given(session)])
+    finally:
+        progress.stop()
+    return _print(path, session.exit_code, int(ended), form, output)
+
+
+def _print(path: Path, code: int, pytest_code: int, form: str, output: str | None) -> int:
+    from trueto.cli.table import summary_table
+    from trueto.errors import TruetoError
+    from trueto.events import read_run
+
+    run = read_run(path)
+    if not run.complete:
+        said = "interrupted" if pytest_code == 2 else "trueto itself failed"
+        raise TruetoError(f"the run is incomplete ({said}); what was judged is in {path}", "trueto doctor")
+    if form == "table":
+        text = summary_table(run, path, terminal=output is None)
+    else:
+        from trueto.reports import render
+
+        text = render(run, form)
+    if output:
+        Path(output).write_text(text + "\n", encoding="utf-8")
+        click.echo(f"written to {output}")
+    else:
+        click.echo(text)
+    return code
+
+
+class _Progress:
+    """A progress bar on a terminal, a line every 50 cells elsewhere, nothing when the output is for a machine."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self._bar: Any = None
+        self._task: Any = None
+        self._done = 0
+
+    def __call__(self, gate: Gate, judgement: Judgement | None) -> None:
+        if self.quiet:
+            return
+        if judgement is None:
+            self._begin(gate)
+            return
+        self._done += 1
+        if self._bar is not None:
+            self._bar.update(self._task, advance=1, description=judgement.cell.id[:60])
+        elif self._done % 50 == 0 or self._done == len(gate.cells):
+            click.echo(f"judged {self._done}/{len(gate.cells)}")
+
+    def _begin(self, gate: Gate) -> None:
+        import sys
+
+        from trueto import __version__
+
+        click.echo(f"trueto {__version__} · {gate.name} {gate.version} · profiles {', '.join(gate.selection.profiles)} · {len(gate.cells)} cells")
+        for name, why in gate.absent.items():
+            click.echo(f"profile {name} cannot run here: {why}")
+        if sys.stdout.isatty():
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+            self._bar = Progress(TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"), transient=True)
+            self._task = self._bar.add_task("importing the library", total=len(gate.cells))
+            self._bar.start()
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()

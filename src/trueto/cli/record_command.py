@@ -1,0 +1,85 @@
+"""`trueto record`: run an original at its pinned commit and keep what it returned."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from trueto.recording.recorder import Change
+
+__all__ = ["command"]
+
+
+@click.command("record")
+@click.argument("codebase")
+@click.option("--source", required=True, metavar="DIR|pypi:NAME==VERSION", help="a clean checkout at the pinned commit, or the pinned package")
+@click.option("--reference", "only", multiple=True, metavar="NAME", help="only this algorithm of the codebase")
+@click.option("--check", "checking", is_flag=True, help="record again and compare with the goldens, writing nothing")
+def command(codebase: str, source: str, only: tuple[str, ...], *, checking: bool) -> int:
+    """Record CODEBASE: run the original and write its goldens and their manifest.
+
+    The original runs in a process of its own, in float32 and true float64, on every case. Nothing else can write a golden.
+
+    \b
+    Examples
+      trueto record k_diffusion --source pypi:k-diffusion==0.1.1.post1 --check
+      trueto record compvis --source ~/src/latent-diffusion
+    """
+    from trueto.recording import recorder
+    from trueto.recording.source import open_source
+    from trueto.references import codebase as find
+
+    base = find(codebase)
+    names = recorder.references_of(base, only)
+    total = sum(len(_cases(name)) for name in names)
+    with open_source(base, source) as (folder, provenance), _progress(total) as progress:
+        action = recorder.check if checking else recorder.record
+        changes = action(base, names, folder, provenance, progress)
+    for change in changes:
+        click.echo(_said(change, checking=checking))
+    if checking:
+        return 1 if any(change.beyond_floor or change.new for change in changes) else 0
+    click.echo("next: trueto verify && dvc commit && dvc push")
+    return 0
+
+
+def _cases(name: str) -> tuple[object, ...]:
+    from trueto.references import reference
+
+    return reference(name).cases
+
+
+def _said(change: Change, *, checking: bool) -> str:
+    if change.identical:
+        return f"{change.reference}: {change.same} tensors, every bit the same"
+    worst = max(change.moved.items(), key=lambda item: item[1], default=("", 0.0))
+    text = f"{change.reference}: {change.same} the same, {len(change.moved)} moved, {len(change.new)} new, {len(change.gone)} gone"
+    if change.moved:
+        text += f"; largest move {worst[1]:.1e} in {worst[0]}"
+    if checking and not change.beyond_floor:
+        text += " (within the original's own rounding: another CPU or torch)"
+    return "\n".join([text, *(f"  beyond its rounding: {line}" for line in change.beyond_floor[:10])])
+
+
+class _progress:  # noqa: N801 - reads as a function
+    """One line that counts on a terminal, a line every 25 cases elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+
+    def __enter__(self) -> _progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if sys.stderr.isatty():
+            click.echo("", err=True)
+
+    def __call__(self, what: str) -> None:
+        self.done += 1
+        if sys.stderr.isatty():
+            click.echo(f"\r\033[Krecorded {self.done}/{self.total} {what}", nl=False, err=True)
+        elif self.done % 25 == 0 or self.done == self.total:
+            click.echo(f"recorded {self.done}/{self.total}", err=True)

@@ -1,0 +1,62 @@
+"""`trueto show`: the card of one original algorithm, for somebody who has never read a paper."""
+
+from __future__ import annotations
+
+import textwrap
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("show")
+@click.argument("name", metavar="REFERENCE")
+@click.option("--spec/--no-spec", default=True, help="print the spec too")
+def command(name: str, *, spec: bool) -> int:
+    """Show the card of REFERENCE, as k_diffusion/dpmpp_2m: what it is for, who wrote it, what it promises exactly."""
+    import inspect
+
+    from trueto.errors import TruetoError
+    from trueto.references import load_golden, reference
+
+    ref = reference(name)
+    card, base = ref.card, ref.codebase
+    lines = [f"{card.title}  ({ref.id})", ""]
+    for paragraph in card.plain.strip().split("\n\n"):
+        lines += [*textwrap.wrap(" ".join(paragraph.split()), 100), ""]
+    file, _, function = card.function.partition(":")
+    lines += _table(
+        {
+            "written by": f"{card.authors} ({card.year})",
+            "paper": f"{card.paper}; {card.equations}",
+            "original": f"{function.strip()} in {base.link(file.strip())}",
+            "licence": base.licence,
+            "default of": card.default_of,
+        }
+    )
+    promise = card.promise
+    lines += ["", "what the original promises exactly"]
+    lines += _table({"start": promise.start, "grid": promise.grid, "update": promise.update, "final step": promise.final_step, "noise": promise.noise})
+    lines += ["", *_table({"code and paper": card.code_and_paper})]
+    lines += ["", "knobs: the known ways in which implementations differ (the original's value first)"]
+    lines += [f"  {knob} = {' | '.join(values)}" for knob, values in ref.knobs.items()]
+    lines += ["", f"cases: {', '.join(case.id for case in ref.cases)}"]
+    try:
+        golden = load_golden(ref.id)
+        lines += [f"goldens: recorded from {golden.header['source']} with torch {golden.header['torch']}; SHA-256 {golden.digest[:16]}…"]
+    except TruetoError as error:
+        lines += [f"goldens: {error.message}; try: {error.hint}"]
+    lines += [f"record them again: trueto record {base.name} --source DIR   check the spec: trueto verify {ref.id}"]
+    if card.no_counterpart:
+        lines += [f"{library} does not claim it: {why}" for library, why in card.no_counterpart.items()]
+    if spec:
+        lines += ["", f"the spec, references/{ref.id}.py:{ref.line}", "", inspect.getsource(ref.sample).rstrip()]
+    click.echo("\n".join(lines))
+    return 0
+
+
+def _table(rows: dict[str, str]) -> list[str]:
+    found = []
+    for label, text in rows.items():
+        found += textwrap.wrap(" ".join(text.split()), 100, initial_indent=f"  {label:15}", subsequent_indent=" " * 17)
+    return found

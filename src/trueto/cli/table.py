@@ -1,0 +1,107 @@
+"""The matrix that `trueto gate` ends with: claims by layers, worst first, then what is undeclared."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trueto.events import RunRecord
+from trueto.model import LAYERS, Verdict
+from trueto.running.screen import failure_screen
+from trueto.running.words import number
+
+__all__ = ["SYMBOLS", "summary_table"]
+
+SYMBOLS = {
+    Verdict.IDENTICAL: ("✓", "green"),
+    Verdict.FAITHFUL: ("✓", "green"),
+    Verdict.BEYOND: ("✓", "green"),
+    Verdict.DECLARED: ("≠", "yellow"),
+    Verdict.DECLARED_UNEXPLAINED: ("≈", "yellow"),
+    Verdict.UNJUDGED: ("?", "magenta"),
+    Verdict.DISPUTED: ("?", "magenta"),
+    Verdict.STALE: ("!", "red"),
+    Verdict.DRIFTED: ("✗", "red"),
+    Verdict.BROKEN: ("✗", "bold red"),
+}
+ORDER = list(SYMBOLS)
+SIZES = ("none", "not measured", "negligible", "small", "visible", "another image")
+LEGEND = "✓ same as the original (within its own rounding)   ≠ declared   ✗ undeclared   ! the ledger is wrong   ? could not judge   · not part of it"
+
+
+def _worst(cells: Iterable[dict[str, Any]]) -> Verdict | None:
+    return max((Verdict(cell["verdict"]) for cell in cells), key=ORDER.index, default=None)
+
+
+def _size(cells: Sequence[dict[str, Any]]) -> str:
+    differing = [cell for cell in cells if not Verdict(cell["verdict"]).same]
+    size = max((cell["size"] for cell in differing if cell["size"] in SIZES), key=SIZES.index, default="none")
+    declared = differing and all(Verdict(cell["verdict"]).declared for cell in differing)
+    return f"{size} (declared)" if declared and size != "none" else size
+
+
+def summary_table(run: RunRecord, path: Path, *, terminal: bool) -> str:
+    """The whole ending of a gate, as text; with colours when it goes to a terminal."""
+    claims: dict[str, list[dict[str, Any]]] = {}
+    for cell in run.cells:
+        claims.setdefault(cell["claim"], []).append(cell)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("reference", no_wrap=True)
+    for layer in LAYERS:
+        table.add_column(layer, justify="center")
+    table.add_column("size of drift", no_wrap=True)
+    for claim in sorted(claims, key=lambda c: (-ORDER.index(_worst(claims[c]) or ORDER[0]), c)):
+        cells = claims[claim]
+        marks = [_mark([cell for cell in cells if cell["layer"] == layer]) for layer in LAYERS]
+        table.add_row(claim, *marks, _size(cells))
+    stream = io.StringIO()
+    colour = terminal and os.isatty(1) and "NO_COLOR" not in os.environ
+    console = Console(file=stream, width=118, force_terminal=colour, highlight=False, color_system="standard" if colour else None)
+    console.print(table)
+    console.print(Text(LEGEND, style="dim"))
+    for line in (*_unclaimed(run), *_undeclared(run), *_counts(run, path)):
+        console.print(Text(line))
+    return stream.getvalue().rstrip()
+
+
+def _mark(cells: list[dict[str, Any]]) -> Text:
+    worst = _worst(cells)
+    return Text("·", "dim") if worst is None else Text(*SYMBOLS[worst])
+
+
+def _unclaimed(run: RunRecord) -> list[str]:
+    if not run.no_claims:
+        return []
+    return ["", "not claimed: " + "; ".join(f"{entry['reference']} ({entry['reason']})" for entry in run.no_claims)]
+
+
+def _undeclared(run: RunRecord) -> list[str]:
+    bad = [cell for cell in run.cells if Verdict(cell["verdict"]).bad or Verdict(cell["verdict"]).unknown]
+    if not bad:
+        return []
+    bad.sort(key=lambda cell: (-ORDER.index(Verdict(cell["verdict"])), -(cell["ratio"] or 0)))
+    if len(bad) == 1:
+        return ["", failure_screen(bad[0])]
+    lines = ["", f"{len(bad)} to look at, worst first" + (", the first ten:" if len(bad) > 10 else ":")]
+    for cell in bad[:10]:
+        ratio = f" ({number(cell['ratio'])} × rounding)" if cell["ratio"] is not None else ""
+        lines.append(f"  {cell['verdict']}: {cell['claim']} · {cell['layer']} · {cell['case']}{ratio}: {cell['reason']}")
+        lines.append(f"      {cell['evidence'].get('command', '')}")
+    return lines
+
+
+def _counts(run: RunRecord, path: Path) -> list[str]:
+    counts = run.counts
+    same = counts[Verdict.IDENTICAL] + counts[Verdict.FAITHFUL]
+    declared = counts[Verdict.DECLARED] + counts[Verdict.DECLARED_UNEXPLAINED]
+    rest = {name: n for name, n in counts.items() if not Verdict(name).same and not Verdict(name).declared}
+    said = "".join(f", {n} {name}" for name, n in sorted(rest.items()))
+    code = (run.footer or {}).get("exit_code")
+    return ["", f"{len(run.cells)} cells: {same} same, {declared} declared{said} · exit {code} · record {path} · trueto report {path}"]

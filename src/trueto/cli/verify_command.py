@@ -1,0 +1,57 @@
+"""`trueto verify`: show every spec against every golden."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("verify")
+@click.argument("references", nargs=-1)
+@click.option("--case", "case_id", metavar="NAME", help="only this case")
+@click.option("--verbose", "-v", is_flag=True, help="every case and layer, not only the worst of each reference")
+def command(references: tuple[str, ...], case_id: str | None, *, verbose: bool) -> int:
+    """Check the specs (our short form of each original) against the goldens (what the original returned).
+
+    A spec counts only because it reproduces every golden of its reference: in float64 within the factor times the original's float64
+    rounding, and in float32 within its float32 rounding. REFERENCES default to all.
+    """
+    from trueto.errors import NothingSelected
+    from trueto.judge import factor
+    from trueto.references import reference, reference_names
+    from trueto.running.certify import certify
+
+    failed = checked = 0
+    click.echo(f"ratio = distance from the original / the original's own rounding; certified when at most {factor():g}\n")
+    click.echo(f"{'reference':34}{'checks':>7}{'float64':>10}{'float32':>10}  worst case")
+    for name in references or reference_names():
+        certificates = list(certify(reference(name), case_id))
+        checked += len(certificates)
+        bad = [c for c in certificates if not c.passed]
+        failed += len(bad)
+        judged = [c for c in certificates if c.exact is not None]
+        raised = sorted({c.case for c in certificates if c.exact is None})
+        if judged:
+            worst = max(judged, key=lambda c: c.exact.ratio)
+            native = max(c.native.ratio for c in judged)
+            mark = "" if not bad else f"  NOT CERTIFIED: {len(bad)} checks fail"
+            click.echo(f"{name:34}{len(certificates):>7}{worst.exact.ratio:>10.2g}{native:>10.2g}  {worst.case} {worst.layer}{mark}")
+        if raised:
+            click.echo(f"{'':34}the original raises on {', '.join(raised)}")
+        for certificate in certificates if verbose else bad:
+            click.echo(_line(certificate))
+    if not checked:
+        raise NothingSelected(f"no golden has a case '{case_id}'", "trueto show <reference>")
+    click.echo(f"\n{checked} checks, {failed} failed")
+    return 1 if failed else 0
+
+
+def _line(certificate: Any) -> str:
+    if certificate.exact is None:
+        return f"    {certificate.case:22}{certificate.layer:12}{certificate.note}"
+    exact = certificate.exact
+    word = "ok " if certificate.passed else "BAD"
+    return f"  {word} {certificate.case:20}{certificate.layer:12}float64 {exact.ratio:9.2g} ({exact.drift:.1e} / {exact.floor:.1e})  float32 {certificate.native.ratio:9.2g}  {exact.what}"

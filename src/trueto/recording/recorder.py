@@ -1,0 +1,132 @@
+"""Recording a codebase: the original in its own process, then either new goldens or a comparison with the old ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trueto.errors import DataError
+from trueto.judge import measure, same_bits
+from trueto.references import Codebase, Golden, load_golden, reference, reference_names
+from trueto.references.golden import golden_path, manifest_of
+from trueto.running.truth import golden_truth, parts
+from trueto.model import LAYERS, Layer
+from trueto.judge import compare
+from trueto.settings import offline_environment
+from trueto.store import read_header, read_tensors
+
+__all__ = ["Change", "check", "record"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(slots=True)
+class Change:
+    """What a recording says about one reference: tensors that are the same bits, that moved, that are new, that are gone."""
+
+    reference: str
+    same: int = 0
+    moved: dict[str, float] = field(default_factory=dict)
+    new: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    beyond_floor: list[str] = field(default_factory=list)
+
+    @property
+    def identical(self) -> bool:
+        """Whether every tensor has the same bits."""
+        return not (self.moved or self.new or self.gone)
+
+
+def _run(base: Codebase, names: list[str], source: Path, provenance: str, output: Path, *, quick: bool, progress: Callable[[str], None]) -> None:
+    job = {"codebase": base.name, "references": names, "source": str(source), "provenance": provenance, "output": str(output), "quick": quick}
+    job_file = output / "job.json"
+    job_file.write_text(json.dumps(job))
+    command = [sys.executable, "-m", "trueto.recording.process", str(job_file)]
+    with (output / "stderr.txt").open("w+") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=offline_environment())
+        assert process.stdout is not None
+        for line in process.stdout:
+            said = json.loads(line)
+            progress(f"{said['reference']} {said['case']}")
+        if process.wait() != 0:
+            errors.seek(0)
+            tail = errors.read().strip().splitlines()[-6:]
+            raise DataError(f"the original's process ended with status {process.returncode}:\n    " + "\n    ".join(tail), f"references/{base.name}/record.py")
+
+
+def references_of(base: Codebase, only: tuple[str, ...]) -> list[str]:
+    """The references of a codebase, or those named."""
+    names = [name for name in reference_names() if name.startswith(f"{base.name}/")]
+    return [reference(name if "/" in name else f"{base.name}/{name}").id for name in only] or names
+
+
+def record(base: Codebase, names: list[str], source: Path, provenance: str, progress: Callable[[str], None]) -> list[Change]:
+    """Write new goldens and the manifest; what they change against the old ones is returned."""
+    with tempfile.TemporaryDirectory(prefix="trueto-record-") as folder:
+        output = Path(folder)
+        _run(base, names, source, provenance, output, quick=False, progress=progress)
+        changes = [_changes(name, output / f"{name.partition('/')[2]}.safetensors") for name in names]
+        goldens = base.folder / "goldens"
+        goldens.mkdir(exist_ok=True)
+        for name in names:
+            golden_path(name).write_bytes((output / golden_path(name).name).read_bytes())
+    manifest_of(base.name).write(goldens)
+    return changes
+
+
+def check(base: Codebase, names: list[str], source: Path, provenance: str, progress: Callable[[str], None]) -> list[Change]:
+    """Record again into a temporary folder and compare: bits first; where they differ, floors. Writes nothing."""
+    with tempfile.TemporaryDirectory(prefix="trueto-check-") as folder:
+        output = Path(folder)
+        _run(base, names, source, provenance, output, quick=True, progress=progress)
+        found = []
+        for name in names:
+            file = output / f"{name.partition('/')[2]}.safetensors"
+            change = _changes(name, file, partial=True)
+            if not change.identical:
+                change.beyond_floor = _beyond_floor(name, file)
+            found.append(change)
+        return found
+
+
+def _changes(name: str, file: Path, *, partial: bool = False) -> Change:
+    change = Change(name)
+    new, old_path = read_tensors(file), golden_path(name)
+    old = read_tensors(old_path) if old_path.is_file() else {}
+    for key, value in new.items():
+        if key not in old:
+            change.new.append(key)
+        elif same_bits(old[key], value):
+            change.same += 1
+        else:
+            shapes = old[key].shape == value.shape
+            change.moved[key] = measure(value, old[key])[1] if shapes else float("inf")
+    if not partial:
+        change.gone = [key for key in old if key not in new]
+    return change
+
+
+def _beyond_floor(name: str, file: Path) -> list[str]:
+    """Layers of the new recording that are farther from the old one than its floors allow."""
+    ref, old = reference(name), load_golden(name)
+    new = Golden(name, read_header(file), read_tensors(file), "")
+    found = []
+    for case in ref.cases:
+        for layer in LAYERS:
+            net = "open" if layer is Layer.UPDATE else "closed"
+            truth = golden_truth(old, case.id, net)
+            if layer is Layer.NOISE or truth.native.error is not None:
+                continue
+            for dtype in ("float32", "float64"):
+                seen = new.observation(case.id, net, dtype)
+                comparisons = [compare(got, expected, what) for what, expected, got in parts(layer, truth, seen, dtype)]
+                found += [f"{case.id} {layer} {dtype}: {c.what} by {c.ratio:.2g} floors" for c in comparisons if not c.agrees]
+    return found

@@ -1,0 +1,250 @@
+"""reports/claims/<slug>.html: one claim, from what the original is, to what was found, to how to repeat it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trueto.judge import factor
+from trueto.model import Verdict
+from trueto.reports.details import exact_card, layers_card, source_link
+from trueto.reports.markup import EMPTY, Html, el, icon, join, link, raw
+from trueto.reports.page import card, page, sentences, terms, tile
+from trueto.reports.plot import Series, drift_plot, plotted, series_of
+from trueto.reports.view import ClaimView, Overview, cell_name
+from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, number, plural, size_words, step_words, times, verdict_of
+
+__all__ = ["claim_page", "plot_label"]
+
+SAID = {
+    Verdict.IDENTICAL: "{} computes what the original computes, bit for bit.",
+    Verdict.FAITHFUL: "{} computes what the original computes, within the original's own rounding.",
+    Verdict.BEYOND: "{} returns a result where the original stops; everywhere else it is the same.",
+    Verdict.DECLARED: "{} differs from the original, exactly as it declares.",
+    Verdict.DECLARED_UNEXPLAINED: "{} differs from the original by no more than it declares. What it computes instead is not explained.",
+    Verdict.DRIFTED: "{} differs from the original, and nobody has declared it.",
+    Verdict.STALE: "What {} declares here is not what it does.",
+    Verdict.BROKEN: "{} does not return a usable result where the original does.",
+    Verdict.DISPUTED: "The recording of this original is in doubt.",
+    Verdict.UNJUDGED: "{} could not be judged on every input.",
+    Verdict.NO_CLAIM: "{} does not claim this original.",
+}
+
+
+def _verdict(view: Overview, claim: ClaimView) -> Html:
+    """The answer in one sentence, then where, how far and how large."""
+    cell, sign = claim.worst, LEGEND[claim.verdict]
+    layer = LAYER_WORDS.get(str(cell["layer"]), (str(cell["layer"]), ""))[0]
+    largest = max(claim.cells, key=lambda c: c["grey_levels"] if isinstance(c["grey_levels"], int | float) else -1.0)
+    facts = [f"Worst at: {layer}, input {cell['case']}", step_words(cell["first_step"])]
+    if isinstance(cell["ratio"], int | float):
+        what = "from what is declared" if claim.verdict.declared else "from the original"
+        facts.append(f"{times(cell['ratio'])} its own rounding away {what} (up to {factor():g} is the same)")
+    lines = [
+        el("p", SAID[claim.verdict].format(view.library), class_="lead"),
+        el("p", cell["reason"]) if cell["reason"] and not claim.verdict.same else EMPTY,
+        el("p", ", ".join(f for f in facts if f) + ".", class_="soft"),
+        el("p", f"Change of the finished picture: {size_words(largest['size'], largest['grey_levels'])}.", class_="soft"),
+    ]
+    return el("section", icon(sign.icon, str(claim.verdict)), el("div", *lines), class_=f"verdict {sign.tone}")
+
+
+def _original(claim: ClaimView) -> Html:
+    """The card: what the original is and promises, in plain words."""
+    if claim.original is None:
+        return card(
+            "The original",
+            el(
+                "p",
+                f"This installation has no card of {claim.name}, so this page cannot say what it is. The figures come from the run record.",
+            ),
+        )
+    about, base = claim.original.card, claim.original.codebase
+    promise = about.promise
+    promises = terms(
+        [
+            ("starts with", promise.start),
+            ("noise levels", promise.grid),
+            ("each step", promise.update),
+            ("last step", promise.final_step),
+            ("random draws", promise.noise),
+        ]
+    )
+    facts = terms(
+        [
+            ("default of", about.default_of if about.default_of != "none" else ""),
+            ("by", f"{about.authors} ({about.year})"),
+            ("paper", about.paper),
+            ("equations", about.equations),
+            ("code", join([link(base.repository, base.title), ", ", source_link(claim, about.function)])),
+            ("commit", link(f"{base.repository}/tree/{base.commit}", base.commit[:12])),
+            ("licence", base.licence),
+            ("code and paper", about.code_and_paper),
+        ]
+    )
+    fold = el("details", el("summary", "What it promises exactly, who wrote it, and where"), promises, facts)
+    return card("The original, in plain words", sentences(about.plain), fold, anchor="original")
+
+
+def _settings(settings: Any) -> Html:
+    if not isinstance(settings, dict) or not settings:
+        return EMPTY
+    text = "\n".join(f"{key} = {value!r}" for key, value in settings.items())
+    return el("details", el("summary", "How the library was configured"), el("pre", text, class_="wrap"))
+
+
+def _claimed(view: Overview, claim: ClaimView) -> Html:
+    """The library's own words, and where it says them."""
+    evidence = next((c["evidence"] for c in claim.cells if c["evidence"].get("quote")), claim.worst["evidence"])
+    quote, source = evidence.get("quote"), evidence.get("claim_source")
+    said = el("blockquote", el("p", quote)) if quote else el("p", "The run record holds no quotation.")
+    where = el("p", "Source: ", link(source), class_="soft") if source else EMPTY
+    return card(
+        f"What {view.record.header.get('candidate', 'the library')} claims",
+        said,
+        where,
+        _settings(claim.worst["evidence"].get("settings")),
+        anchor="claim",
+    )
+
+
+def _grid(claim: ClaimView, profile: str) -> Html:
+    """Inputs by layers for one profile."""
+    cells = {(str(c["case"]), str(c["layer"])): c for c in claim.cells if c["profile"] == profile}
+    cases = sorted({case for case, _ in cells})
+    head = el("tr", el("th", "input", scope="col"), *(el("th", LAYER_WORDS.get(x, (x, ""))[0], scope="col") for x in claim.layers))
+    rows = [el("tr", el("th", case, scope="row"), *(el("td", tile(cells.get((case, x)))) for x in claim.layers)) for case in cases]
+    return el(
+        "div",
+        el("table", el("caption", f"profile {profile}"), el("thead", head), el("tbody", join(rows, "\n")), class_="tiles"),
+        class_="scroll",
+    )
+
+
+def plot_label(view: Overview, cell: dict[str, Any]) -> str:
+    """What a plot shows, for those who cannot see it."""
+    first = step_words(cell["first_step"])
+    verdict = verdict_of(cell)
+    outcome = (
+        f"It leaves the band of rounding {first}." if first and not verdict.declared else f"Worst: {times(cell['ratio'])} the rounding."
+    )
+    return f"Distance of {view.library} from the original at each step of {cell_name(cell)}, on a logarithmic scale. {outcome}"
+
+
+def _numbers(series: Series) -> Html:
+    rows = "".join(
+        f"<tr><td>{s}<td>{number(d)}<td>{number(f)}<td>{number(r)}"
+        for s, d, f, r in zip(series.steps, series.drift, series.floor, series.ratio, strict=True)
+    )
+    head = "<tr><th>step<th>distance<th>its own rounding<th>times"
+    return el("details", el("summary", "The numbers"), el("div", el("table", raw(f"<thead>{head}<tbody>{rows}")), class_="scroll"))
+
+
+COMPARED = {
+    "original": "the original",
+    "variant": "what is declared",
+    "spec on the candidate's own levels": "the original's rule on the library's own noise levels",
+}
+
+
+def _key(words: str, *shapes: str) -> Html:
+    """One sample of a line or a dot with what it stands for."""
+    return el("li", raw(f'<svg viewBox="0 0 22 12" aria-hidden="true">{"".join(shapes)}</svg>'), words)
+
+
+LINE = '<path class="drift" d="M0 6h22"/>'
+KEYS = join(
+    [
+        _key("the library, within rounding", LINE, '<path class="in" d="M11 6h0"/>'),
+        _key("the library, further away", LINE, '<path class="out" d="M11 6h0"/>'),
+        _key("the original's own rounding", '<path class="floor" d="M0 6h22"/>'),
+        _key(f"counts as the same (up to {factor():g} times that)", '<path class="band" d="M0 0h22v12H0z"/>'),
+    ]
+)  # fmt: skip
+
+
+def _plots(view: Overview, claim: ClaimView) -> Html:
+    """Up to six plots, chosen by radio buttons: no script is needed."""
+    cells = plotted(claim)
+    buttons, panels = list[Html](), list[Html]()
+    for index, cell in enumerate(cells):
+        series = series_of(cell)
+        if series is None:
+            continue
+        sign = LEGEND[verdict_of(cell)]
+        buttons.append(el("input", type="radio", name="plot", id=f"p{index}", checked=index == 0))
+        several = f" ({cell['profile']})" if len(claim.profiles) > 1 else ""
+        buttons.append(
+            el(
+                "label",
+                el("span", icon(sign.icon), class_=sign.tone),
+                f"{LAYER_WORDS.get(cell['layer'], (cell['layer'],))[0]}: {cell['case']}{several}",
+                for_=f"p{index}",
+            )
+        )
+        judged = COMPARED.get(str(cell["evidence"].get("compared_with")), "the original")
+        caption = el(
+            "figcaption",
+            f"Distance from {judged} at each step, on a scale where each line is ten times or more the one below. {sign.means}",
+        )
+        panels.append(el("div", el("figure", drift_plot(series, plot_label(view, cell)), caption), _numbers(series), class_="panel"))
+    if not panels:
+        return EMPTY
+    choice = el("fieldset", el("legend", "Choose an input:"), *buttons, el("div", *panels), el("ul", KEYS, class_="keys"), class_="plots")
+    return card("Step by step", choice, anchor="drift")
+
+
+def _ledger(claim: ClaimView) -> Html:
+    if not claim.ledger:
+        return EMPTY
+    entries = [
+        terms(
+            [
+                (
+                    "computes instead",
+                    el("code", e["variant"]) if e.get("variant") else "not explained: only a range of numbers is declared",
+                ),
+                ("why", e.get("reason")),
+                ("proof", el("code", e["test"]) if e.get("test") else ""),
+                ("since", e.get("since")),
+                ("more", link(e["link"]) if e.get("link") else ""),
+            ]
+        )
+        for e in claim.ledger
+    ]
+    return card(
+        f"Declared: {plural(len(entries), 'difference')}", el("p", DECLARED_MEANS, class_="soft"), join(entries, "\n"), anchor="declared"
+    )
+
+
+def claim_page(view: Overview, claim: ClaimView) -> str:
+    """The text of one claim's page."""
+    back = el("a", "← all originals", href="../index.html")
+    header = join(
+        [
+            el("small", back),
+            el("h1", f"{claim.title}: {view.library} against the original"),
+            el("p", el("code", claim.claim), class_="soft"),
+        ]
+    )
+    command = f"trueto gate {view.record.header.get('candidate', '')} --claim '{claim.claim}'"
+    body = [
+        _verdict(view, claim),
+        _original(claim),
+        _claimed(view, claim),
+        card(
+            "Every input",
+            *(_grid(claim, profile) for profile in claim.profiles),
+            el("p", el("a", "What the signs mean", href="../index.html#legend")),
+        ),
+        _plots(view, claim),
+        layers_card(claim),
+        _ledger(claim),
+        exact_card(view.library, claim),
+        card(
+            "Reproduce it",
+            el("pre", command, class_="wrap"),
+            el("p", "and the original's own card with ", el("code", f"trueto show {claim.name}"), "."),
+            anchor="reproduce",
+        ),
+    ]
+    return page(view, f"{claim.title} · {view.library}", header, body)

@@ -1,0 +1,135 @@
+"""reports/index.html: the run on one page, for somebody who has two minutes and has not read a paper."""
+
+from __future__ import annotations
+
+from trueto.judge import factor
+from trueto.model import LAYERS
+from trueto.reports.markup import EMPTY, Html, el, icon, join
+from trueto.reports.matrix import headline
+from trueto.reports.page import card, page, table, terms, tile
+from trueto.reports.view import ClaimView, Overview
+from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, SIZE_WORDS, plural, size_words
+
+__all__ = ["index_page"]
+
+
+def _counts(view: Overview) -> Html:
+    items = [
+        el("li", el("span", icon(LEGEND[v].icon), class_=LEGEND[v].tone), el("b", f"{view.record.counts[v]:,}"), el("span", str(v)))
+        for v in LEGEND
+        if view.record.counts.get(v)
+    ]
+    return el("ul", *items, class_="counts", aria_label="how many comparisons ended how")
+
+
+def _row(claim: ClaimView) -> Html:
+    address = f"claims/{claim.slug}.html"
+    largest = max(claim.cells, key=lambda c: c["grey_levels"] if isinstance(c["grey_levels"], int | float) else -1.0)
+    words, _, figure = size_words(largest["size"], largest["grey_levels"]).partition(": ")
+    cells = [(str(layer), claim.worst_in(str(layer))) for layer in LAYERS]
+    tiles = [el("td", tile(cell, f"{claim.title}, {LAYER_WORDS[layer][0]}", f"{address}#{layer}")) for layer, cell in cells]
+    name = el(
+        "th",
+        el("a", claim.title, href=address),
+        el("small", claim.claim, class_="soft") if claim.claim != claim.title else None,
+        scope="row",
+    )
+    return el("tr", name, *tiles, el("td", words, el("small", figure.replace(" of 255", "")), class_="wide"))
+
+
+def _matrix(view: Overview) -> Html:
+    columns = [el("th", LAYER_WORDS[layer][0], scope="col") for layer in map(str, LAYERS)]
+    head = el("tr", el("th", "original", scope="col"), *columns, el("th", "change of the picture", scope="col", class_="wide"))
+    inside = el("table", el("thead", head), el("tbody", join(map(_row, view.claims), "\n")), class_="tiles")
+    explained = (
+        "Each row is an original algorithm, each column a part of it. Every sign is the worst of all tested inputs, "
+        "and leads to the details. Rows with the greatest difference come first."
+    )
+    return card("Original by original", el("p", explained, class_="soft"), el("div", inside, class_="scroll"))
+
+
+def _legend(view: Overview) -> Html:
+    used = {str(v) for v in view.record.counts}
+    pairs = [(join([el("span", icon(s.icon), class_=s.tone), str(v)]), s.means) for v, s in LEGEND.items() if str(v) in used]
+    rounding = (
+        "Computers round every number. The original, run twice with numbers changed in their last digit, does not agree with "
+        "itself exactly either. That distance is its own rounding. "
+        f"Up to {factor():g} times that distance is the same; anything further away is a difference."
+    )
+    grey = "A picture on a screen has 256 shades of grey for each colour. A change of half a shade is lost when the picture is saved."
+    shades = "; ".join(
+        f"{words} ({said})" for words, said in zip(("below 0.5", "below 2", "below 16", "more"), list(SIZE_WORDS.values())[1:], strict=True)
+    )
+    parts = [(name, what[0].upper() + what[1:] + ".") for name, what in LAYER_WORDS.values()]
+    return card(
+        "How to read this",
+        terms(pairs, class_="legend"),
+        el("h3", "Its own rounding"),
+        el("p", rounding),
+        el("h3", "What “declared” means"),
+        el("p", DECLARED_MEANS),
+        el("h3", "How large is a grey level?"),
+        el("p", f"{grey} In this report: {shades}."),
+        el("h3", "The parts that are compared"),
+        terms(parts),
+        anchor="legend",
+    )
+
+
+def _no_claims(view: Overview) -> Html:
+    if not view.record.no_claims:
+        return EMPTY
+    said = f"{view.library} does not say that it implements these, so they are not compared and count neither for nor against it."
+    rows = [(entry.get("reference", "?"), entry.get("reason", "")) for entry in view.record.no_claims]
+    return card(
+        f"Not claimed: {plural(len(rows), 'original')}", el("p", said, class_="soft"), table(("original", "why"), rows), anchor="no-claim"
+    )
+
+
+def _reproduce(view: Overview) -> Html:
+    header = view.record.header
+    environment = header.get("environment")
+    pairs = list(environment.items()) if isinstance(environment, dict) else []
+    profiles = header.get("profiles")
+    chosen = " ".join(f"--profile {p}" for p in profiles) if isinstance(profiles, list) else ""
+    candidate = header.get("candidate", "")
+    return card(
+        "Reproduce it",
+        el("pre", f"trueto gate {candidate} {chosen}".strip()),
+        el(
+            "p",
+            "or everything, recordings included, with ",
+            el("code", "dvc repro"),
+            ". The run record that this page was made from is a text file: one line a comparison.",
+        ),
+        el("h3", "Where it ran"),
+        terms(
+            [
+                ("library", view.library),
+                ("trueto", header.get("trueto")),
+                ("profiles", ", ".join(map(str, profiles)) if isinstance(profiles, list) else profiles),
+                *((k, v if isinstance(v, str | int | float) else str(v)) for k, v in pairs),
+                ("begun", header.get("started")),
+                ("finished", (view.record.footer or {}).get("finished", "did not finish")),
+                ("run record", header.get("id")),
+                ("inputs (SHA-256)", header.get("fixture")),
+            ]
+        ),
+        anchor="reproduce",
+    )
+
+
+def index_page(view: Overview) -> str:
+    """The text of reports/index.html."""
+    record = view.record
+    lead = (
+        "The authors of a method publish code: the original. Libraries write it anew. This report compares what the library "
+        "computes with what the original computed, number by number: "
+        f"{plural(len(record.cells), 'comparison')} for {plural(len(view.claims), 'algorithm')}."
+    )
+    header = join(
+        [el("small", "trueto · still true to the original?"), el("h1", headline(view)), el("p", lead, class_="lead soft"), _counts(view)]
+    )
+    notes = card("Notes on this run", el("ul", *(el("li", note) for note in record.notes))) if record.notes else EMPTY
+    body = [_matrix(view) if view.claims else EMPTY, notes, _legend(view), _no_claims(view), _reproduce(view)]
+    return page(view, f"{view.library}: still true to the original?", header, body)

@@ -1,0 +1,99 @@
+"""What every page of the site has in common: the frame, the tiles, lists of terms. No script, nothing from the network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from trueto.model import Verdict
+from trueto.reports.markup import EMPTY, Html, el, icon, join, raw
+from trueto.reports.view import Overview
+from trueto.reports.words import LEGEND, size_words, step_words, times, verdict_of
+
+__all__ = ["GENERATOR", "card", "page", "sentences", "table", "terms", "tile"]
+
+GENERATOR = "trueto"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+@cache
+def _own(name: str) -> Html:
+    """A file of this folder, without the line breaks that only its authors need."""
+    return raw(re.sub(r"\n\s*", "", (Path(__file__).parent / name).read_text(encoding="utf-8")))
+
+
+def page(view: Overview, title: str, header: Html, body: Iterable[Html]) -> str:
+    """A whole document; an incomplete run is said before anything else."""
+    head = [
+        el("meta", charset="utf-8"),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        el("meta", name="generator", content=GENERATOR),
+        el("meta", name="referrer", content="no-referrer"),
+        el("title", title),
+        el("style", _own("style.css")),
+    ]
+    alert = el("section", el("p", view.incomplete()), class_="alert", role="alert") if view.incomplete() else EMPTY
+    started = str(view.record.header.get("started", ""))[:16].replace("T", " ")
+    foot = f"Made by trueto from the run record {view.record.header.get('id', '')}" + (f", begun {started} UTC." if started else ".")
+    content = [
+        _own("icons.svg"),
+        el("a", "Skip to the content", class_="skip", href="#content"),
+        el("header", header),
+        el("main", alert, *body, id="content"),
+        el("footer", el("p", foot)),
+    ]
+    return "<!doctype html>\n" + el("html", el("head", *head), "\n", el("body", join(content, "\n")), lang="en") + "\n"
+
+
+def card(title: str, *children: Any, anchor: str | None = None) -> Html:
+    """One titled section."""
+    return el("section", el("h2", title), *children, id=anchor, tabindex="-1" if anchor else None)
+
+
+def tile(cell: dict[str, Any] | None, about: str = "", href: str | None = None) -> Html:
+    """A verdict as shape, colour and word, with the figures on hovering; `about` names the link for those who listen."""
+    if cell is None:
+        return el("span", "–", class_="tile none", title="not part of this original")
+    verdict = verdict_of(cell)
+    sign = LEGEND[verdict]
+    said = [str(verdict)]
+    if isinstance(cell["ratio"], int | float) and verdict is not Verdict.IDENTICAL:
+        said += [
+            f"{times(cell['ratio'])} the rounding",
+            step_words(cell["first_step"]),
+            "" if verdict.same else size_words(cell["size"], cell["grey_levels"]),
+        ]
+    label = ", ".join(part for part in said if part)
+    inside = [icon(sign.icon), el("span", sign.word)]
+    if href is None:
+        return el("span", *inside, class_=f"tile {sign.tone}", title=label)
+    return el("a", *inside, class_=f"tile {sign.tone}", href=href, aria_label=f"{about}: {label}", title=label)
+
+
+def terms(pairs: Iterable[tuple[Any, Any]], **attributes: Any) -> Html:
+    """A list of names and what they are; pairs without a value are left out."""
+    rows = [join([el("dt", name), el("dd", value)]) for name, value in pairs if value not in (None, "", EMPTY)]
+    return el("dl", *rows, **attributes) if rows else EMPTY
+
+
+def table(columns: Iterable[Any], rows: Iterable[Iterable[Any]], caption: str = "", number_columns: Iterable[int] = ()) -> Html:
+    """A plain table whose first column names the row; scrolls sideways by itself on a narrow screen."""
+    numeric = set(number_columns)
+
+    def classed(index: int) -> str | None:
+        return "num" if index in numeric else None
+
+    head = el("tr", *(el("th", name, scope="col", class_=classed(i)) for i, name in enumerate(columns)))
+    lines = [el("tr", *(el("th", v, scope="row") if i == 0 else el("td", v, class_=classed(i)) for i, v in enumerate(row))) for row in rows]
+    inside = el("table", el("caption", caption) if caption else None, el("thead", head), el("tbody", join(lines, "\n")))
+    return el("div", inside, class_="scroll", tabindex="0", role="region", aria_label=caption or "table")
+
+
+def sentences(text: str) -> Html:
+    """Plain text with empty lines as paragraphs."""
+    parts = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
+    return join(el("p", part) for part in parts)

@@ -1,0 +1,93 @@
+"""Everything that is written about one run: which files, what is in them, and that none of them is ever half-written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from trueto.errors import UsageError
+from trueto.events import read_run
+from trueto.reports.claim import claim_page, plot_label
+from trueto.reports.index import index_page
+from trueto.reports.matrix import matrix
+from trueto.reports.page import GENERATOR
+from trueto.reports.plot import plotted, series_of, standalone
+from trueto.reports.summary import drift_csv, summary_json
+from trueto.reports.view import Overview, overview
+
+__all__ = ["render_site", "write_site", "write_text"]
+
+OURS = f'<meta name="generator" content="{GENERATOR}">'
+
+
+def _pages(view: Overview) -> dict[str, str]:
+    """Page, picture and address book of every claim. claims/pages.json tells other consumers which page belongs to which claim."""
+    files: dict[str, str] = {}
+    book: dict[str, dict[str, str]] = {}
+    for claim in view.claims:
+        entry = {"page": f"claims/{claim.slug}.html"}
+        files[entry["page"]] = claim_page(view, claim)
+        cell = next(iter(plotted(claim)), None)
+        series = series_of(cell) if cell else None
+        if cell and series:
+            entry["plot"] = f"claims/{claim.slug}.svg"
+            files[entry["plot"]] = standalone(series, plot_label(view, cell))
+        book[claim.claim] = entry
+    files["claims/pages.json"] = json.dumps({"run": view.record.header.get("id"), "claims": dict(sorted(book.items()))}, indent=1) + "\n"
+    return files
+
+
+def render_site(view: Overview) -> dict[str, str]:
+    """All files by their path below the output folder; index.html last, so that it never leads to a page that is not there yet."""
+    return {
+        "summary.json": summary_json(view),
+        "drift.csv": drift_csv(view),
+        "matrix.md": matrix(view),
+        **_pages(view),
+        "index.html": index_page(view),
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all; UsageError where it cannot be written."""
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".trueto-")
+        temporary = Path(name)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
+            stream.write(text)
+        temporary.chmod(0o644)  # mkstemp makes files that only their owner reads
+        temporary.replace(path)
+    except OSError as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}", "choose a folder that you may write to") from error
+
+
+def _forget(folder: Path, kept: set[Path]) -> None:
+    """Remove pages of claims that this run no longer has; only what an earlier run wrote is touched."""
+    for page in folder.glob("*.html"):
+        if page in kept or not page.is_file():
+            continue
+        with contextlib.suppress(OSError):
+            if OURS in page.read_text(encoding="utf-8", errors="replace")[:2000]:
+                page.with_suffix(".svg").unlink(missing_ok=True)
+                page.unlink()
+
+
+def write_site(record_path: Path, out_dir: Path) -> list[Path]:
+    """Write summary.json, drift.csv, matrix.md, index.html and a page and a picture for each claim; returns the files.
+
+    Everything is rendered before the first file is written. Raises DataError for a record that cannot be read, UsageError where
+    nothing can be written.
+    """
+    files = {Path(out_dir) / name: text for name, text in render_site(overview(read_run(Path(record_path)))).items()}
+    for path, text in files.items():
+        write_text(path, text)
+    _forget(Path(out_dir) / "claims", set(files))
+    return list(files)

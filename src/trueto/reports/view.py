@@ -1,0 +1,159 @@
+"""The run record arranged for readers: claims with their cells, worst first."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from trueto.events import RunRecord
+from trueto.model import LAYERS, Verdict
+from trueto.references import Reference, reference
+from trueto.reports.words import RANK, verdict_of
+
+__all__ = ["Cells", "ClaimView", "Overview", "badness", "cell_name", "overview", "worst_of"]
+
+Cells = list[dict[str, Any]]
+SLUG_LENGTH = 60
+
+
+def badness(cell: dict[str, Any]) -> tuple[int, float]:
+    """Sort key, worst highest: the verdict, then the ratio; a ratio that is not a number counts as endless if the cell is bad."""
+    verdict, ratio = verdict_of(cell), cell["ratio"]
+    if isinstance(ratio, int | float):
+        return RANK[verdict], float(ratio)
+    return RANK[verdict], math.inf if verdict.bad else -1.0
+
+
+def worst_of(cells: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """The worst cell, the first of equals; None if there is none."""
+    return max(cells, key=badness, default=None)
+
+
+def cell_name(cell: dict[str, Any]) -> str:
+    """What users type for one cell, as `k_diffusion/heun:update:karras-20`."""
+    return f"{cell['claim']}:{cell['layer']}:{cell['case']}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimView:
+    """One claim: its cells, and the original behind it (None where this installation has no card of that name)."""
+
+    claim: str
+    name: str
+    slug: str
+    cells: Cells
+    original: Reference | None
+
+    @property
+    def title(self) -> str:
+        """The name that people know the algorithm by."""
+        base = self.original.card.title if self.original else self.name
+        extra = self.claim.partition("@")[2]
+        return f"{base} ({extra})" if extra else base
+
+    @property
+    def worst(self) -> dict[str, Any]:
+        """The worst cell of all."""
+        return max(self.cells, key=badness)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict."""
+        return verdict_of(self.worst)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that were judged, in the order of the design; unknown ones last."""
+        seen = {str(cell["layer"]) for cell in self.cells}
+        known = [str(layer) for layer in LAYERS if layer in seen]
+        return (*known, *sorted(seen.difference(known)))
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The profiles that were judged, in the order of the record."""
+        return tuple(dict.fromkeys(str(cell["profile"]) for cell in self.cells))
+
+    @property
+    def ledger(self) -> tuple[dict[str, Any], ...]:
+        """The ledger entries that were applied to cells of this claim, each once."""
+        entries: dict[str, dict[str, Any]] = {}
+        for cell in self.cells:
+            entry = cell["evidence"].get("ledger")
+            if isinstance(entry, dict):
+                entries.setdefault(repr(sorted(entry.items(), key=str)), entry)
+        return tuple(entries.values())
+
+    def of_layer(self, layer: str) -> Cells:
+        """The cells of one layer, worst first."""
+        return sorted((c for c in self.cells if c["layer"] == layer), key=badness, reverse=True)
+
+    def worst_in(self, layer: str) -> dict[str, Any] | None:
+        """The worst cell of one layer."""
+        return worst_of(c for c in self.cells if c["layer"] == layer)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A whole run: the claims worst first, and the record that they were read from."""
+
+    record: RunRecord
+    claims: tuple[ClaimView, ...]
+
+    @property
+    def library(self) -> str:
+        """The library under test with its version."""
+        header = self.record.header
+        return f"{header.get('candidate', 'the library')} {header.get('version', '')}".strip()
+
+    def worst_in(self, layer: str) -> dict[str, Any] | None:
+        """The worst cell of one layer over all claims."""
+        return worst_of(c for c in self.record.cells if c["layer"] == layer)
+
+    def incomplete(self) -> str:
+        """One sentence for an incomplete run, empty for a complete one."""
+        if self.record.complete:
+            return ""
+        planned = self.record.header.get("cells")
+        of = f" of {planned}" if isinstance(planned, int) else ""
+        judged = f"{len(self.record.cells)}{of} cells were judged"
+        return f"This run did not finish: {judged}. What is missing was not judged, and nothing here is a pass."
+
+
+def _slug(text: str, taken: set[str]) -> str:
+    """A file name for any text: readable where it can be, with a digest where that is not enough to tell two apart."""
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
+    name = re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-")
+    if not name or len(name) > SLUG_LENGTH or name in taken:
+        name = f"{name[:SLUG_LENGTH]}-{digest}".strip("-")
+    taken.add(name)
+    return name
+
+
+def _original(name: str) -> Reference | None:
+    """The card and spec behind a claim. A report is of the past: an original that is unknown or unreadable today must not prevent it."""
+    try:
+        return reference(name)
+    except Exception:  # noqa: BLE001 - a reference is a Python file of somebody else: it can fail in any way
+        return None
+
+
+def overview(record: RunRecord) -> Overview:
+    """Arrange a record by claim, worst first, then by name."""
+    by_claim: dict[str, Cells] = {}
+    for cell in record.cells:
+        by_claim.setdefault(str(cell["claim"]), []).append(cell)
+    taken: set[str] = set()
+    claims = [
+        ClaimView(claim, str(cells[0]["reference"]), _slug(claim, taken), cells, _original(str(cells[0]["reference"])))
+        for claim, cells in sorted(by_claim.items())
+    ]
+
+    def worst_first(claim: ClaimView) -> tuple[float, float, str]:
+        rank, ratio = badness(claim.worst)
+        return -rank, -ratio, claim.claim
+
+    return Overview(record, tuple(sorted(claims, key=worst_first)))

@@ -1,0 +1,192 @@
+"""The bench on which one cell is judged: which truth each arm is held against, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trueto.errors import DataError
+from trueto.fixtures import network, schedule
+from trueto.judge import Expected, compare, measure
+from trueto.model import Case, Comparison, Layer, Profile
+from trueto.observe import Observation, StepError, theta
+from trueto.references import Golden, Reference, load_golden, observe_spec, reference
+from trueto.running.truth import Truth, golden_truth, parts, spec_truth
+
+__all__ = ["Arm", "Bench"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+NET_OF = {Layer.UPDATE: "open", Layer.NOISE: "seeded"}
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One of the two arbiters: what was seen, and in which precision it is judged."""
+
+    seen: Observation
+    dtype: str
+
+
+class Bench:
+    """Everything about the original that one cell's judgement needs."""
+
+    def __init__(self, ref: Reference, case: Case, layer: Layer, profile: Profile) -> None:
+        self.ref, self.case, self.layer, self.profile = ref, case, layer, profile
+        self.net = NET_OF.get(layer, "closed")
+        self.native_dtype = profile.dtype if profile.dtype in ("float16", "bfloat16") else "float32"
+        self.compared_with = "original"
+        self._golden: Golden | None = None
+
+    @property
+    def golden(self) -> Golden:
+        """The reference's goldens; DataError when they cannot be used."""
+        if self._golden is None:
+            self._golden = load_golden(self.ref.id)
+        return self._golden
+
+    @property
+    def numpy_dtypes(self) -> tuple[str, ...]:
+        """What numpy calls the dtype of the latents (it has no bfloat16)."""
+        return ("float32",) if self.profile.dtype == "bfloat16" else (self.profile.dtype,)
+
+    def original_error(self) -> StepError | None:
+        """The exception that the original raises on this case, if it does."""
+        return self.golden.observation(self.case.id, self.net, "float32").error
+
+    def cannot_judge(self) -> str:
+        """Why this precision cannot be judged, or nothing."""
+        if self.native_dtype == "float32" or self.layer in (Layer.SCHEDULE, Layer.START, Layer.NOISE):
+            return ""
+        outcome = self.golden.header.get(f"outcome.{self.case.id}.{self.net}.{self.native_dtype}")
+        if outcome == "ok":
+            return ""
+        why = {None: "was not recorded", "ill-conditioned": "loses the sample itself"}.get(outcome, f"raises {str(outcome).split('|', 1)[0]}")
+        return f"in {self.native_dtype} the original {why}, so there is nothing to judge by"
+
+    def worst(self, arm: Arm, knobs: Mapping[str, str] | None) -> Comparison:
+        """The worst part of the layer in one arm, against the original or a variant of its spec."""
+        truth, same_grid = self._truth(arm, knobs)
+        if truth is None:
+            return _other_calls(arm.seen, self.case)
+        dtype = arm.dtype
+        if dtype in ("float16", "bfloat16") and not truth.low:
+            truth = self._with_low_floor(truth, dtype)
+        found = [compare(got, expected, what) for what, expected, got in parts(self.layer, truth, arm.seen, dtype, same_grid=same_grid)]
+        return max(found, key=lambda comparison: comparison.ratio)
+
+    def _truth(self, arm: Arm, knobs: Mapping[str, str] | None) -> tuple[Truth | None, bool]:
+        """The truth for an arm, and whether its grid is the candidate's (so that every step can be compared)."""
+        if self.layer is Layer.UPDATE:
+            return self._update_truth(arm, knobs), True
+        truth = self._closed_truth(knobs, arm.dtype)
+        if self.layer is Layer.TRAJECTORY:
+            return truth, self._same_grid(truth, arm)
+        return truth, True
+
+    def _closed_truth(self, knobs: Mapping[str, str] | None, dtype: str) -> Truth:
+        """The golden, or a variant; knobs that only concern precision are lifted in the float64 twin."""
+        if knobs is None:
+            return golden_truth(self.golden, self.case.id, self.net)
+        lifted = {k: v for k, v in knobs.items() if dtype != "float64" or k not in self.ref.precision_knobs}
+        return spec_truth(observe_spec(self.ref, self.case, self.net, lifted))
+
+    def _same_grid(self, truth: Truth, arm: Arm) -> bool:
+        """Whether told times and levels are the original's, so that states can be compared step by step."""
+        if arm.seen.told.shape != truth.exact.told.shape or arm.seen.levels.shape != truth.exact.levels.shape:
+            return False
+        tables = parts(Layer.SCHEDULE, truth, arm.seen, arm.dtype if arm.dtype == "float64" else "float32")
+        return all(compare(got, expected, what).agrees for what, expected, got in tables)
+
+    def _update_truth(self, arm: Arm, knobs: Mapping[str, str] | None) -> Truth | None:
+        """The original where the grid and the start are its own; else its spec on the candidate's levels, times and start."""
+        if knobs is None:
+            truth = golden_truth(self.golden, self.case.id, "open")
+            start = parts(Layer.START, truth, arm.seen, arm.dtype)
+            if self._same_grid(truth, arm) and all(compare(got, expected, what).agrees for what, expected, got in start):
+                return truth
+            self.compared_with = "spec on the candidate's own levels"
+        own = {} if knobs is None else {k: v for k, v in knobs.items() if k not in self.ref.frame.KNOBS}
+        seen = arm.seen
+        try:
+            result = observe_spec(self.ref, self.case, "open", own, levels=seen.levels, told=seen.told, start=seen.start)
+        except IndexError:
+            return None
+        return None if result.exact.told.shape != seen.told.shape else spec_truth(result)
+
+    def _with_low_floor(self, truth: Truth, dtype: str) -> Truth:
+        """A variant judged in 16 bits, by the original's own error there."""
+        found = self.golden.own_error(self.case.id, self.net, dtype)
+        if found is None or len(found[0]) != len(truth.exact.path):
+            raise DataError(f"no error of the original in {dtype} fits {self.ref.id} {self.case.id}", "trueto record")
+        return Truth(truth.native, truth.exact, truth.spread, truth.spread64, {dtype: found})
+
+    def noise(self, knobs: Mapping[str, str] | None, count: int = 0) -> Array:
+        """The draws that the original makes from the case's seed, or those of a declared variant of its noise."""
+        if knobs is None or knobs.get("draws", "original") == "original":
+            return self.golden.observation(self.case.id, "seeded", "float32").noise
+        return self._sequential(count)
+
+    def _sequential(self, count: int) -> Array:
+        """`count` consecutive normal draws from the case's seed, as recorded from an original that draws just so."""
+        base = self.ref.codebase
+        golden = load_golden(f"{base.name}/{base.sequential}")
+        for case in reference(golden.name).cases:
+            if case.seed == self.case.seed and case.shape == self.case.shape and golden.has(case.id, "seeded", "float32"):
+                noise = golden.observation(case.id, "seeded", "float32").noise
+                if len(noise) >= count:
+                    return noise[:count]
+        raise DataError(f"{golden.name} has no {count} recorded draws from seed {self.case.seed}", f"trueto record {base.name} --source DIR")
+
+    def closed_sample(self) -> Array:
+        """The original's final picture in the closed loop, float64."""
+        return golden_truth(self.golden, self.case.id, "closed").exact.sample
+
+    def sources(self) -> dict[str, Any]:
+        """Where the original and the spec stand."""
+        base = self.ref.codebase
+        file, _, function = self.ref.card.function.partition(":")
+        return {
+            "original_source": {"link": base.link(file.strip()), "function": function.strip(), "commit": base.commit},
+            "spec_source": f"references/{self.ref.id}.py:{self.ref.line}",
+            "dtype": self.native_dtype,
+        }
+
+    def evidence(self, runs: Any, shown: Comparison) -> dict[str, Any]:
+        """What a reader needs to see of a comparison."""
+        found: dict[str, Any] = {
+            **self.sources(),
+            "what": shown.what,
+            "drift_rms": shown.drift_rms,
+            "floor_rms": shown.floor_rms,
+            "ratios": shown.ratios,
+            "worst": {"step": shown.worst_step, "index": shown.worst_index, "expected": shown.expected, "got": shown.got},
+        }
+        if self.layer is Layer.TRAJECTORY and runs.native.observation is not None:
+            found["exact"] = self._exact_distance(runs.native.observation)
+        return found
+
+    def _exact_distance(self, seen: Observation) -> dict[str, float] | None:
+        """RMS distance of both final samples from the fixture's exact solution, where it has one."""
+        deterministic = not len(self.noise(None)[1:]) if self.golden.has(self.case.id, "seeded", "float32") else False
+        if self.case.network != "mixture" or self.case.guidance is not None or not deterministic:
+            return None
+        truth = golden_truth(self.golden, self.case.id, "closed").exact
+        return {"original": _distance(self.case, truth), "candidate": _distance(self.case, seen)}
+
+
+def _distance(case: Case, seen: Observation) -> float:
+    angles = theta(seen.levels, seen.level_kind)
+    net = network("mixture", schedule(case.schedule))
+    first, last = ((float(np.cos(a)), float(np.sin(a))) for a in (angles[0], angles[-1]))
+    return measure(seen.sample.astype(np.float64), net.exact(seen.start, first, last))[0]
+
+
+def _other_calls(seen: Observation, case: Case) -> Comparison:
+    note = f"calls the network {len(seen.told)} times on {len(seen.levels) - 1} steps; the original's update rule needs another number"
+    empty = Expected(np.zeros((1, 1)), np.zeros(1), np.zeros(1), np.zeros(1, int), np.zeros(1, bool))
+    failed = compare(np.zeros((2, 1)), empty, "network calls")
+    return Comparison(**{**{name: getattr(failed, name) for name in failed.__slots__}, "note": note})

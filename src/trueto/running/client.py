@@ -1,0 +1,221 @@
+"""The harness's side of the worker protocol: starting workers, time limits, and turning silence and garbage into data."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trueto.errors import DataError, TruetoError, WorkerError
+from trueto.model import Case, Claim, Profile
+from trueto.observe import Observation, StepError
+from trueto.settings import offline_environment
+from trueto.workers.protocol import VERSION, read_observation, run_request
+
+__all__ = ["Limits", "Outcome", "Pool", "Worker"]
+
+GRACE = 10.0
+LOAD_SECONDS = 180.0
+MAX_LINE = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run of a candidate may take: wall seconds and bytes of memory beyond the loaded library."""
+
+    seconds: float = 60.0
+    bytes: int = 1 << 30
+
+    def to_json(self) -> dict[str, float]:
+        """As the request carries them."""
+        return {"seconds": self.seconds, "bytes": self.bytes}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: an observation, an exception of the candidate (`raised`), a death, or a harness failure."""
+
+    observation: Observation | None
+    raised: StepError | None = None
+    died: str = ""
+    failed: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Worker:
+    """One worker process of one candidate under one profile; restarted when it dies."""
+
+    def __init__(self, spec: str, profile: Profile) -> None:
+        self.spec, self.profile = spec, profile
+        self._number = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._buffer = b""
+        self._loaded: dict[str, Any] | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Name, version and claims, without importing the library; WorkerError when the adapter itself fails."""
+        reply = self._ask({"op": "describe"}, 30.0)
+        if "failed" in reply or "died" in reply:
+            raise WorkerError(f"candidate {self.spec} cannot be read: {reply.get('failed') or reply['died']}", "trueto list candidates")
+        return reply
+
+    def load(self) -> dict[str, Any]:
+        """Import the library once; the reply has `failed` when that raises."""
+        if self._loaded is None:
+            self._loaded = self._ask({"op": "load", "profile": self.profile.to_json()}, LOAD_SECONDS)
+        return self._loaded
+
+    def run(self, claim: Claim, case: Case, net: str, limits: Limits, *, twin: bool) -> Outcome:
+        """One run of one case."""
+        loaded = self.load()
+        if "failed" in loaded or "died" in loaded:
+            return Outcome(None, failed=f"cannot be imported: {loaded.get('failed') or loaded['died']}", meta={"import": True})
+        folder = Path(tempfile.mkdtemp(prefix="trueto-", dir=_memory_folder()))
+        try:
+            output = folder / "run.safetensors"
+            self._number += 1
+            request = run_request(self._number, claim, case, net, self.profile.to_json(), twin=twin, output=output, limits=limits.to_json())
+            reply = self._send(request, limits.seconds + GRACE)
+            return _outcome(reply, output)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """End the process and whatever it started."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(OSError):
+                        stream.close()
+        self._process, self._buffer, self._loaded = None, b"", None
+
+    def _ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        self._number += 1
+        return self._send({"protocol": VERSION, "id": self._number, **request}, seconds)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        environment = {**offline_environment(), **self.profile.env}
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            environment[name] = str(self.profile.threads)
+        command = [sys.executable, "-m", "trueto.workers.python", self.spec]
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
+        )
+
+    def _send(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        """Send a request and wait for the reply with its number; {"died": why} when there is none."""
+        if self._process is None:
+            self._process = self._start()
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write((json.dumps(request) + "\n").encode())
+            self._process.stdin.flush()
+            line = self._read_line(seconds)
+        except (BrokenPipeError, EOFError):
+            status = self._process.wait()
+            self.close()
+            return {"died": f"worker {_exit_words(status)}"}
+        except TimeoutError:
+            self.close()
+            return {"died": "time-out"}
+        try:
+            reply = json.loads(line)
+        except ValueError:
+            self.close()
+            return {"died": "garbage: its answer is not JSON"}
+        if not isinstance(reply, dict) or reply.get("id") != request["id"] or reply.get("protocol") != VERSION:
+            self.close()
+            return {"died": "garbage: its answer belongs to another request"}
+        return reply
+
+    def _read_line(self, seconds: float) -> bytes:
+        assert self._process is not None and self._process.stdout is not None
+        deadline = time.monotonic() + seconds
+        descriptor = self._process.stdout.fileno()
+        while b"\n" not in self._buffer:
+            left = deadline - time.monotonic()
+            if left <= 0 or len(self._buffer) > MAX_LINE:
+                raise TimeoutError
+            if select.select([descriptor], [], [], left)[0]:
+                chunk = os.read(descriptor, 1 << 16)
+                if not chunk:
+                    raise EOFError
+                self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+
+def _memory_folder() -> str | None:
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _exit_words(status: int) -> str:
+    return f"died by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
+
+
+def _outcome(reply: Mapping[str, Any], output: Path) -> Outcome:
+    if "died" in reply:
+        return Outcome(None, died=str(reply["died"]))
+    if "failed" in reply or "harness_error" in reply:
+        return Outcome(None, failed=str(reply.get("failed") or reply["harness_error"]), meta=reply)
+    if "error" in reply:
+        return Outcome(None, raised=StepError(**reply["error"]), meta=reply)
+    try:
+        return Outcome(read_observation(output, None, reply), meta=reply)
+    except (DataError, TruetoError) as error:
+        return Outcome(None, died=f"garbage: {error.message}")
+
+
+class Pool:
+    """A few workers of one candidate under one profile, fed from one queue; results come as futures."""
+
+    def __init__(self, spec: str, profile: Profile, size: int, limits: Limits) -> None:
+        self.limits = limits
+        self._tasks: queue.Queue[tuple[Future[Outcome], tuple[Any, ...], bool] | None] = queue.Queue()
+        self._workers = [Worker(spec, profile) for _ in range(size)]
+        self._threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, claim: Claim, case: Case, net: str, *, twin: bool) -> Future[Outcome]:
+        """Ask for one run."""
+        future: Future[Outcome] = Future()
+        self._tasks.put((future, (claim, case, net), twin))
+        return future
+
+    def _serve(self, worker: Worker) -> None:
+        while (task := self._tasks.get()) is not None:
+            future, arguments, twin = task
+            try:
+                future.set_result(worker.run(*arguments, self.limits, twin=twin))
+            except Exception as error:  # noqa: BLE001 - handed to whoever waits
+                future.set_exception(error)
+
+    def close(self) -> None:
+        """Stop the workers; runs that were not started are dropped."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._tasks.get_nowait()
+        for _ in self._workers:
+            self._tasks.put(None)
+        for worker in self._workers:
+            worker.close()
+        for thread in self._threads:
+            thread.join(timeout=5)

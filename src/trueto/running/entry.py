@@ -1,0 +1,73 @@
+"""From the options of a user to an opened gate: names checked, ledger read, record writable, before anything runs."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from trueto.candidates import ledger_path
+from trueto.errors import UsageError
+from trueto.running.gate import Gate
+from trueto.running.ledger import load_ledger
+from trueto.running.plan import Selection
+from trueto.running.profiles import absent, profile, profile_names
+
+__all__ = ["open_gate", "writable"]
+
+
+def writable(path: Path) -> Path:
+    """The path, after making sure that it can be written; UsageError else."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "another --output or --record") from error
+    return path
+
+
+def _profiles(chosen: tuple[str, ...]) -> tuple[str, ...]:
+    if not chosen:
+        return ("default",)
+    if "all" in chosen:
+        return tuple(name for name in profile_names() if not absent(profile(name)))
+    return tuple(profile(name).id for name in chosen)
+
+
+def _seeds(values: tuple[str, ...]) -> tuple[int, ...]:
+    try:
+        return tuple(int(value) for value in values)
+    except ValueError as error:
+        raise UsageError(f"a seed is a whole number; saw {', '.join(values)}", "--seed 0") from error
+
+
+def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tuple[Gate, Path]:
+    """The gate with its cells planned, and the path of its run record."""
+    selection = Selection(
+        references=tuple(options["reference"]),
+        claims=tuple(options["claim"]),
+        layers=tuple(options["layer"]),
+        cases=tuple(options["case"]),
+        seeds=_seeds(tuple(options["seed"])),
+        profiles=_profiles(tuple(options["profile"])),
+        quick=bool(options["quick"]),
+    )
+    name = Path(spec).stem if spec.endswith(".py") else spec
+    path = Path(options["ledger"]) if options["ledger"] else ledger_path(spec)
+    gate = Gate(spec, selection, load_ledger(path, name), jobs=_jobs(options["jobs"]))
+    gate.open()
+    stamp = datetime.datetime.now(tz=datetime.UTC).strftime("%Y%m%dT%H%M%S")
+    target = Path(record) if record else Path(".trueto") / "runs" / f"{stamp}-{name}.jsonl"
+    return gate, writable(target)
+
+
+def _jobs(value: Any) -> int:
+    try:
+        count = int(value)
+    except ValueError as error:
+        raise UsageError(f"--jobs is a whole number; saw {value}", "--jobs 2") from error
+    if count < 1:
+        raise UsageError(f"--jobs is at least 1; saw {count}", "--jobs 2")
+    return count

@@ -1,0 +1,187 @@
+"""One gate: plan the cells, run the candidate for them, judge, and write the run record."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from trueto import __version__
+from trueto.errors import TruetoError
+from trueto.events import RunWriter
+from trueto.fixtures import fixture_digest
+from trueto.model import Cell, Claim, Judgement, Layer, Profile, Verdict
+from trueto.references import load_golden, reference, reference_names
+from trueto.running.client import Limits, Outcome, Pool, Worker
+from trueto.running.ledger import Ledger
+from trueto.running.plan import Selection, plan
+from trueto.running.profiles import absent, profile
+from trueto.running.verdict import Runs, judge_cell
+from trueto.workers.protocol import claim_from_json
+
+__all__ = ["Gate", "exit_code"]
+
+NETS = {Layer.SCHEDULE: "closed", Layer.START: "closed", Layer.TRAJECTORY: "closed", Layer.UPDATE: "open", Layer.NOISE: "seeded"}
+NO_ANSWER = Outcome(None, failed="was not run")
+
+
+def exit_code(counts: Mapping[str, int], fail_on: str) -> int:
+    """0 same or declared, 1 a difference that must not be there, 2 could not judge (DESIGN.md, section 4)."""
+    verdicts = Counter({Verdict(name): number for name, number in counts.items() if number})
+    if fail_on == "none":
+        return 0
+    if any(v.bad for v in verdicts) or (fail_on == "any" and any(v.declared for v in verdicts)):
+        return 1
+    return 2 if any(v.unknown for v in verdicts) else 0
+
+
+@dataclass(slots=True)
+class Gate:
+    """A gate in progress: its cells, its workers, and the runs already asked for."""
+
+    spec: str
+    selection: Selection
+    ledger: Ledger
+    jobs: int = 2
+    limits: Limits = field(default_factory=Limits)
+    name: str = ""
+    version: str = ""
+    claims: tuple[Claim, ...] = ()
+    no_claims: dict[str, str] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
+    _pools: dict[str, Pool] = field(default_factory=dict)
+    _runs: dict[tuple[Any, ...], Future[Outcome]] = field(default_factory=dict)
+
+    def open(self) -> None:
+        """Ask the candidate who it is and plan the cells; starts no run yet."""
+        first = Worker(self.spec, profile("default"))
+        try:
+            said = first.describe()
+        finally:
+            first.close()
+        self.name, self.version = str(said["candidate"]), str(said["version"])
+        self.claims = tuple(claim_from_json(claim) for claim in said["claims"])
+        self.no_claims = dict(said["no_claims"])
+        self.cells = plan(self.name, self.claims, self.selection)
+        self.absent = {p: why for p in self.selection.profiles if (why := absent(profile(p)))}
+
+    def start(self) -> None:
+        """Ask for every run at once; workers take them while cells are judged."""
+        for cell in self.cells:
+            if cell.profile not in self.absent:
+                self._runs_of(cell)
+
+    def judge(self, cell: Cell) -> Judgement:
+        """The verdict on one cell."""
+        chosen = profile(cell.profile)
+        ref = reference(cell.claim.reference)
+        if cell.profile in self.absent:
+            runs = Runs(Outcome(None, failed=f"cannot run under profile {cell.profile}: {self.absent[cell.profile]}"), None)
+        else:
+            native, twin, closed = (None if f is None else f.result() for f in self._runs_of(cell))
+            runs = Runs(native or NO_ANSWER, twin, closed)
+            if native is not None and native.failed and not native.meta.get("import"):
+                raise TruetoError(f"the harness failed on {cell.id}: {native.failed}", "trueto doctor")
+        judgement = judge_cell(cell, self.version, ref, chosen, runs, self.ledger)
+        extra = {"claim_source": cell.claim.source, "quote": cell.claim.quote, "implementation": cell.claim.implementation, "command": self.command(cell)}
+        if runs.native.meta.get("settings"):
+            extra["settings"] = runs.native.meta["settings"]
+        judgement.evidence.update(extra)  # type: ignore[attr-defined]
+        return judgement
+
+    def command(self, cell: Cell) -> str:
+        """What repeats just this cell."""
+        seed = "" if cell.profile == "default" else f" --profile {cell.profile}"
+        return f"trueto gate {self.spec} --claim {cell.claim.id} --layer {cell.layer} --case {cell.case.id}{seed}"
+
+    def _runs_of(self, cell: Cell) -> tuple[Future[Outcome] | None, ...]:
+        chosen = profile(cell.profile)
+        twin = chosen.id == "default" and cell.layer is not Layer.NOISE
+        net = NETS[cell.layer]
+        native = self._ask(cell, net, chosen, twin=False)
+        return native, self._ask(cell, net, chosen, twin=True) if twin else None, self._ask(cell, "closed", chosen, twin=False)
+
+    def _ask(self, cell: Cell, net: str, chosen: Profile, *, twin: bool) -> Future[Outcome]:
+        key = (cell.claim.id, cell.case.id, net, chosen.id, twin)
+        if key not in self._runs:
+            if chosen.id not in self._pools:
+                self._pools[chosen.id] = Pool(self.spec, chosen, self.jobs, self.limits)
+            self._runs[key] = self._pools[chosen.id].submit(cell.claim, cell.case, net, twin=twin)
+        return self._runs[key]
+
+    def header(self, run_id: str) -> dict[str, Any]:
+        """The first line of the run record."""
+        used = sorted({cell.claim.reference for cell in self.cells})
+        return {
+            "id": run_id,
+            "started": now(),
+            "trueto": __version__,
+            "candidate": self.name,
+            "version": self.version,
+            "profiles": list(self.selection.profiles),
+            "environment": environment(),
+            "goldens": {name: _digest(name) for name in used},
+            "fixture": fixture_digest(),
+            "ledger": self.ledger.path,
+            "selection": self.selection.to_json(),
+            "cells": len(self.cells),
+        }
+
+    def unclaimed(self) -> list[tuple[str, str]]:
+        """References that the candidate does not claim, with the reason."""
+        claimed = {claim.reference for claim in self.claims}
+        return [(name, self.no_claims.get(name, "not claimed")) for name in reference_names() if name not in claimed]
+
+    def close(self) -> None:
+        """Stop every worker."""
+        for pool in self._pools.values():
+            pool.close()
+
+
+def run_all(gate: Gate, writer: RunWriter, run_id: str, fail_on: str, progress: Callable[[Judgement], None] | None = None) -> Sequence[Judgement]:
+    """Judge every planned cell into a run record (without pytest)."""
+    writer.header(**gate.header(run_id))
+    judgements = []
+    gate.start()
+    for cell in gate.cells:
+        judgement = gate.judge(cell)
+        writer.cell(judgement)
+        judgements.append(judgement)
+        if progress is not None:
+            progress(judgement)
+    for name, reason in gate.unclaimed():
+        writer.no_claim(name, reason)
+    for name, why in gate.absent.items():
+        writer.note(f"profile {name}: {why}")
+    writer.footer(finished=now(), exit_code=exit_code(writer.counts, fail_on))
+    return judgements
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds")
+
+
+def environment() -> dict[str, str]:
+    """What the run stands on, without importing any of it."""
+    found = {"python": platform.python_version(), "os": f"{platform.system()} {platform.machine()}", "cpus": str(os.cpu_count())}
+    for package in ("torch", "numpy", "scipy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _digest(name: str) -> str:
+    try:
+        return load_golden(name).digest
+    except TruetoError as error:
+        return f"unusable: {error.message}"

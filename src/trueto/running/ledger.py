@@ -1,0 +1,156 @@
+"""The ledger: deviations that a candidate declares, each by the variant of the original's spec that it equals."""
+
+from __future__ import annotations
+
+import datetime
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from trueto.errors import LedgerError, TruetoError, UnknownName
+from trueto.model import LAYERS, Cell
+from trueto.references import reference, reference_names
+
+__all__ = ["Deviation", "Ledger", "load_ledger"]
+
+FIELDS = {
+    "reference", "claims", "layers", "cases", "profiles", "variant", "band", "reason", "link", "owner", "since", "review", "test",
+}  # fmt: skip
+REQUIRED = ("reference", "layers", "reason", "owner", "since")
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One entry: where it applies, and either a variant (exact) or a two-sided band of ratios (last resort).
+
+    `rounding` marks an entry whose knobs only concern precision: it explains a few floors where they are exceeded, and is
+    not stale where they are not.
+    """
+
+    reference: str
+    claims: tuple[str, ...]
+    layers: tuple[str, ...]
+    cases: tuple[str, ...]
+    profiles: tuple[str, ...]
+    knobs: Mapping[str, str]
+    variant: str
+    band: tuple[float, float] | None
+    reason: str
+    link: str
+    owner: str
+    since: str
+    review: str
+    test: str
+    rounding: bool = False
+
+    def covers(self, cell: Cell) -> bool:
+        """Whether the entry speaks of a cell."""
+        return (
+            fnmatchcase(cell.claim.reference, self.reference)
+            and any(fnmatchcase(cell.claim.id, p) for p in self.claims)
+            and any(fnmatchcase(cell.layer, p) for p in self.layers)
+            and any(fnmatchcase(cell.case.id, p) for p in self.cases)
+            and any(fnmatchcase(cell.profile, p) for p in self.profiles)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What the run record keeps of the entry."""
+        return {"variant": self.variant, "band": self.band, "reason": self.reason, "link": self.link, "test": self.test, "since": self.since, "owner": self.owner}
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All entries of one candidate. A cell is covered by the combination of all entries that speak of it."""
+
+    path: str
+    candidate: str
+    entries: tuple[Deviation, ...]
+
+    def covering(self, cell: Cell) -> tuple[Deviation, ...]:
+        """The entries for a cell, in the order of the file."""
+        return tuple(entry for entry in self.entries if entry.covers(cell))
+
+
+def load_ledger(path: Path | None, candidate: str) -> Ledger:
+    """Read and check a deviations.toml; None is an empty ledger. LedgerError names the entry and what is wrong."""
+    if path is None:
+        return Ledger("", candidate, ())
+    try:
+        data = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise LedgerError(f"ledger {path} cannot be read: {error.strerror}", "--ledger FILE") from error
+    except tomllib.TOMLDecodeError as error:
+        raise LedgerError(f"ledger {path} is not TOML: {error}") from error
+    unknown = set(data) - {"candidate", "deviation"}
+    if unknown:
+        raise LedgerError(f"ledger {path} has unknown keys: {', '.join(sorted(unknown))}; expected candidate and [[deviation]]")
+    if data.get("candidate") != candidate:
+        raise LedgerError(f"ledger {path} is for candidate {data.get('candidate')!r}, not for {candidate!r}", "--ledger FILE")
+    entries = [_entry(raw, f"{path}, deviation {number}") for number, raw in enumerate(data.get("deviation", []), 1)]
+    return Ledger(str(path), candidate, tuple(entries))
+
+
+def _entry(raw: Mapping[str, Any], where: str) -> Deviation:
+    if unknown := sorted(set(raw) - FIELDS):
+        raise LedgerError(f"{where}: unknown keys {', '.join(unknown)}; known: {', '.join(sorted(FIELDS))}")
+    if missing := [name for name in REQUIRED if not raw.get(name)]:
+        raise LedgerError(f"{where}: {', '.join(missing)} missing")
+    if ("variant" in raw) == ("band" in raw):
+        raise LedgerError(f"{where}: give either a variant (exact) or a band of ratios (last resort)")
+    if bad := [layer for layer in raw["layers"] if not any(fnmatchcase(known, layer) for known in LAYERS)]:
+        raise LedgerError(f"{where}: unknown layers {', '.join(bad)}; known: {', '.join(LAYERS)}")
+    knobs, rounding = _knobs(raw, where)
+    return Deviation(
+        reference=raw["reference"],
+        claims=tuple(raw.get("claims", ["*"])),
+        layers=tuple(raw["layers"]),
+        cases=tuple(raw.get("cases", ["*"])),
+        profiles=tuple(raw.get("profiles", ["*"])),
+        knobs=knobs,
+        variant=raw.get("variant", ""),
+        band=_band(raw.get("band"), where),
+        reason=raw["reason"],
+        link=raw.get("link", ""),
+        owner=raw["owner"],
+        since=str(raw["since"]),
+        review=_review(raw.get("review"), where),
+        test=raw.get("test", ""),
+        rounding=rounding,
+    )
+
+
+def _knobs(raw: Mapping[str, Any], where: str) -> tuple[dict[str, str], bool]:
+    """The knobs of an entry's variant, which every reference that it speaks of must know."""
+    named = [name for name in reference_names() if fnmatchcase(name, raw["reference"])]
+    if not named:
+        error = UnknownName("reference", raw["reference"], reference_names(), "trueto list references")
+        raise LedgerError(f"{where}: {error.message}", error.hint)
+    if "variant" not in raw:
+        return {}, False
+    try:
+        found = [reference(name).variant(raw["variant"]) for name in named]
+    except TruetoError as error:
+        raise LedgerError(f"{where}: {error.message}", error.hint) from error
+    precise = reference(named[0]).precision_knobs
+    return found[0], all(knob in precise for knob in found[0])
+
+
+def _band(value: Any, where: str) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    if not (isinstance(value, list) and len(value) == 2 and 0 < value[0] < value[1]):
+        raise LedgerError(f"{where}: a band is two increasing ratios, as [10.0, 40.0]; saw {value!r}")
+    return float(value[0]), float(value[1])
+
+
+def _review(value: Any, where: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, datetime.date):
+        raise LedgerError(f"{where}: review is a date, as 2027-01-31; saw {value!r}")
+    if value < datetime.datetime.now(tz=datetime.UTC).date():
+        raise LedgerError(f"{where}: its review date {value} has passed", "look at it again and move the date")
+    return value.isoformat()

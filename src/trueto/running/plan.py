@@ -1,0 +1,92 @@
+"""Which cells a gate judges: claims x cases x layers x profiles, narrowed by the user's selection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from trueto.errors import NothingSelected, UnknownName
+from trueto.model import LAYERS, Case, Cell, Claim, Layer
+from trueto.references import reference, reference_names
+
+__all__ = ["Selection", "covers", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the user asked for; empty means everything. Names may be glob patterns."""
+
+    references: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    profiles: tuple[str, ...] = ("default",)
+    quick: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The selection as it goes into the run record."""
+        return {name: getattr(self, name) if name == "quick" else list(getattr(self, name)) for name in self.__slots__}
+
+
+def covers(claim: Claim, case: Case) -> bool:
+    """Whether a claim's own configuration can express a case: grid, parameterisation, and every option of the original."""
+    settings: Mapping[str, Any] = claim.settings
+    return (
+        any(fnmatchcase(case.id, pattern) for pattern in claim.cases)
+        and (not settings.get("grids") or case.grid in settings["grids"])
+        and (not settings.get("parameterizations") or case.parameterization in settings["parameterizations"])
+        and all(option in settings.get("options", {}) for option in case.options)
+    )
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _check_names(kind: str, patterns: Sequence[str], known: Sequence[str], hint: str) -> None:
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            raise UnknownName(kind, pattern, known, hint)
+
+
+def plan(candidate: str, claims: Sequence[Claim], selection: Selection) -> list[Cell]:
+    """The cells to judge, cheap layers first within a case; UnknownName or NothingSelected when a selection makes no sense."""
+    _check_names("reference", selection.references, reference_names(), "trueto list references")
+    _check_names("claim", selection.claims, [claim.id for claim in claims], f"trueto list claims {candidate}")
+    for claim in claims:
+        if claim.reference not in reference_names():
+            raise UnknownName(f"reference claimed by {candidate}", claim.reference, reference_names(), "trueto list references")
+    all_cases = {case.id for claim in claims for case in reference(claim.reference).cases}
+    _check_names("case", selection.cases, sorted(all_cases), "trueto show <reference>")
+    cells = [
+        Cell(candidate, claim, case, layer, name)
+        for name in selection.profiles
+        for claim in claims
+        if _matches(claim.reference, selection.references) and _matches(claim.id, selection.claims)
+        for case in reference(claim.reference).cases
+        if covers(claim, case) and _wanted(case, selection)
+        for layer in LAYERS
+        if layer in case.layers and _matches(layer, selection.layers) and not _repeats(layer, case, selection)
+    ]
+    if not cells:
+        raise NothingSelected(f"nothing to judge: no claim of {candidate} matches {_describe(selection)}", f"trueto list claims {candidate}")
+    return cells
+
+
+def _wanted(case: Case, selection: Selection) -> bool:
+    if selection.quick and not case.quick:
+        return False
+    return _matches(case.id, selection.cases) and (not selection.seeds or case.seed in selection.seeds)
+
+
+def _repeats(layer: Layer, case: Case, selection: Selection) -> bool:
+    """Perturbing every draw is dear, so layer noise is judged on short cases unless it is asked for."""
+    return layer is Layer.NOISE and case.steps > 20 and not selection.layers
+
+
+def _describe(selection: Selection) -> str:
+    chosen = {k: v for k, v in selection.to_json().items() if v}
+    return ", ".join(f"{k}={v}" for k, v in chosen.items())

@@ -1,0 +1,57 @@
+"""The failure screen: one cell, one screen, everything that somebody needs to act on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trueto.running.words import number
+
+__all__ = ["failure_screen"]
+
+
+def failure_screen(cell: Mapping[str, Any]) -> str:
+    """One judged cell (a record of the run record) as plain text."""
+    evidence = cell["evidence"]
+    lines = [
+        f"{cell['reference']} · layer {cell['layer']} · case {cell['case']} · profile {cell['profile']}: {cell['verdict'].upper()}",
+        "",
+        f"claimed       {evidence.get('implementation', '')} is {cell['reference']}: \"{evidence.get('quote', '')}\"",
+        f"              {evidence.get('claim_source', '')}",
+        f"what happened {cell['reason']}",
+    ]
+    lines += _numbers(cell, evidence)
+    if evidence.get("ledger"):
+        ledger = evidence["ledger"]
+        lines.append(f"declared      {ledger['variant'] or ledger['band']}: {ledger['reason']}")
+    source = evidence.get("original_source", {})
+    lines += [
+        "",
+        f"original      {source.get('function', '')}  {source.get('link', '')}",
+        f"spec          {evidence.get('spec_source', '')}",
+        f"repeat        {evidence.get('command', '')}",
+        f"declare       add to deviations.toml: reference = \"{cell['reference']}\", layers = [\"{cell['layer']}\"], cases = [\"{cell['case']}\"], variant = \"knob=value\"",
+        f"              knobs and their values: trueto show {cell['reference']}",
+    ]
+    return "\n".join(lines)
+
+
+def _numbers(cell: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[str]:
+    if cell["drift"] is None and not evidence.get("worst"):
+        return []
+    worst, twin = evidence.get("worst", {}), evidence.get("twin", {})
+    lines = [
+        f"how far       {evidence.get('what', '')} differs by {number(cell['drift'])}, the original's own rounding is {number(cell['floor'])}"
+        f" (compared with: {evidence.get('compared_with', 'original')})",
+    ]
+    if cell["first_step"] is not None:
+        lines.append(f"first step    {cell['first_step']}")
+    if twin:
+        said = f"{number(twin.get('ratio'))} times the float64 rounding" if twin.get("valid") else twin.get("why", "not run")
+        lines.append(f"float64 twin  {said}")
+    if worst:
+        lines.append(f"worst element step {worst['step']}, index {worst['index']}: expected {worst['expected']!r}, got {worst['got']!r}")
+    if cell["grey_levels"] is not None:
+        lines.append(f"in a picture  {cell['size']} ({number(cell['grey_levels'])} grey levels of 255)")
+    lines.append(f"cause         {cell['cause'] or 'unknown'}")
+    return lines

@@ -1,0 +1,263 @@
+"""From what was seen of a candidate to a verdict: two arbiters, the original first, then the declared variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from trueto.errors import DataError
+from trueto.judge import compare, grey_levels, same_bits, size_of
+from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
+from trueto.observe import Observation
+from trueto.references import Reference
+from trueto.running.arms import Arm, Bench
+from trueto.running.client import Outcome
+from trueto.running.ledger import Deviation, Ledger
+from trueto.running.words import difference, disagreement
+
+__all__ = ["Runs", "judge_cell"]
+
+
+@dataclass(slots=True)
+class Runs:
+    """The outcomes that a cell's judgement may need; `twin` is None where the profile has no float64 twin."""
+
+    native: Outcome
+    twin: Outcome | None
+    closed: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Both arms of one comparison; the worse one speaks for the cell."""
+
+    native: Comparison
+    twin: Comparison | None
+    twin_note: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        return self.native.agrees and (self.twin is None or self.twin.agrees)
+
+    @property
+    def cause(self) -> str:
+        if self.twin is None:
+            return "not told apart: no float64 twin"
+        if self.native.agrees:
+            return "algorithm (hidden by float32 rounding)"
+        return "algorithm" if not self.twin.agrees else "precision"
+
+
+@dataclass(slots=True)
+class _Context:
+    cell: Cell
+    version: str
+    bench: Bench
+    runs: Runs
+    entries: tuple[Deviation, ...]
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def judge_cell(cell: Cell, version: str, ref: Reference, profile: Profile, runs: Runs, ledger: Ledger) -> Judgement:
+    """The verdict on one cell, with its evidence; never raises for anything that a candidate did."""
+    context = _Context(cell, version, Bench(ref, cell.case, cell.layer, profile), runs, ledger.covering(cell))
+    try:
+        return _judge(context)
+    except DataError as error:
+        return _plain(context, Verdict.UNJUDGED, "data", str(error).replace("\n", " "))
+
+
+def _judge(context: _Context) -> Judgement:
+    bench, native = context.bench, context.runs.native
+    if native.failed:
+        return _plain(context, Verdict.UNJUDGED, "import", f"{context.cell.candidate} {native.failed}")
+    if (wanted := bench.original_error()) is not None:
+        return _original_raises(context, wanted)
+    if native.died:
+        return _plain(context, Verdict.BROKEN, _cause_of_death(native.died), f"the run {native.died}, where the original returns a sample")
+    if native.raised is not None:
+        context.evidence["error"] = {"type": native.raised.type, "message": native.raised.message, "where": native.raised.where}
+        cause = "memory" if native.raised.type == "MemoryError" else "exception"
+        return _plain(context, Verdict.BROKEN, cause, f"raises {native.raised.type}: {native.raised.message} ({native.raised.where}), where the original returns a sample")
+    assert native.observation is not None
+    if (fault := _malformed(native.observation, bench)) is not None:
+        return _plain(context, Verdict.BROKEN, *fault)
+    if missing := bench.cannot_judge():
+        return _plain(context, Verdict.UNJUDGED, "precision not recorded", missing)
+    if context.cell.layer is Layer.NOISE:
+        return _judge_noise(context, native.observation)
+    return _judge_numbers(context)
+
+
+def _cause_of_death(died: str) -> str:
+    return next((word for word in ("time-out", "garbage") if word in died), "crash")
+
+
+def _original_raises(context: _Context, wanted: Any) -> Judgement:
+    native = context.runs.native
+    if native.observation is not None:
+        return _plain(context, Verdict.BEYOND, "", f"returns a sample where the original raises {wanted.type}")
+    raised = native.raised
+    if raised is not None and raised.own and raised.at_call == wanted.at_call:
+        return _plain(context, Verdict.FAITHFUL, "", f"raises {raised.type} at network call {raised.at_call}, as the original does ({wanted.type})")
+    said = f"raises {raised.type} at call {raised.at_call}" if raised else f"the run {native.died}"
+    return _plain(context, Verdict.BROKEN, "exception", f"{said}; the original raises {wanted.type} at call {wanted.at_call}")
+
+
+def _malformed(seen: Observation, bench: Bench) -> tuple[str, str] | None:
+    """Cause and sentence for results that no comparison is needed for."""
+    shape = tuple(seen.sample.shape)
+    if shape != bench.case.shape:
+        return "wrong shape", f"returns a sample of shape {shape} where {bench.case.shape} was asked for"
+    if str(seen.sample.dtype) not in bench.numpy_dtypes:
+        return "wrong dtype", f"returns {seen.sample.dtype} where latents in {bench.profile.dtype} were given"
+    if bench.layer is not Layer.NOISE and not len(seen.told):
+        return "no network call", "never calls the network"
+    if not np.isfinite(seen.sample.astype(np.float64)).all():
+        return "not finite", "the sample has NaN or infinite values"
+    return None
+
+
+def _twin_observation(context: _Context) -> tuple[Observation | None, str]:
+    twin = context.runs.twin
+    if twin is None:
+        return None, ""
+    if twin.observation is None:
+        why = twin.died or twin.failed or (f"{twin.raised.type}: {twin.raised.message}" if twin.raised else "no answer")
+        return None, f"not valid: {why}"
+    if twin.meta.get("below"):
+        return None, f"not valid: {twin.meta['below']} still returns less than float64"
+    if twin.observation.sample.dtype != np.float64:
+        return None, f"not valid: its sample is {twin.observation.sample.dtype}"
+    return twin.observation, ""
+
+
+def _compare(context: _Context, knobs: Mapping[str, str] | None) -> _Seen:
+    """Both arms against the original (`knobs` None) or against a variant of its spec."""
+    native = context.runs.native.observation
+    assert native is not None
+    twin, note = _twin_observation(context)
+    bench = context.bench
+    first = bench.worst(Arm(native, bench.native_dtype), knobs)
+    second = None if twin is None else bench.worst(Arm(twin, "float64"), knobs)
+    return _Seen(first, second, note)
+
+
+def _judge_numbers(context: _Context) -> Judgement:
+    against_original = _compare(context, None)
+    context.evidence["compared_with"] = context.bench.compared_with
+    if against_original.agrees:
+        if any(not entry.rounding for entry in context.entries):
+            return _numbers(context, against_original, Verdict.STALE, "stale ledger", _stale_words(context.entries))
+        verdict = Verdict.IDENTICAL if against_original.native.identical else Verdict.FAITHFUL
+        return _numbers(context, against_original, verdict, "", "the same as the original, within its own rounding")
+    if not context.entries:
+        return _numbers(context, against_original, Verdict.DRIFTED, against_original.cause, difference(against_original.native, against_original.twin))
+    context.evidence["original"] = {"ratio": against_original.native.ratio, "drift": against_original.native.drift}
+    return _judge_declared(context, against_original)
+
+
+def _stale_words(entries: tuple[Deviation, ...]) -> str:
+    first = next((entry for entry in entries if not entry.rounding), entries[0])
+    return f"the ledger declares `{first.variant or first.band}`, but it now does what the original does: remove the entry"
+
+
+def _judge_declared(context: _Context, against_original: _Seen) -> Judgement:
+    entries = context.entries
+    context.evidence["ledger"] = entries[0].to_json() if len(entries) == 1 else _joined(entries)
+    bands = [entry.band for entry in entries if entry.band is not None]
+    if bands:
+        low, high = bands[0]
+        inside = low <= against_original.native.ratio <= high
+        verdict = Verdict.DECLARED_UNEXPLAINED if inside else Verdict.STALE
+        return _numbers(context, against_original, verdict, against_original.cause, f"the ledger allows {low:g} to {high:g} times the original's rounding: {entries[0].reason}")
+    variant = _compare(context, _union(entries))
+    if not variant.agrees:
+        reason = f"is not the declared variant `{_text(entries)}`: {disagreement(variant.native, variant.twin)}"
+        return _numbers(context, variant, Verdict.STALE, "not as declared", reason)
+    for index, entry in enumerate(entries):
+        rest = entries[:index] + entries[index + 1 :]
+        if rest and not entry.rounding and _compare(context, _union(rest)).agrees:
+            return _numbers(context, variant, Verdict.STALE, "stale ledger", f"the declared `{entry.variant}` is no longer there: the rest of the ledger explains everything")
+    context.evidence["compared_with"] = "variant"
+    return _numbers(context, variant, Verdict.DECLARED, against_original.cause, "; ".join(entry.reason for entry in entries))
+
+
+def _union(entries: tuple[Deviation, ...]) -> dict[str, str]:
+    return {knob: value for entry in entries for knob, value in entry.knobs.items()}
+
+
+def _text(entries: tuple[Deviation, ...]) -> str:
+    return ",".join(entry.variant for entry in entries)
+
+
+def _joined(entries: tuple[Deviation, ...]) -> dict[str, Any]:
+    parts = [entry.to_json() for entry in entries]
+    return {**parts[0], "variant": _text(entries), "reason": "; ".join(p["reason"] for p in parts), "test": ", ".join(dict.fromkeys(p["test"] for p in parts))}
+
+
+def _judge_noise(context: _Context, seen: Observation) -> Judgement:
+    """Whether the same seed gives the same draws, in the same order and number: bit for bit."""
+    wanted, got = context.bench.noise(None), seen.noise
+    if same_bits(wanted, got):
+        verdict = Verdict.STALE if context.entries else Verdict.IDENTICAL
+        words = _stale_words(context.entries) if context.entries else f"the same {len(got)} draws from the same seed"
+        return _plain(context, verdict, "stale ledger" if context.entries else "", words)
+    reason = f"{len(got)} draws move the sample, {len(wanted)} in the original" if len(got) != len(wanted) else "other noise from the same seed"
+    if not context.entries:
+        return _plain(context, Verdict.DRIFTED, "noise", reason)
+    context.evidence["ledger"] = context.entries[0].to_json()
+    declared = context.bench.noise(_union(context.entries), count=len(got))
+    if same_bits(declared, got):
+        return _plain(context, Verdict.DECLARED, "noise", context.entries[0].reason)
+    return _plain(context, Verdict.STALE, "not as declared", f"is not the declared `{_text(context.entries)}`: {reason}")
+
+
+def _numbers(context: _Context, seen: _Seen, verdict: Verdict, cause: str, reason: str) -> Judgement:
+    """A judgement that rests on a comparison."""
+    shown = seen.native if not seen.native.agrees or seen.twin is None or seen.twin.agrees else seen.twin
+    context.evidence.update(context.bench.evidence(context.runs, shown))
+    context.evidence["twin"] = _twin_record(seen)
+    grey = None
+    size = "none"
+    if verdict not in (Verdict.IDENTICAL, Verdict.FAITHFUL):
+        grey = _grey(context)
+        size = size_of(grey) if grey is not None else "not measured"
+    return Judgement(
+        cell=context.cell,
+        version=context.version,
+        verdict=verdict,
+        drift=shown.drift,
+        floor=shown.floor,
+        ratio=shown.ratio,
+        size=size,
+        grey_levels=grey,
+        first_step=shown.first_step,
+        cause=cause,
+        reason=reason,
+        evidence=context.evidence,
+    )
+
+
+def _grey(context: _Context) -> float | None:
+    """The change of the final picture against the original, in grey levels, in the closed loop."""
+    closed = context.runs.closed
+    if closed is None or closed.observation is None:
+        return None
+    return grey_levels(closed.observation.sample, context.bench.closed_sample())
+
+
+def _twin_record(seen: _Seen) -> dict[str, Any]:
+    if seen.twin is None:
+        return {"valid": False, "why": seen.twin_note or "this profile has no float64 twin"}
+    twin = seen.twin
+    return {"valid": True, "ratio": twin.ratio, "drift": twin.drift, "floor": twin.floor, "agrees": twin.agrees}
+
+
+def _plain(context: _Context, verdict: Verdict, cause: str, reason: str) -> Judgement:
+    """A judgement that needs no numbers."""
+    context.evidence.update(context.bench.sources())
+    return Judgement(cell=context.cell, version=context.version, verdict=verdict, cause=cause, reason=reason, evidence=context.evidence)

@@ -1,0 +1,44 @@
+"""Where run records are kept over time: one module a tracker, found by its name, imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trueto.errors import TruetoError, UnknownName
+
+__all__ = ["Published", "TrackerError", "publish", "tracker_names"]
+
+
+class TrackerError(TruetoError):
+    """A tracker that cannot be reached or refuses (exit code 2); the run record stays on disk and can be sent again."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What one call of `publish` did: runs made anew, half-written ones completed, and those that were there already."""
+
+    uri: str
+    created: int = 0
+    completed: int = 0
+    present: int = 0
+    metrics: int = 0
+    runs: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def tracker_names() -> tuple[str, ...]:
+    """All trackers, sorted."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")))
+
+
+def publish(record_path: Path, tracking_uri: str | None = None, *, tracker: str = "mlflow", **options: Any) -> Published:
+    """Send a run record to a tracker; sending it again changes nothing, or completes what is missing."""
+    if tracker not in tracker_names():
+        raise UnknownName("tracker", tracker, tracker_names())
+    module = importlib.import_module(f"{__name__}.{tracker}")
+    return module.publish(record_path, tracking_uri, **options)

@@ -1,0 +1,173 @@
+"""What a tracker should hold about one claim under one profile: figures by step, tags and parameters. Knows no tracker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from trueto.errors import DataError
+from trueto.events import RunRecord
+from trueto.model import Verdict
+from trueto.references import reference
+
+__all__ = ["Metric", "RunPlan", "plans", "text"]
+
+LOG10_OF_ZERO = -3.0
+TAG_LENGTH = 4000
+NAME_LENGTH = 200
+NOT_A_NAME = re.compile(r"[^\w\-. :/]", re.ASCII)
+UNSPEAKABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+Cells = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Metric:
+    """One value of one curve."""
+
+    name: str
+    step: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """One run to be: a claim under a profile. `key` is the same whenever the same record is sent."""
+
+    key: str
+    reference: str
+    claim: str
+    profile: str
+    name: str
+    cells: Cells
+    metrics: tuple[Metric, ...]
+    tags: dict[str, str]
+    params: dict[str, str]
+
+
+def text(value: Any, limit: int = TAG_LENGTH) -> str:
+    """Any value as text that a database and JSON can hold."""
+    flat = UNSPEAKABLE.sub("\ufffd", str(value))
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def name(*parts: Any) -> str:
+    """A metric's name: letters, digits and the few signs that trackers allow, `/` between the parts."""
+    return NOT_A_NAME.sub("_", "/".join(str(p).replace("/", ".") for p in parts))[:NAME_LENGTH].strip()
+
+
+def _badness(cell: dict[str, Any]) -> tuple[bool, bool, bool, bool, float]:
+    """Sort key, worst highest: the kind of the verdict, then the ratio; one that is not a number counts as endless if the cell is bad."""
+    try:
+        verdict = Verdict(cell["verdict"])
+    except ValueError as error:
+        raise DataError(f"the run record has an unknown verdict {cell['verdict']!r}", "pip install -U trueto") from error
+    ratio = cell["ratio"]
+    far = float(ratio) if isinstance(ratio, int | float) else math.inf if verdict.bad else -1.0
+    return verdict.bad, verdict.unknown, verdict.declared, not verdict.same, far
+
+
+def _quick(reference_name: str) -> frozenset[str]:
+    """The quick cases of a reference; none where this installation does not have it."""
+    try:
+        return frozenset(case.id for case in reference(reference_name).cases if case.quick)
+    except Exception:  # noqa: BLE001 - a reference is a Python file of somebody else, and a record outlives it
+        return frozenset()
+
+
+def _curve(cell: dict[str, Any], *parts: str) -> Iterator[Metric]:
+    """Ratio, log10 of it, and drift by step; where a step has several rows, the one with the largest ratio."""
+    evidence, rows = cell["evidence"], dict[int, tuple[float, float]]()
+    for step, ratio, drift in zip(*(evidence.get(key) or [] for key in ("steps", "ratios", "drift_rms")), strict=False):
+        numbers = [v for v in (step, ratio, drift) if isinstance(v, int | float) and math.isfinite(v)]
+        if len(numbers) == 3 and numbers[1] >= rows.get(int(step), (-1.0, 0.0))[0]:
+            rows[int(step)] = (float(ratio), float(drift))
+    for step, (ratio, drift) in rows.items():
+        yield Metric(name("ratio", *parts), step, ratio)
+        yield Metric(name("log10_ratio", *parts), step, _log10(ratio))
+        yield Metric(name("drift", *parts), step, drift)
+
+
+def _log10(ratio: float) -> float:
+    return max(LOG10_OF_ZERO, math.log10(ratio)) if ratio > 0 else LOG10_OF_ZERO
+
+
+def _metrics(cells: Cells, reference_name: str) -> Iterator[Metric]:
+    """The worst case of all, the worst of each layer, each quick case, and the figures of the whole run."""
+    quick = _quick(reference_name)
+    with_steps = sorted((c for c in cells if c["evidence"].get("steps")), key=_badness)
+    worst = {str(cell["layer"]): cell for cell in with_steps}
+    yield from _curve(with_steps[-1]) if with_steps else ()
+    for layer, cell in worst.items():
+        yield from _curve(cell, layer)
+    for cell in with_steps:
+        if cell["case"] in quick:
+            yield from _curve(cell, str(cell["layer"]), str(cell["case"]))
+    for figure, column in (("worst_ratio", "ratio"), ("worst_grey_levels", "grey_levels")):
+        values = [float(c[column]) for c in cells if isinstance(c[column], int | float)]
+        if values:
+            yield Metric(figure, 0, max(values))
+    ratios = [float(c["ratio"]) for c in cells if isinstance(c["ratio"], int | float)]
+    if ratios:
+        yield Metric("worst_log10_ratio", 0, _log10(max(ratios)))
+    for verdict in Verdict:
+        yield Metric(name("cells", verdict.value.replace(",", "")), 0, float(sum(c["verdict"] == verdict for c in cells)))
+
+
+def _tags(record: RunRecord, cells: Cells, key: str) -> dict[str, str]:
+    worst = max(cells, key=_badness)
+    header = record.header
+    tags: dict[str, Any] = {
+        "trueto.key": key,
+        "trueto.record": header.get("id", ""),
+        "trueto.record_complete": str(record.complete).lower(),
+        "candidate": header.get("candidate", ""),
+        "version": header.get("version", ""),
+        "reference": worst["reference"],
+        "claim": worst["claim"],
+        "profile": worst["profile"],
+        "verdict": worst["verdict"],
+        "size": worst["size"],
+        "cause": worst["cause"],
+        "reason": worst["reason"],
+        "worst_cell": f"{worst['claim']}:{worst['layer']}:{worst['case']}",
+        "command": worst["evidence"].get("command", ""),
+    }
+    for layer in sorted({str(c["layer"]) for c in cells}):
+        tags[f"verdict.{name(layer)}"] = max((c for c in cells if c["layer"] == layer), key=_badness)["verdict"]
+    said = "" if record.complete else "**The run that this comes from did not finish.** "
+    tags["mlflow.note.content"] = f"{said}{worst['verdict']}: {worst['reason'] or 'the same as the original'}"
+    return {k: text(v) for k, v in tags.items() if v != ""}
+
+
+def _params(record: RunRecord, cells: Cells) -> dict[str, str]:
+    header = record.header
+    environment = header.get("environment")
+    params: dict[str, Any] = {"profile": cells[0]["profile"], "trueto": header.get("trueto"), "suite": header.get("suite")}
+    params |= {f"environment.{k}": v for k, v in environment.items()} if isinstance(environment, dict) else {}
+    settings = cells[0]["evidence"].get("settings")
+    params |= {f"settings.{k}": v for k, v in settings.items()} if isinstance(settings, dict) else {}
+    return {name(k): text(v, 500) for k, v in params.items() if v is not None}
+
+
+def plans(record: RunRecord) -> list[RunPlan]:
+    """One plan for each claim and profile, in the order of the record."""
+    groups: dict[tuple[str, str], Cells] = {}
+    for cell in record.cells:
+        groups.setdefault((str(cell["claim"]), str(cell["profile"])), []).append(cell)
+    result: list[RunPlan] = []
+    for (claim, profile), cells in groups.items():
+        content = json.dumps([record.header.get("id"), claim, profile, record.complete, cells], sort_keys=True)
+        key = hashlib.sha256(content.encode("ascii")).hexdigest()
+        reference_name = str(cells[0]["reference"])
+        library = f"{record.header.get('candidate', '')} {record.header.get('version', '')}".strip()
+        label = f"{library} · {profile}" + (f" · {claim}" if claim != reference_name else "")
+        metrics = tuple(sorted(set(_metrics(cells, reference_name))))
+        tags, params = _tags(record, cells, key), _params(record, cells)
+        result.append(RunPlan(key, reference_name, claim, profile, text(label, 250), cells, metrics, tags, params))
+    return result

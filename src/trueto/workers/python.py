@@ -1,0 +1,148 @@
+"""A worker for candidates written in Python: `python -m trueto.workers.python CANDIDATE`.
+
+The library is imported once; every run happens in a fork of its own, so that nothing that a candidate prints, patches,
+reseeds or leaks reaches another cell. The fork has limits of time and memory, and its standard output is not the protocol's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from trueto.candidates import Adapter, load_candidate
+from trueto.workers.protocol import VERSION, claim_from_json, claim_to_json
+
+__all__ = ["main"]
+
+TAIL = 2000
+
+
+def _describe(adapter: Adapter) -> dict[str, Any]:
+    return {
+        "candidate": adapter.name,
+        "version": adapter.version(),
+        "claims": [claim_to_json(claim) for claim in adapter.claims],
+        "no_claims": dict(adapter.no_claims),
+    }
+
+
+def _load(adapter: Adapter, profile: Mapping[str, Any]) -> dict[str, Any]:
+    import torch
+
+    torch.set_num_threads(1)
+    flags = profile.get("flags", {})
+    if flags.get("onednn") is False:
+        torch.backends.mkldnn.enabled = False
+    adapter.load()
+    return {"torch": str(torch.__version__), "cpu": torch.backends.cpu.get_cpu_capability(), "cuda": torch.cuda.is_available()}
+
+
+def _child(adapter: Adapter, request: Mapping[str, Any], reply: int) -> None:
+    """The fork: limits, the run, the reply on a pipe; never returns."""
+    os.setsid()
+    limits = request["limits"]
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    ceiling = used + int(limits["bytes"])
+    resource.setrlimit(resource.RLIMIT_AS, (ceiling, ceiling))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    from trueto.workers.run import run_case
+
+    try:
+        answer = run_case(adapter, request)
+    except MemoryError:
+        answer = {"error": {"type": "MemoryError", "message": "went over its memory limit", "where": "", "own": True, "at_call": 0}}
+    except BaseException as error:  # noqa: BLE001 - the harness itself failed: said as such, never as the candidate's fault
+        answer = {"harness_error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-TAIL:]}
+    with os.fdopen(reply, "w") as stream:
+        stream.write(json.dumps({**answer, "id": request["id"]}))
+    os._exit(0)
+
+
+def _wait(child: int, pipe: int, seconds: float) -> tuple[bytes, str]:
+    """Everything the fork wrote, and how it ended: ok, time-out, or the signal or status it died with."""
+    chunks: list[bytes] = []
+    deadline = time.monotonic() + seconds
+    ended = "time-out"
+    while (left := deadline - time.monotonic()) > 0:
+        ready, _, _ = select.select([pipe], [], [], left)
+        if not ready:
+            break
+        chunk = os.read(pipe, 1 << 16)
+        if not chunk:
+            ended = "ok"
+            break
+        chunks.append(chunk)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL) if ended != "ok" else None
+        if ended != "ok":
+            os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL)  # whatever it forked
+    if ended == "ok" and os.WIFSIGNALED(status):
+        ended = f"died by {signal.Signals(os.WTERMSIG(status)).name}"
+    elif ended == "ok" and os.waitstatus_to_exitcode(status) != 0:
+        ended = f"exited with status {os.waitstatus_to_exitcode(status)}"
+    return b"".join(chunks), ended
+
+
+def _run(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _child(adapter, request, writer)
+    os.close(writer)
+    payload, ended = _wait(child, reader, float(request["limits"]["seconds"]))
+    os.close(reader)
+    if ended != "ok":
+        return {"died": ended}
+    try:
+        answer = json.loads(payload)
+    except ValueError:
+        return {"died": "ended without an answer"}
+    return answer if answer.pop("id", None) == request["id"] else {"died": "answered another request"}
+
+
+def serve(spec: str, requests: Any, replies: Any) -> int:
+    """Answer requests until the input ends."""
+    adapter: Adapter | None = None
+    for line in requests:
+        request = json.loads(line)
+        reply: dict[str, Any]
+        try:
+            adapter = adapter or load_candidate(spec)
+            if request["op"] == "describe":
+                reply = _describe(adapter)
+            elif request["op"] == "load":
+                reply = _load(adapter, request["profile"])
+            else:
+                claim_from_json(request["claim"])
+                reply = _run(adapter, request)
+        except BaseException as error:  # noqa: BLE001 - any failure of a candidate is data
+            reply = {"failed": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-TAIL:]}
+        replies.write(json.dumps({"protocol": VERSION, "id": request["id"], **reply}) + "\n")
+        replies.flush()
+    return 0
+
+
+def main() -> int:
+    """Keep the protocol's output to ourselves; candidates print to standard error."""
+    replies = os.fdopen(os.dup(1), "w")
+    os.set_inheritable(replies.fileno(), False)
+    os.dup2(2, 1)
+    return serve(sys.argv[1], sys.stdin, replies)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

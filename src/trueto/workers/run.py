@@ -1,0 +1,102 @@
+"""One case of one candidate, in the fork that was made for it; imports torch."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trueto.candidates import Adapter
+from trueto.fixtures import network, schedule, start_noise, tape
+from trueto.interpose import TORCH_OF, Interposer, NoiseSource, Promoted
+from trueto.model import Case
+from trueto.observe import Observation
+from trueto.torch_run import Run
+from trueto.workers.protocol import claim_from_json, write_observation
+
+__all__ = ["run_case"]
+
+
+def _promote_numpy(modules: tuple[str, ...]) -> None:
+    """In the twin `np.float32` means float64 too, in the candidate's own modules."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(modules):
+            for alias in ("np", "numpy"):
+                if getattr(module, alias, None) is np:
+                    setattr(module, alias, Promoted(np))
+
+
+def _prepare(request: Mapping[str, Any], bump: int | None = None) -> Run:
+    """Everything that the candidate is fed."""
+    case, profile, net = Case.from_json(request["case"]), request["profile"], request["net"]
+    seeded = net == "seeded"
+    dtype = TORCH_OF["float64" if request["twin"] else profile["dtype"]]
+    levels = schedule(case.schedule)
+    source = NoiseSource(None if seeded else tape(case.seed, case.shape), bump)
+    name = "open" if net == "open" else case.network
+    start = start_noise(case.seed, case.shape)
+    closed = network(name, levels, case.parameterization)
+    return Run(case, closed, levels, dtype, start, source, seeded=seeded, device=profile["device"])
+
+
+def _observe(adapter: Adapter, request: Mapping[str, Any], run: Run) -> str:
+    """Run the candidate once; returns what was seen below float64 in a twin."""
+    profile = request["profile"]
+    torch.manual_seed(run.case.seed)
+    torch.set_num_threads(int(profile["threads"]))
+    torch.set_default_dtype(torch.float64 if request["twin"] else torch.float32)
+    mode = Interposer(run.noise, torch.float64 if request["twin"] else None)
+    with torch.no_grad(), mode:
+        adapter.sample(claim_from_json(request["claim"]), run, profile.get("flags", {}))
+    return mode.below
+
+
+def _error(error: BaseException, adapter: Adapter, run: Run) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1]
+    own = any(adapter.owns(frame.filename) for frame in frames)
+    return {
+        "type": type(error).__name__,
+        "message": str(error)[:500],
+        "where": f"{Path(last.filename).name}:{last.lineno} in {last.name}",
+        "own": own,
+        "at_call": len(run.probe.told),
+    }
+
+
+def _effective(adapter: Adapter, request: Mapping[str, Any], run: Run) -> np.ndarray[Any, Any]:
+    """The draws that move Y: each is perturbed in a run of its own."""
+    assert run.observation is not None
+    moved = []
+    for index, drawn in enumerate(run.noise.draws):
+        again = _prepare(request, bump=index)
+        _observe(adapter, request, again)
+        if again.observation is None or again.observation.path.tobytes() != run.observation.path.tobytes():
+            moved.append(drawn)
+    return np.stack(moved) if moved else np.zeros((0, *run.case.shape), np.float32)
+
+
+def run_case(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Run, observe, write the tensors; an exception of the candidate is part of the answer."""
+    if request["twin"]:
+        _promote_numpy(adapter.modules)
+    run = _prepare(request)
+    try:
+        below = _observe(adapter, request, run)
+        if run.observation is None:
+            raise RuntimeError("the adapter ended without run.finish(...)")  # noqa: TRY301
+        seen = run.observation
+        if request["net"] == "seeded":
+            noise = _effective(adapter, request, run)
+            seen = Observation(seen.told, seen.step, seen.states[:0], seen.levels, seen.level_kind, seen.start, seen.sample, noise)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a candidate raises is data
+        return {"error": _error(error, adapter, run)}
+    write_observation(Path(request["output"]), seen)
+    return {"below": below, "dtype": str(seen.sample.dtype), "settings": adapter.settings(claim_from_json(request["claim"]), run.case)}

@@ -1,0 +1,121 @@
+"""The rules of DESIGN.md that a machine can check, and for each a fault that the machine catches."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MOST_LINES = 320
+HEAVY = ("torch", "diffusers", "mlflow", "dvc", "scipy", "pandas", "matplotlib", "transformers")
+LIGHT = ("trueto.cli", "trueto.plugin", "trueto.judge", "trueto.events", "trueto.running", "trueto.references", "trueto.reports")
+
+
+def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter on a tree."""
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as go; go()", "--no-cache"]
+    environment = {"PYTHONPATH": str(tree / "src"), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of the code that may be spoiled."""
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_imports_go_one_way():
+    """The code keeps every import contract."""
+    seen = lint_imports(ROOT)
+    assert seen.returncode == 0, seen.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "contract"),
+    [
+        ("judge.py", "import trueto.references", "imports go one way"),
+        ("events.py", "import mlflow", "only the MLflow tracker imports mlflow"),
+        ("running/plan.py", "import diffusers", "only its own candidate imports a library under test"),
+        ("judge.py", "import torch", "torch only where an original or a candidate runs"),
+        ("store.py", "import dvc.api", "the core needs numpy only, and nothing imports dvc"),
+        ("newcomer.py", "", "imports go one way"),
+    ],
+)
+def test_a_forbidden_import_is_caught(tree, file, line, contract):
+    """An import against a contract, or a module without a place in the layers, breaks that contract."""
+    with (tree / "src" / "trueto" / file).open("a") as stream:
+        stream.write(f"\n{line}\n")
+    seen = lint_imports(tree)
+    assert f"{contract} BROKEN" in seen.stdout or (file == "newcomer.py" and seen.returncode != 0), seen.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "numpy.allclose(1, 1)",
+        "numpy.array_equal(1, 1)",
+        "numpy.testing.assert_allclose(1, 1)",
+        "torch.allclose(1, 1)",
+        "torch.equal(1, 1)",
+        "torch.testing.assert_close(1, 1)",
+        "pickle.dumps(1)",
+    ],
+)
+def test_a_comparison_outside_the_judge_is_caught(line):
+    """Lint refuses the comparisons of numpy and torch in every file but the judge's."""
+    code = f'"""A module."""\n\nimport {line.partition(".")[0]}\n\n{line}\n'
+
+    def rules(file: str) -> str:
+        command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise", "--stdin-filename", file, "-"]
+        return subprocess.run(command, cwd=ROOT, input=code, capture_output=True, text=True, check=False).stdout
+
+    assert "TID251" in rules("src/trueto/running/certify.py")
+    assert "TID251" in rules("tests/test_judge.py")
+    assert "TID251" not in rules("src/trueto/judge.py")
+
+
+def imported(file: Path) -> set[str]:
+    """All modules that a file imports from, dotted."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {f"{'.' * node.level}{node.module or ''}" for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "references").glob("*/record.py")), ids=lambda file: file.parent.name)
+def test_a_recording_imports_only_the_harness(file):
+    """record.py knows of trueto only the recording harness and the records, so no judge or spec can reach a golden."""
+    own = {name for name in imported(file) if name.startswith(("trueto", "."))}
+    assert own <= {"trueto.recording.harness", "trueto.model"}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "references").glob("*/*.py")), ids=lambda f: f"{f.parent.name}/{f.stem}")
+def test_a_reference_imports_no_candidate(file):
+    """Nothing in references/ imports a library under test, or what runs one."""
+    forbidden = ("diffusers", "trueto.candidates", "trueto.workers", "trueto.running")
+    assert not [name for name in imported(file) if name.startswith(forbidden)]
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_the_core_starts_without_heavy_libraries(module):
+    """Importing what users start imports none of the libraries that take seconds."""
+    code = f"import sys, {module}; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert seen.stdout.split() == []
+
+
+def test_files_can_be_read_in_one_sitting():
+    """No source file outgrows about 300 lines."""
+    files = [file for folder in ("src", "references", "suites", "fixtures", "tests") for file in (ROOT / folder).rglob("*.py")]
+    lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in files}
+    assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
+
+
+def test_modules_say_what_they_are_for():
+    """The first statement of every module of trueto is its docstring."""
+    silent = [file for file in (ROOT / "src").rglob("*.py") if not ast.get_docstring(ast.parse(file.read_text()))]
+    assert silent == []
