@@ -26,19 +26,19 @@ help: ## this list
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { echo "making $(VENV) (minutes, once)"; $(PYTHON) -m venv $(VENV); }
-	python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
 	python .dvc/plots/offline.py
 	dvc config --local plots.html_template plots/offline.html
 	@touch $@
 
 repro: $(STAMP) ## judge diffusers against the originals: terminal, reports/ and MLflow
-	@python -m trueto.environment --check-data --before-pull
+	@python -m trueto.environment --check-data --root . --before-pull
 	@dvc repro --pull
 
 data: $(STAMP) ## restore fixtures and goldens, checked against their manifests
-	@python -m trueto.environment --check-data --before-pull
+	@python -m trueto.environment --check-data --root . --before-pull
 	@dvc pull --quiet
-	@python -m trueto.environment --check-data
+	@python -m trueto.environment --check-data --root .
 
 test: data ## the quick tests
 	python -m pytest -q -m 'not slow' tests
@@ -68,7 +68,7 @@ plots: $(STAMP) ## drift per step as one page that works offline
 goldens: $(STAMP) ## after `trueto record` or a new fixture: put the new tensors under DVC, to be committed with git
 	dvc commit -f $(wildcard fixtures/*/dvc.yaml references/*/dvc.yaml)
 	dvc push
-	@python -m trueto.environment --check-data
+	@python -m trueto.environment --check-data --root .
 	@echo "now: git add fixtures references .dvc/remote, and commit"
 
 clean: ## remove what can be made again (not the environment, not MLflow's database)

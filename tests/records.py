@@ -8,17 +8,20 @@ import random
 from pathlib import Path
 from typing import Any
 
-HOSTILE = "<script>alert(1)</script> \"q\" 'a' | `x` ]]> & ![i](http://evil.example/p.png) @octocat \x00\x1b[31m\u202e\u2028 javascript:alert(1) ünï\ud800"
+HOSTILE = (
+    "<script>alert(1)</script> \"q\" 'a' | `x` ]]> & ![i](http://evil.example/p.png) @octocat #12 "
+    "\x00\x1b[31m\u202e\u2028 javascript:alert(1) ünï\ud800"
+)
 CASES = ("karras-20", "model-20", "model-1", "model-7", "model-14", "model-28", "exponential-10", "v-15", "x0-12", "linear-15")
 LAYERS = ("schedule", "start", "update", "trajectory", "noise")
 COMMIT = "4601bf085320592473f681a62808ed873d17fad5"
 
 # claim -> (verdict, layers it holds for, cause, reason)
 STORIES: dict[str, tuple[str, tuple[str, ...], str, str]] = {
-    "k_diffusion/dpmpp_2m": ("declared", ("schedule", "trajectory"), "grid", "The last noise level is 0.029 instead of 0, so the last step ends early."),
+    "k_diffusion/dpmpp_2m": ("declared", ("schedule", "trajectory"), "grid", "The last noise level is 0.029, not 0."),
     "k_diffusion/dpmpp_2m@karras": ("faithful", (), "", ""),
     "k_diffusion/dpmpp_2s_ancestral": ("unjudged", ("noise",), "missing golden", "The recording of the noise tape is missing."),
-    "k_diffusion/dpmpp_sde@singlestep": ("drifted", ("update", "trajectory"), "algorithm", "The midpoint noise is scaled by sigma_up of the whole step."),
+    "k_diffusion/dpmpp_sde@singlestep": ("drifted", ("update", "trajectory"), "algorithm", "The noise has the scale of the whole step."),
     "k_diffusion/dpmpp_2m_sde": ("declared, unexplained", ("trajectory",), "", "The ledger allows between 10 and 40 times the rounding."),
     "k_diffusion/dpmpp_3m_sde": ("beyond", ("trajectory",), "", "Returns a sample for one step, where the original stops."),
     "k_diffusion/euler": ("identical", (), "", ""),
@@ -33,7 +36,7 @@ STORIES: dict[str, tuple[str, tuple[str, ...], str, str]] = {
 SIZES = ((0.0, "none"), (0.5, "negligible"), (2.0, "small"), (16.0, "visible"), (math.inf, "another image"))
 
 
-def _rows(dice: random.Random, steps: int, bad: bool, first: int) -> dict[str, list[Any]]:
+def _rows(dice: random.Random, steps: int, first: int, *, bad: bool) -> dict[str, list[Any]]:
     drift, floor, ratios = [], [], []
     for step in range(steps):
         base = 3e-8 * 1.25**step
@@ -63,7 +66,8 @@ def _evidence(claim: str, case: str, layer: str, rows: dict[str, list[Any]], ver
         evidence["exact"] = {"original": 0.0123, "candidate": 0.0123 if verdict != "declared" else 0.0101}
     if verdict.startswith("declared") or verdict == "stale":
         variant = "final_sigma=sigma_min" if verdict != "declared, unexplained" else ""
-        evidence["ledger"] = {"variant": variant, "reason": reason, "link": "https://github.com/huggingface/diffusers/pull/1", "test": "tests/test_ledger.py::test_final_sigma", "since": "0.11.0"}
+        proof = {"link": "https://github.com/huggingface/diffusers/pull/1", "test": "tests/test_ledger.py::test_final_sigma"}
+        evidence["ledger"] = {"variant": variant, "reason": reason, "since": "0.11.0", **proof}
         evidence["original"] = {"ratio": 3.1e4, "drift": 2e-3, "grey_levels": 0.31}
         evidence["compared_with"] = "variant"
     if verdict == "broken":
@@ -73,12 +77,14 @@ def _evidence(claim: str, case: str, layer: str, rows: dict[str, list[Any]], ver
     return evidence
 
 
-def cell(claim: str, case: str, layer: str, *, verdict: str = "faithful", cause: str = "", reason: str = "", profile: str = "cpu") -> dict[str, Any]:
+def cell(
+    claim: str, case: str, layer: str, *, verdict: str = "faithful", cause: str = "", reason: str = "", profile: str = "cpu"
+) -> dict[str, Any]:
     """One cell record; the same arguments give the same record."""
     dice = random.Random(f"{claim}{case}{layer}")
     bad = verdict in ("drifted", "stale")
     steps = max(1, int(case.rpartition("-")[2])) if case.rpartition("-")[2].isdigit() else 10
-    rows = _rows(dice, steps, bad, 1 + steps // 4)
+    rows = _rows(dice, steps, 1 + steps // 4, bad=bad)
     ratio: float | None = max(rows["ratios"])
     if verdict == "identical":
         rows = {**rows, "drift_rms": [0.0] * steps, "ratios": [0.0] * steps}
@@ -88,9 +94,11 @@ def cell(claim: str, case: str, layer: str, *, verdict: str = "faithful", cause:
     if verdict in ("broken", "unjudged"):
         ratio = None
     return {
-        "event": "cell", "candidate": "diffusers", "version": "0.42.1", "reference": claim.partition("@")[0], "claim": claim, "layer": layer,
+        "event": "cell", "candidate": "diffusers", "version": "0.42.1", "reference": claim.partition("@")[0], "claim": claim,
+        "layer": layer,
         "case": case, "seed": 0, "profile": profile, "verdict": verdict,
-        "drift": None if ratio is None else max(rows["drift_rms"]), "floor": None if ratio is None else max(rows["floor_rms"]), "ratio": ratio,
+        "drift": None if ratio is None else max(rows["drift_rms"]), "floor": None if ratio is None else max(rows["floor_rms"]),
+        "ratio": ratio,
         "size": size, "grey_levels": None if ratio is None else grey, "first_step": 1 + steps // 4 if bad else None,
         "cause": cause, "reason": reason, "evidence": _evidence(claim, case, layer, rows, verdict, reason),
     }  # fmt: skip
@@ -99,14 +107,42 @@ def cell(claim: str, case: str, layer: str, *, verdict: str = "faithful", cause:
 def header(**fields: Any) -> dict[str, Any]:
     """A header line."""
     return {
-        "event": "run", "schema": 1, "suite": "1.0", "id": "20261123T101500Z-1a2b3c4d", "started": "2026-11-23T10:15:00Z", "trueto": "0.1.0",
+        "event": "run", "schema": 1, "suite": "1.0", "id": "20261123T101500Z-1a2b3c4d", "started": "2026-11-23T10:15:00Z",
+        "trueto": "0.1.0",
         "candidate": "diffusers", "version": "0.42.1", "profiles": ["cpu"],
         "environment": {"python": "3.11.7", "torch": "2.13.0", "numpy": "2.3.1", "cpu": "AVX2, 2 cores", "os": "Linux"},
-        "goldens": {name.partition("@")[0]: "ab" * 32 for name in STORIES}, "fixture": "cd" * 32, "ledger": "ef" * 32, "selection": {}, "cells": 700, **fields,
+        "goldens": {name.partition("@")[0]: "ab" * 32 for name in STORIES}, "fixture": "cd" * 32, "ledger": "ef" * 32, "selection": {},
+        "cells": 700,
+        **fields,
     }  # fmt: skip
 
 
-def events(*, claims: int | None = None, hostile: bool = False, complete: bool = True, profiles: tuple[str, ...] = ("cpu",)) -> list[dict[str, Any]]:
+def _hostile() -> list[dict[str, Any]]:
+    """A cell, a note and a reference whose every text means harm."""
+    worst = cell("k_diffusion/heun", "karras-20", "update", verdict="drifted", cause=HOSTILE, reason=HOSTILE)
+    worst |= {"claim": HOSTILE, "reference": HOSTILE, "case": HOSTILE, "profile": HOSTILE, "size": HOSTILE}
+    worst["evidence"] |= {
+        "quote": HOSTILE,
+        "claim_source": "javascript:alert(1)",
+        "command": HOSTILE,
+        "error": {"type": HOSTILE, "message": HOSTILE, "where": HOSTILE},
+        "ledger": {"variant": HOSTILE, "reason": HOSTILE, "link": "javascript:alert(1)", "test": HOSTILE, "since": HOSTILE},
+        "settings": {HOSTILE: HOSTILE},
+        "worst": {"step": 1, "index": HOSTILE, "expected": HOSTILE, "got": HOSTILE},
+        "what": HOSTILE,
+        "original_source": HOSTILE,
+    }
+    return [worst, {"event": "note", "text": HOSTILE}, {"event": "no_claim", "reference": HOSTILE, "reason": HOSTILE}]
+
+
+def events(
+    *,
+    claims: int | None = None,
+    hostile: bool = False,
+    complete: bool = True,
+    profiles: tuple[str, ...] = ("cpu",),
+    cases: tuple[str, ...] = CASES,
+) -> list[dict[str, Any]]:
     """A whole run. More claims than there are stories repeat the stories under numbered names."""
     names = list(STORIES)
     lines = [header(profiles=list(profiles), cells=None if claims else 700)]
@@ -115,19 +151,15 @@ def events(*, claims: int | None = None, hostile: bool = False, complete: bool =
         verdict, layers, cause, reason = STORIES[name]
         claim = name if index < len(names) else f"{name}_{index}"
         for profile in profiles:
-            for case in CASES:
+            for case in cases:
                 for layer in LAYERS:
                     hit = layer in layers and case != "model-1"
                     quiet = "identical" if verdict == "identical" or layer == "start" else "faithful"
-                    lines.append(cell(claim, case, layer, verdict=verdict if hit else quiet, cause=cause if hit else "", reason=reason if hit else "", profile=profile))
+                    story = {"verdict": verdict, "cause": cause, "reason": reason} if hit else {"verdict": quiet}
+                    lines.append(cell(claim, case, layer, profile=profile, **story))
     if hostile:
-        worst = cell("k_diffusion/heun", "karras-20", "update", verdict="drifted", cause=HOSTILE, reason=HOSTILE)
-        worst |= {"claim": HOSTILE, "reference": HOSTILE, "case": HOSTILE, "profile": HOSTILE, "size": HOSTILE}
-        evil = {"quote": HOSTILE, "claim_source": "javascript:alert(1)", "command": HOSTILE, "error": {"type": HOSTILE, "message": HOSTILE, "where": HOSTILE}}
-        evil |= {"ledger": {"variant": HOSTILE, "reason": HOSTILE, "link": "javascript:alert(1)", "test": HOSTILE, "since": HOSTILE}, "settings": {HOSTILE: HOSTILE}}
-        worst["evidence"] |= evil | {"worst": {"step": 1, "index": HOSTILE, "expected": HOSTILE, "got": HOSTILE}, "what": HOSTILE, "original_source": HOSTILE}
         lines[0] |= {"candidate": HOSTILE, "version": HOSTILE, "environment": {HOSTILE: HOSTILE}}
-        lines += [worst, {"event": "note", "text": HOSTILE}, {"event": "no_claim", "reference": HOSTILE, "reason": HOSTILE}]
+        lines += _hostile()
     lines += [
         {"event": "no_claim", "reference": "k_diffusion/dpm_fast", "reason": "diffusers has no fixed-budget DPM-Solver."},
         {"event": "no_claim", "reference": "k_diffusion/dpm_adaptive", "reason": "diffusers has no solver that chooses its own steps."},

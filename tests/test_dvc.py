@@ -182,13 +182,21 @@ def test_every_fault_of_the_data_is_named(data, fault):
     assert [p for p in problems if what in p.what and hint in p.hint], [str(p) for p in problems]
 
 
-def test_the_check_before_dvc_stops_make(data, monkeypatch, capsys):
+def test_the_check_before_dvc_stops_make(data, capsys):
     """`--check-data` exits 2 on a damaged blob, before dvc deletes it and calls it missing."""
-    monkeypatch.setenv("TRUETO_ROOT", str(data))
-    assert main(["--check-data", "--before-pull"]) == 0
+    check = ["--check-data", "--root", str(data), "--before-pull"]
+    assert main(check) == 0
     flip(blob(data, "file"))
-    assert main(["--check-data", "--before-pull"]) == 2
+    assert main(check) == 2
     assert "error: blob .dvc/remote" in capsys.readouterr().err
+
+
+def test_make_checks_before_every_dvc_call():
+    """Whatever restores tensors looks at them first: in every recipe of the Makefile the check stands before dvc."""
+    recipes = (ROOT / "Makefile").read_text().split("\n\n")
+    restoring = [recipe for recipe in recipes if "dvc repro" in recipe or "dvc pull" in recipe]
+    assert len(restoring) == 2
+    assert all(recipe.index("--check-data --root . --before-pull") < recipe.index("dvc ") for recipe in restoring)
 
 
 def test_this_repository_holds_the_committed_data():

@@ -104,7 +104,7 @@ def test_the_installed_wheel_lists_references(installed, tmp_path):
 
 def test_the_installed_wheel_gates(installed, tmp_path):
     """`trueto gate diffusers --quick` judges from the wheel alone, with diffusers' own ledger, and writes its run record."""
-    seen = run(installed, tmp_path, "gate", "diffusers", "--quick", "--format", "json", "--output", "run.jsonl")
+    seen = run(installed, tmp_path, "gate", "diffusers", "--quick", "--record", "run.jsonl")
     assert seen.returncode == 0, seen.stdout + seen.stderr
     assert (tmp_path / "run.jsonl").stat().st_size > 0
 

@@ -23,6 +23,8 @@ KNOBS = {
     "previous": ("visited", "stride"),  # where a step ends; stride: diffusers, t - T // n on linspace and trailing too
     "start": ("unit", "sigma"),  # sigma: k-diffusion style, start = noise * sigma_max, which is not unit variance
     "guidance": ("from_unconditional", "from_conditional"),  # from_conditional: Ho and Salimans 2022, equation 6, w = scale
+    "draws": ("original", "sequential"),  # where noise comes from: as many draws as the original, or one for each step taken
+    "refusal": ("at_once", "after_first_call"),  # when a step count whose first time is out of range is refused
     "table": ("float64", "float32"),  # precision in which the beta table is built; float32: diffusers
 }
 PRECISION_KNOBS = ("table",)

@@ -1,15 +1,13 @@
-"""DPM2, deterministic unless churned, second order, two calls a step: after DPM-Solver-2 (Lu et al. 2022, arXiv 2206.00927) and Karras et al. 2022.
+"""DPM2, deterministic unless churned, second order, two calls a step: DPM-Solver-2 (Lu et al. 2022, arXiv 2206.00927, algorithm 1).
 
-Not to be confused with DPM-Solver-2 itself, which integrates its linear part exactly, with DPM++ 2M (dpmpp_2m), or with Heun.
+Not to be confused with DPM-Solver++(2S), which carries the clean picture instead of the noise, with DPM++ 2M (dpmpp_2m), or with Heun.
 """
-
-from dataclasses import replace
 
 import numpy as np
 
 from trueto.references.card import Card, Promise
 
-from .cases import CHURN, TWO_CALLS
+from .cases import CHURN, STANDARD, small
 from .frame import churned
 
 CARD = Card(
@@ -20,10 +18,10 @@ and takes the whole step in the direction that it found half-way.
 
 This costs two calls of the network a step, for more accuracy with fewer steps. What "half-way" means matters: if a library chose another
 middle, every picture would change a little in its details.""",
-    authors="Katherine Crowson, after Cheng Lu et al. and Tero Karras et al.",
+    authors="Cheng Lu, Yuhao Zhou, Fan Bao, Jianfei Chen, Chongxuan Li, Jun Zhu; churn by Tero Karras et al.; code by Katherine Crowson",
     year=2022,
-    paper="DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in Around 10 Steps, arXiv 2206.00927; arXiv 2206.00364 for the churn",
-    equations="the middle level of DPM-Solver-2 (half-way in log sigma) in the explicit midpoint rule on dx/dsigma; algorithm 2 of arXiv 2206.00364 for the churn",
+    paper="DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in Around 10 Steps, arXiv 2206.00927",
+    equations="algorithm 1 (DPM-Solver-2) divided by alpha; algorithm 2 of arXiv 2206.00364 for the churn",
     function="k_diffusion/sampling.py: sample_dpm_2",
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
@@ -33,15 +31,13 @@ middle, every picture would change a little in its details.""",
         noise="one draw before the first call of each step, used only where s_churn raises the level",
     ),
     code_and_paper=(
-        "DPM-Solver-2 takes both of its steps exactly in the linear part (exponential integrator); the code takes straight steps in "
-        "sigma, which is only inspired by it"
+        "the paper ends at a small positive time; the code's last step goes to sigma = 0. The code calls itself inspired by DPM-Solver-2; "
+        "without churn it is that: in x / alpha the paper's exponential steps are straight ones in sigma"
     ),
-    variants={"paper": {"step": "exponential"}},
 )
-CASES = (*TWO_CALLS, *(replace(case, shape=(2, 4, 3, 2)) for case in CHURN))
+CASES = small((*STANDARD, *CHURN))
 KNOBS = {
     "middle": ("log_sigma", "cube_root"),  # the level half-way: earlier versions of k-diffusion took the mean of the cube roots
-    "step": ("straight", "exponential"),  # how the noise estimate is carried: straight in sigma, or as in DPM-Solver-2
     "churn": ("applied", "ignored"),
 }
 
@@ -54,8 +50,8 @@ def half_way(sigma, sigma_next, middle):
 
 
 def sample(
-    denoise, x, sigmas, noise, *, s_churn=0.0, s_tmin=0.0, s_tmax=float("inf"), s_noise=1.0, middle="log_sigma", step="straight", churn="applied"
-):
+    denoise, x, sigmas, noise, *, s_churn=0.0, s_tmin=0.0, s_tmax=float("inf"), s_noise=1.0, middle="log_sigma", churn="applied"
+):  # fmt: skip
     """Sample from sigmas[0] to sigmas[-1]; the slope dx/dsigma = (x - D) / sigma is the paper's noise estimate eps."""
     steps = len(sigmas) - 1
     for i in range(steps):
@@ -65,6 +61,6 @@ def sample(
         if sigmas[i + 1] > 0:
             sigma_mid = half_way(sigma_hat, sigmas[i + 1], middle)
             x_mid = x_hat + (sigma_mid - sigma_hat) * slope
-            slope = (x_mid - denoise(x_mid, sigma_mid, i)) / sigma_mid
+            slope = (x_mid - denoise(x_mid, sigma_mid, i, mid=True)) / sigma_mid
         x = x_hat + (sigmas[i + 1] - sigma_hat) * slope
     return x

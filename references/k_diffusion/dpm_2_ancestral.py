@@ -1,13 +1,11 @@
 """DPM2 ancestral, stochastic, second order in its deterministic part, two calls a step: sample_dpm_2 with the noise of ancestral sampling.
 
-Not to be confused with DPM2 (dpm_2), which adds no noise, or with DPM++ 2S ancestral, whose steps are exact in their linear part.
+Not to be confused with DPM2 (dpm_2), which adds no noise, or with DPM++ 2S ancestral, which carries the clean picture instead of the noise.
 """
-
-from dataclasses import replace
 
 from trueto.references.card import Card, Promise
 
-from .cases import ETA, ETA_2, TWO_CALLS
+from .cases import ETA, ETA_ABOVE_1, STANDARD, small
 from .dpm_2 import half_way
 from .frame import ancestral_split
 
@@ -21,13 +19,13 @@ Because of the fresh noise the picture never settles: other step counts give oth
 its random numbers in another order, the same seed would give another picture.""",
     authors="Katherine Crowson, after Cheng Lu et al. (DPM-Solver) and Jiaming Song, Chenlin Meng, Stefano Ermon (the amount of noise)",
     year=2022,
-    paper="DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in Around 10 Steps, arXiv 2206.00927; DDIM, arXiv 2010.02502",
-    equations="DDIM equation 16 for the amount of noise; the middle level of DPM-Solver-2 (half-way in log sigma) in the explicit midpoint rule",
+    paper="DPM-Solver, arXiv 2206.00927; Denoising Diffusion Implicit Models, arXiv 2010.02502",
+    equations="arXiv 2206.00927, algorithm 1 (DPM-Solver-2) divided by alpha, to sigma_down; arXiv 2010.02502, equation 16 for the noise",
     function="k_diffusion/sampling.py: sample_dpm_2_ancestral",
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="whatever levels it is given; the released models' own levels, or Karras levels, ending in exactly 0",
-        update="a midpoint step to sigma_down, then noise of size sigma_up",
+        update="a midpoint step to sigma_down, then noise of size sigma_up; at eta = 1 the middle is sigma_next itself",
         final_step="to level 0 one straight step without noise: the picture is the network's last answer",
         noise="one draw at the end of each step but the last; none also where sigma_down is 0 (eta above 1)",
     ),
@@ -36,7 +34,7 @@ its random numbers in another order, the same seed would give another picture.""
         "noise out, so that x is clean while its level is said to be sigma_next (euler_ancestral and dpmpp_2s_ancestral add it)"
     ),
 )
-CASES = (*TWO_CALLS, *(replace(case, shape=(2, 4, 3, 2)) for case in (*ETA, *ETA_2)))
+CASES = small((*STANDARD, *ETA, *ETA_ABOVE_1))
 KNOBS = {
     "middle": ("log_sigma", "cube_root"),  # as in dpm_2
     "noise_at_zero_down": ("left_out", "added"),  # where eta above 1 makes sigma_down 0
@@ -51,7 +49,7 @@ def sample(denoise, x, sigmas, noise, *, eta=1.0, s_noise=1.0, middle="log_sigma
         if down > 0:
             sigma_mid = half_way(sigmas[i], down, middle)
             x_mid = x + (sigma_mid - sigmas[i]) * slope
-            slope = (x_mid - denoise(x_mid, sigma_mid, i)) / sigma_mid
+            slope = (x_mid - denoise(x_mid, sigma_mid, i, mid=True)) / sigma_mid
         x = x + (down - sigmas[i]) * slope
         if down > 0 or noise_at_zero_down == "added":
             x = x + s_noise * up * noise(i)

@@ -1,4 +1,4 @@
-"""DPM-Solver-12 and -23, deterministic unless eta is given, with adaptive steps: Lu et al. 2022 (arXiv 2206.00927), adaptive step size, in its appendix.
+"""DPM-Solver-12 and -23, deterministic unless eta is given, with adaptive steps: Lu et al. 2022 (arXiv 2206.00927), appendix.
 
 Not to be confused with DPM fast (dpm_fast), the same steps of a size fixed beforehand.
 """
@@ -16,8 +16,8 @@ from .frame import walks
 CARD = Card(
     title="DPM adaptive",
     plain="""
-DPM adaptive is not told how many steps to take. It takes each step twice, once more roughly and once more accurately, and compares: where they agree it
-goes on with larger steps, where they do not it goes back and tries a smaller one.
+DPM adaptive is not told how many steps to take. It takes each step twice, once more roughly and once more accurately, and compares: where
+they agree it goes on with larger steps, where they do not it goes back and tries a smaller one.
 
 It stops when the smallest noise level is reached, after some dozens of calls of the neural network. A library would have to make every
 accept-or-retry decision alike to give the same picture.""",
@@ -34,24 +34,29 @@ accept-or-retry decision alike to give the same picture.""",
         noise="one draw at the end of each accepted step, used only with eta above 0",
     ),
     code_and_paper=(
-        "the paper accepts where the error is at most 1 and scales the step by 0.9 error^(-1/order); the code lets a PID controller, limited by an "
-        "arctangent, propose a factor and accepts where that is at least 0.81. eta is the code's own"
+        "the paper accepts where the error is at most 1 and scales the step by 0.9 error^(-1/order); the code lets a PID controller, "
+        "limited by an arctangent, propose a factor and accepts where that is at least 0.81. eta is the code's own"
     ),
     variants={"paper": {"controller": "paper"}},
     no_counterpart={"diffusers": "its documentation says N/A for DPM adaptive"},
 )
-# `steps` and `grid` of a case are not used here.
+# `steps` and `grid` of a case are not used here. From the default h_init of 0.05 the first errors are little more than float32 rounding,
+# which the step sizes then follow: 3e-4 of the picture in the first case, more than may be judged on other networks, which start at 0.2.
+# The levels follow the state here, so the times told to the network carry the rounding of the whole run.
 CASES = (
-    Case("order-3", 0, quick=True),
-    Case("order-3-smooth", 0, network="smooth", seed=1),
-    Case("order-2", 0, options={"order": 2, "rtol": 0.1}),
-    Case("order-2-smooth", 0, network="smooth", seed=1, options={"order": 2, "rtol": 0.1}),
-    Case("linear", 0, schedule="linear"),
-    Case("v", 0, parameterization="v", seed=1),
-    Case("tight", 0, shape=(2, 4, 3, 2), options={"rtol": 0.01, "atol": 0.002, "h_init": 0.1}),
-    Case("pid", 0, options={"pcoeff": 0.2, "icoeff": 0.6, "dcoeff": 0.1, "accept_safety": 0.7}),
-    Case("eta-1", 0, options={"eta": 1.0, "rtol": 0.2}),
-    Case("eta-0.5", 0, network="smooth", seed=1, options={"eta": 0.5, "s_noise": 1.003, "rtol": 0.2}),
+    Case("order-3", 1, quick=True),
+    Case("order-3-smooth", 1, network="smooth", seed=1, options={"h_init": 0.2}),
+    Case("order-3-h-0.2", 1, seed=1, options={"h_init": 0.2}),
+    Case("order-2", 1, options={"order": 2, "rtol": 0.1}),
+    Case("order-2-smooth", 1, network="smooth", options={"order": 2, "rtol": 0.1}),
+    Case("linear-order-2", 1, schedule="linear", options={"order": 2}),
+    Case("v", 1, parameterization="v", seed=1, options={"h_init": 0.2}),
+    Case("x0", 1, parameterization="x0", options={"h_init": 0.2}),
+    Case("tight", 1, options={"rtol": 0.02, "atol": 0.002, "h_init": 0.2}),
+    Case("pid", 1, options={"pcoeff": 0.2, "icoeff": 0.6, "dcoeff": 0.1, "accept_safety": 0.7, "h_init": 0.2}),
+    Case("retry", 1, network="smooth", options={"h_init": 3.0}),
+    Case("eta-1", 1, options={"eta": 1.0, "rtol": 0.2}),
+    Case("eta-0.5", 1, network="smooth", seed=1, options={"eta": 0.5, "s_noise": 1.003, "rtol": 0.2}),
 )
 KNOBS = {"controller": ("pid", "paper")}
 

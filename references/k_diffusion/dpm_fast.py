@@ -1,4 +1,4 @@
-"""DPM-Solver-fast, deterministic unless eta is given, single-step orders 1 to 3: Lu et al. 2022 (arXiv 2206.00927), algorithms 1 and 2 and their appendix.
+"""DPM-Solver-fast, deterministic unless eta is given, single-step orders 1 to 3: Lu et al. 2022 (arXiv 2206.00927), appendix.
 
 Not to be confused with DPM adaptive (dpm_adaptive), which chooses its steps itself, or with DPM-Solver++, which predicts the clean picture.
 """
@@ -16,8 +16,8 @@ CARD = Card(
 DPM fast is told how often it may ask the neural network, not how many steps to take. It spends that budget on as many large steps
 of three calls as fit, and the rest on one or two shorter ones, all evenly spaced in the logarithm of the noise level.
 
-It was made for very few calls, about ten to twenty, with unguided models. It stops at the smallest noise level that the model knows, not at zero, so a
-trace of noise stays in the picture.""",
+It was made for very few calls, about ten to twenty, with unguided models. It stops at the smallest noise level that the model knows, not at
+zero, so a trace of noise stays in the picture.""",
     authors="Cheng Lu, Yuhao Zhou, Fan Bao, Jianfei Chen, Chongxuan Li, Jun Zhu; code by Katherine Crowson",
     year=2022,
     paper="DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in Around 10 Steps, arXiv 2206.00927",

@@ -33,7 +33,8 @@ seed would give another picture: slightly other textures after a rounding-sized 
 )
 CASES = (*STANDARD, *OTHER_GRIDS)
 KNOBS = {
-    "final_step": ("first_order", "second_order"),
+    # The last step, where it goes to 0; some lower it in short runs also where it ends above 0.
+    "final_step": ("first_order", "second_order", "first_order_below_15"),
     "midpoint": ("corrected", "plain"),  # whether unequal step sizes enter the extrapolation
 }
 
@@ -41,11 +42,13 @@ KNOBS = {
 def sample(denoise, x, sigmas, noise, *, final_step="first_order", midpoint="corrected"):
     """Sample from sigmas[0] to sigmas[-1]; lambda = -log sigma is the half log-SNR of the paper (alpha = 1)."""
     old_denoised, h_last = None, None
-    for i in range(len(sigmas) - 1):
+    steps = len(sigmas) - 1
+    for i in range(steps):
         denoised = denoise(x, sigmas[i], i)
         h = np.log(sigmas[i]) - np.log(sigmas[i + 1])  # h_i = lambda_i - lambda_{i-1}
         direction = denoised
-        lower = old_denoised is None or (sigmas[i + 1] == 0 and final_step == "first_order")
+        short = final_step == "first_order_below_15" and i == steps - 1 < 14
+        lower = old_denoised is None or short or (sigmas[i + 1] == 0 and final_step != "second_order")
         if not lower:
             r = h_last / h if midpoint == "corrected" else np.ones_like(h)
             direction = denoised + (denoised - old_denoised) / (2 * r)  # line 8 of algorithm 2

@@ -26,7 +26,7 @@ refine the same picture. If a library computed it differently, or drew its noise
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="whatever levels it is given; the released models' own levels, or Karras levels, ending in exactly 0",
-        update="the reverse SDE in log sigma, second order from the second step on; eta scales the noise, eta = 0 is DPM++ 2M up to the solver type",
+        update="the reverse SDE in log sigma, second order from the second step on; at eta = 0 ('midpoint') it is DPM++ 2M",
         final_step="the picture is the network's last answer",
         noise="one Brownian increment a step but the last, over the step's sigma interval; none at eta = 0",
     ),

@@ -1,15 +1,13 @@
-"""DPM-Solver++(2S) ancestral, stochastic, two calls a step: Lu et al. 2022 (arXiv 2211.01095), algorithm 1, with the noise of ancestral sampling.
+"""DPM-Solver++(2S) ancestral, stochastic, two calls a step: Lu et al. 2022 (arXiv 2211.01095), algorithm 1, with ancestral noise.
 
 Not to be confused with DPM++ SDE (dpmpp_sde), which adds noise in the middle of the step too, or with DPM2 ancestral.
 """
-
-from dataclasses import replace
 
 import numpy as np
 
 from trueto.references.card import Card, Promise
 
-from .cases import ETA, ETA_2, TWO_CALLS
+from .cases import ETA, ETA_ABOVE_1, STANDARD, small
 from .frame import ancestral_split
 
 CARD = Card(
@@ -28,14 +26,14 @@ its random numbers in another order, the same seed would give another picture.""
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="whatever levels it is given; the released models' own levels, or Karras levels, ending in exactly 0",
-        update="a second-order step in log sigma to sigma_down, then noise of size sigma_up",
+        update="a second-order step in log sigma to sigma_down, then noise of size sigma_up; at eta = 1 the middle is sigma_next itself",
         final_step="one straight step without noise: the picture is the network's last answer",
         noise="one draw at the end of each step but the last, drawn also at eta = 0",
     ),
     code_and_paper="the paper's 2S is deterministic (eta = 0); the middle is half-way to sigma_down, not to the next level",
     no_counterpart={"diffusers": "its documentation says N/A for DPM++ 2S a ('very similar to DPMSolverSinglestepScheduler')"},
 )
-CASES = (*TWO_CALLS, *(replace(case, shape=(2, 4, 3, 2)) for case in (*ETA, *ETA_2)))
+CASES = small((*STANDARD, *ETA, *ETA_ABOVE_1))
 KNOBS = {"half_way_to": ("sigma_down", "sigma_next")}
 
 
@@ -48,7 +46,7 @@ def sample(denoise, x, sigmas, noise, *, eta=1.0, s_noise=1.0, half_way_to="sigm
             goal = down if half_way_to == "sigma_down" else sigmas[i + 1]
             sigma_mid = np.exp((np.log(sigmas[i]) + np.log(goal)) / 2)
             x_mid = (sigma_mid / sigmas[i]) * x + (1 - sigma_mid / sigmas[i]) * denoised  # u of algorithm 1
-            denoised = denoise(x_mid, sigma_mid, i)
+            denoised = denoise(x_mid, sigma_mid, i, mid=True)
         x = (down / sigmas[i]) * x + (1 - down / sigmas[i]) * denoised
         if sigmas[i + 1] > 0:
             x = x + s_noise * up * noise(i)

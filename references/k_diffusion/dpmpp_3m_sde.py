@@ -25,7 +25,7 @@ noise otherwise, the same seed would give another picture.""",
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="whatever levels it is given; the released models' own levels, or Karras levels, ending in exactly 0",
-        update="the reverse SDE in log sigma, first order in the first step, second in the second (as solver_type 'heun'), third from then on",
+        update="the reverse SDE in log sigma: first order in step 1, second in step 2 (as solver_type 'heun'), third from then on",
         final_step="the picture is the network's last answer",
         noise="one Brownian increment a step but the last, over the step's sigma interval; none at eta = 0",
     ),
@@ -42,9 +42,7 @@ KNOBS = {
 }
 
 
-def sample(
-    denoise, x, sigmas, noise, *, eta=1.0, s_noise=1.0, second_step="heun", third_order_half="subtracted", last_steps="third_order"
-):
+def sample(denoise, x, sigmas, noise, *, eta=1.0, s_noise=1.0, second_step="heun", third_order_half="subtracted", last_steps="third_order"):
     """Sample from sigmas[0] to sigmas[-1]; h is a step in lambda = -log sigma (alpha = 1)."""
     steps = len(sigmas) - 1
     lowering = last_steps == "lowered_below_15" and steps < 15

@@ -14,12 +14,12 @@ CARD = Card(
 Euler is the simplest way of turning noise into a picture. At each step it asks the neural network once what the clean picture looks
 like, and moves in a straight line towards it, as far as the next noise level says.
 
-It is the yardstick for all others, and what many models are released with. If a library computed it differently, every picture made with
-it would change; because it is so simple, the difference is nearly always in the list of noise levels or in the moment when extra noise is added.""",
+It is the yardstick for all others, and what many models are released with. If a library computed it differently, every picture made with it
+would change; because it is so simple, the difference is nearly always in the list of noise levels or in the moment when noise is added.""",
     authors="Tero Karras, Miika Aittala, Timo Aila, Samuli Laine; code by Katherine Crowson",
     year=2022,
     paper="Elucidating the Design Space of Diffusion-Based Generative Models, arXiv 2206.00364",
-    equations="algorithm 2 without the second-order correction (with s_churn = 0: algorithm 1 without it); the same numbers as DDIM at eta = 0",
+    equations="algorithm 2 without the second-order correction; with s_churn = 0 the same as DDIM at eta = 0",
     function="k_diffusion/sampling.py: sample_euler",
     default_of="Stable Diffusion XL 1.0 in diffusers (EulerDiscreteScheduler)",
     promise=Promise(
@@ -29,7 +29,7 @@ it would change; because it is so simple, the difference is nearly always in the
         final_step="as any other: at level 0 the picture is the network's last answer",
         noise="one draw before each call of the network, used only where s_churn raises the level",
     ),
-    code_and_paper="the paper corrects each step with a second call of the network (that is heun); the code draws noise also where it adds none",
+    code_and_paper="the paper corrects each step with a second call of the network (heun); the code draws noise also where it adds none",
 )
 CASES = (*STANDARD, *OTHER_GRIDS, *CHURN)
 KNOBS = {

@@ -1,4 +1,4 @@
-"""Euler ancestral, stochastic, first order: the generative process of DDIM (Song, Meng and Ermon 2021, arXiv 2010.02502) at eta = 1, in terms of sigma.
+"""Euler ancestral, stochastic, first order: DDIM's generative process (Song, Meng and Ermon 2021, arXiv 2010.02502) at eta = 1, in sigma.
 
 Not to be confused with Euler with churn (euler), which adds its noise before the network is called, or with DDIM at eta = 0.
 """
@@ -6,7 +6,7 @@ Not to be confused with Euler with churn (euler), which adds its noise before th
 from trueto.model import Case
 from trueto.references.card import Card, Promise
 
-from .cases import ETA, ETA_2, OTHER_GRIDS, STANDARD
+from .cases import ETA, ETA_ABOVE_1, OTHER_GRIDS, STANDARD
 from .frame import ancestral_split
 
 CARD = Card(
@@ -20,9 +20,9 @@ settles: other step counts, or random numbers drawn in another order, give anoth
     authors="Jonathan Ho, Ajay Jain, Pieter Abbeel; Jiaming Song, Chenlin Meng, Stefano Ermon; code by Katherine Crowson",
     year=2021,
     paper="Denoising Diffusion Implicit Models, arXiv 2010.02502; Denoising Diffusion Probabilistic Models, arXiv 2006.11239",
-    equations="arXiv 2010.02502, equations 12 and 16, divided by alpha; at eta = 1 ancestral sampling of DDPM, arXiv 2006.11239 algorithm 2",
+    equations="arXiv 2010.02502, equations 12 and 16, divided by alpha; at eta = 1 also arXiv 2006.11239, algorithm 2, on these levels",
     function="k_diffusion/sampling.py: sample_euler_ancestral",
-    default_of="SDXL Turbo in diffusers (EulerAncestralDiscreteScheduler); early versions of the AUTOMATIC1111 web interface (as 'Euler a')",
+    default_of="SDXL Turbo in diffusers (EulerAncestralDiscreteScheduler); early AUTOMATIC1111 web interfaces (as 'Euler a')",
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="whatever levels it is given; the released models' own levels, or Karras levels, ending in exactly 0",
@@ -36,15 +36,14 @@ CASES = (
     *STANDARD,
     *OTHER_GRIDS,
     *ETA,
-    *ETA_2,
+    *ETA_ABOVE_1,
     # The small picture of samplers that call the network twice: their seeded draws, where a library draws one tensor a step.
     Case("small-30", 30, shape=(2, 4, 3, 2)),
     Case("small-15", 15, network="smooth", seed=1, shape=(2, 4, 3, 2)),
 )
-KNOBS = {"limit": ("sigma_next", "none")}  # whether noise beyond the next level is cut off (matters for eta above 1 only)
 
 
-def sample(denoise, x, sigmas, noise, *, eta=1.0, s_noise=1.0, limit="sigma_next"):
+def sample(denoise, x, sigmas, noise, *, eta=1.0, s_noise=1.0):
     """Sample from sigmas[0] to sigmas[-1]."""
     for i in range(len(sigmas) - 1):
         denoised = denoise(x, sigmas[i], i)

@@ -16,9 +16,9 @@ from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
-    "spacing": ("linspace", "drop_last", "leading", "trailing"),  # which training times the grid visits
+    "spacing": ("linspace", "from_zero", "drop_last", "leading", "trailing"),  # which training times the grid visits
     "interpolation": ("log_sigma", "sigma"),  # between the tabulated levels
-    "told": ("exact", "rounded", "truncated"),  # the time told to the network
+    "told": ("exact", "visited", "rounded", "truncated"),  # the time told: from the level, or the one that the level was made from
     "told_mid": ("exact", "rounded", "truncated"),  # the same for calls between two levels
     "start": ("sigma_max", "unit", "sqrt_1_sigma2"),  # scale of the first latents
     "final_sigma": ("zero", "sigma_min"),
@@ -47,6 +47,8 @@ def visited_times(n: int, last: int, spacing: str, dtype: np.dtype) -> np.ndarra
         return ((np.arange(n) * ((last + 1) // n))[::-1] + 1).astype(dtype)
     if spacing == "trailing":
         return (np.round(np.arange(last + 1, 0, -(last + 1) / n)) - 1).astype(dtype)
+    if spacing == "from_zero":  # the same from 2 steps on; a lone step is at time 0 instead of the last
+        return np.linspace(0, last, n, dtype=dtype)[::-1]
     return np.linspace(last, 0, n, dtype=dtype)
 
 
@@ -90,7 +92,8 @@ def grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         times = visited_times(n, len(table) - 1, inputs.knob("spacing", "linspace"), dtype)
         sigmas = sigma_of_time(times, table.astype(dtype), inputs.knob("interpolation", "log_sigma"))
     last = table[0] if inputs.knob("final_sigma", "zero") == "sigma_min" else 0
-    told = time_of_sigma(sigmas, table, inputs.knob("log_table", "native"))
+    visited = name == "model" and inputs.knob("told", "exact") == "visited"
+    told = times if visited else time_of_sigma(sigmas, table, inputs.knob("log_table", "native"))
     return np.append(sigmas.astype(inputs.dtype), np.asarray(last, inputs.dtype)), told
 
 
@@ -103,21 +106,24 @@ class Denoiser:
         self.at_level = {float(sigma): t for sigma, t in zip(sigmas, times, strict=False)}
         self.calls = 0
 
-    def told(self, sigma: np.ndarray) -> np.ndarray:
+    def told(self, sigma: np.ndarray, *, mid: bool) -> np.ndarray:
         if self.inputs.told is not None:
             return np.asarray(self.inputs.told[self.calls])
-        between = float(sigma) not in self.at_level
+        between = mid or float(sigma) not in self.at_level
         t = time_of_sigma(np.asarray(sigma), self.table) if between else self.at_level[float(sigma)]
         rounding = self.inputs.knob("told_mid" if between else "told", "exact")
-        return {"exact": t, "rounded": np.round(t), "truncated": np.floor(t)}[rounding]
+        return {"exact": t, "visited": t, "rounded": np.round(t), "truncated": np.floor(t)}[rounding]
 
-    def __call__(self, x: np.ndarray, sigma: np.ndarray, step: int, read_as: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+    def __call__(
+        self, x: np.ndarray, sigma: np.ndarray, step: int, *, mid: bool = False, read_as: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> np.ndarray:
         """D(x, sigma), the clean sample that the network sees in x.
 
-        `read_as` is the (x, sigma) for which the network's answer is taken, where a known implementation calls the network before it changes x.
+        `mid` says that sigma lies inside a step (it can fall on a level of the grid by chance, up to rounding).
+        `read_as` is the (x, sigma) for which the network's answer is taken, where an implementation calls the network before it changes x.
         """
         c_in = 1 / np.sqrt(sigma**2 + 1)
-        out = self.inputs.probe.run(x * c_in, self.told(sigma), step)
+        out = self.inputs.probe.run(x * c_in, self.told(sigma, mid=mid), step)
         self.calls += 1
         x, sigma = (x, sigma) if read_as is None else read_as
         if self.kind == "eps":
@@ -169,11 +175,13 @@ def run(sample, inputs: SpecInputs) -> Observation:
     if inputs.copies > 1 and getattr(sample, "whole_batch", False):
         return stacked([run(sample, single) for single in copies_apart(inputs)])
     table = training_sigmas(inputs)
-    if inputs.levels is None and not getattr(sample, "by_range", False):
+    by_range = getattr(sample, "by_range", False)
+    if inputs.levels is None and not by_range:
         sigmas, times = grid(inputs, table)
     else:
         sigmas = table[[-1, 0]] if inputs.levels is None else inputs.levels.astype(inputs.dtype)
         times = time_of_sigma(sigmas[:-1], table, inputs.knob("log_table", "native"))
+    sigmas = sigmas if by_range else inputs.nudged(sigmas)  # as record.py: the ends are the model's own
     denoise = Denoiser(inputs, table, sigmas, times)
     if inputs.start is None:
         x = inputs.start_noise * start_scale(sigmas[0], inputs.knob("start", "sigma_max"))
@@ -182,9 +190,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
     start = x / np.sqrt(sigmas[0] ** 2 + 1)
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
     out = sample(denoise, x, sigmas, inputs.draw, **inputs.case.options, **own)
-    return inputs.probe.observation(
-        levels=sigmas, level_kind="sigma", start=start, sample=out / np.sqrt(sigmas[-1] ** 2 + 1)
-    )
+    return inputs.probe.observation(levels=sigmas, level_kind="sigma", start=start, sample=out / np.sqrt(sigmas[-1] ** 2 + 1))
 
 
 def copies_apart(inputs: SpecInputs) -> list[SpecInputs]:

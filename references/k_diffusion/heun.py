@@ -3,18 +3,16 @@
 Not to be confused with DPM2 (dpm_2), whose second call is half-way in the step, or with solver_type="heun" of DPM++ 2M SDE.
 """
 
-from dataclasses import replace
-
 from trueto.references.card import Card, Promise
 
-from .cases import CHURN, TWO_CALLS
+from .cases import CHURN, STANDARD, small
 from .frame import churned
 
 CARD = Card(
     title="Heun",
     plain="""
-Heun walks from noise to picture in steps that it checks. It takes a trial step, asks the neural network again at the place where it arrived,
-and then repeats the step with the average of both directions.
+Heun walks from noise to picture in steps that it checks. It takes a trial step, asks the neural network again at the place where it
+arrived, and then repeats the step with the average of both directions.
 
 This costs two calls of the network a step and pays with accuracy: fewer steps give the same picture. If a library computed it
 differently, pictures at the usual 10 to 30 steps would change in detail, more so the fewer the steps.""",
@@ -33,7 +31,7 @@ differently, pictures at the usual 10 to 30 steps would change in detail, more s
     ),
     code_and_paper="no difference in the numbers; the code draws noise also where it adds none",
 )
-CASES = (*TWO_CALLS, *(replace(case, shape=(2, 4, 3, 2)) for case in CHURN))
+CASES = small((*STANDARD, *CHURN))
 KNOBS = {"churn": ("applied", "ignored")}
 
 

@@ -1,4 +1,4 @@
-"""LMS, deterministic, up to fourth order, multistep: Adams-Bashforth with unequal steps on dx/dsigma of Karras et al. 2022 (arXiv 2206.00364).
+"""LMS, deterministic, to fourth order, multistep: Adams-Bashforth with unequal steps on the ODE of Karras et al. 2022 (arXiv 2206.00364).
 
 Not to be confused with PLMS (compvis/plms), which uses the coefficients of equal steps inside DDIM's step, or with iPNDM.
 """
@@ -16,12 +16,12 @@ CARD = Card(
 LMS (linear multistep) remembers. At each step it asks the neural network once for a direction, draws a smooth curve through this and the
 last three directions, and follows that curve to the next noise level.
 
-This is cheap, one call of the network a step, and accurate once it has a history. If a library computed it differently, the first few steps and
-unevenly spaced noise levels are where its pictures would part from the original's.""",
+This is cheap, one call of the network a step, and accurate once it has a history. If a library computed it differently, the first few
+steps and unevenly spaced noise levels are where its pictures would part from the original's.""",
     authors="Katherine Crowson; the method is John Couch Adams's and Francis Bashforth's, from 1883",
     year=2022,
     paper="none of its own; the equation that it solves: arXiv 2206.00364. The same method is called rho-AB in DEIS, arXiv 2204.13902",
-    equations="arXiv 2206.00364, equation 3 with s(t) = 1 and sigma(t) = t; Lagrange polynomial through the last slopes, integrated over the step",
+    equations="arXiv 2206.00364, equation 3 with sigma(t) = t; the Lagrange polynomial through the last slopes, integrated over the step",
     function="k_diffusion/sampling.py: sample_lms",
     default_of="early versions of InvokeAI (as 'k_lms')",
     promise=Promise(
@@ -36,7 +36,7 @@ CASES = (
     *STANDARD,
     *OTHER_GRIDS,
     *(Case(f"order-{order}", 12, grid="karras", options={"order": order}) for order in (1, 2, 3)),
-    Case("order-4-cosine", 12, schedule="linear", network="smooth", seed=1, options={"order": 4}),
+    Case("order-4-linear", 12, schedule="linear", network="smooth", seed=1, options={"order": 4}),
 )
 KNOBS = {
     "coefficients": ("unequal_steps", "equal_steps"),  # equal_steps: the textbook numbers, as PLMS uses them

@@ -101,7 +101,8 @@ def drive(original, algorithm: str, run: Run) -> None:
     """Run one sampler on one case."""
     schedule, model = denoiser(original, run)
     function = getattr(original.sampling, f"sample_{algorithm}")
-    sigmas = levels(original, run, schedule)
+    ends = torch.stack([schedule.sigma_max, schedule.sigma_min])
+    sigmas = ends if algorithm in BY_RANGE else run.nudged(levels(original, run, schedule))
     x = run.start_noise() * sigmas[0]
     if algorithm in CHURN:
         before = 1 if run.seeded else 0
@@ -112,18 +113,14 @@ def drive(original, algorithm: str, run: Run) -> None:
         arguments["extra_args"] = {"cond": None}
     arguments.update(noise_arguments(original, algorithm, run, x, sigmas))
     if algorithm in BY_RANGE:
-        grid = [schedule.sigma_min.item(), schedule.sigma_max.item()]
         extra = (run.case.steps,) if algorithm == "dpm_fast" else ()
-        sample = function(model, x, *grid, *extra, **arguments)
-        sigmas = torch.stack([schedule.sigma_max, schedule.sigma_min])
+        sample = function(model, x, schedule.sigma_min.item(), schedule.sigma_max.item(), *extra, **arguments)
     else:
         sample = function(model, x, sigmas, **arguments)
     attempt = run.case.options.get("order", 3) if algorithm == "dpm_adaptive" else None
     run.relabel(steps_of_calls(len(run.probe.told), first_calls, attempt))
     end = sigmas[-1]
-    run.finish(
-        levels=sigmas, level_kind="sigma", start=x / (sigmas[0] ** 2 + 1) ** 0.5, sample=sample / (end**2 + 1) ** 0.5
-    )
+    run.finish(levels=sigmas, level_kind="sigma", start=x / (sigmas[0] ** 2 + 1) ** 0.5, sample=sample / (end**2 + 1) ** 0.5)
 
 
 def steps_of_calls(calls: int, firsts: list[int], attempt: int | None) -> list[int]:

@@ -233,10 +233,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--run", type=Path, nargs="*", default=[], help="outputs of the run: when one is missing, the gate has to run again"
     )
     parser.add_argument("--check-data", action="store_true", help="check fixtures and goldens against their manifests")
+    parser.add_argument("--root", type=Path, help="with --check-data: the tree to check, instead of the one that trueto runs from")
     parser.add_argument("--before-pull", action="store_true", help="with --check-data: a file that dvc can restore may be missing")
     chosen = parser.parse_args(arguments)
     if chosen.check_data:
-        problems = check_manifests(before_pull=chosen.before_pull)
+        problems = check_manifests(chosen.root, before_pull=chosen.before_pull)
         for problem in problems:
             sys.stderr.write(f"error: {problem}\n")
         return 2 if problems else 0

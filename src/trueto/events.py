@@ -118,7 +118,7 @@ class RunWriter:
         self._write({"event": "end", "finished": finished, "counts": dict(self.counts), "exit_code": exit_code})
 
     def _write(self, event: Mapping[str, Any]) -> None:
-        self.stream.write(json.dumps(_finite(event), ensure_ascii=False, allow_nan=False) + "\n")
+        self.stream.write(json.dumps(_finite(event), allow_nan=False) + "\n")
         self.stream.flush()
 
 
@@ -127,7 +127,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"run record {path} cannot be read: {error}", "trueto gate diffusers") from error
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         try:
             event = json.loads(line)
         except ValueError as error:

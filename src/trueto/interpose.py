@@ -36,13 +36,15 @@ def to_torch(array: np.ndarray[Any, np.dtype[Any]], like: torch.Tensor) -> torch
 class NoiseSource:
     """Where random numbers come from: a recorded tape, or the generator itself (`tape` None).
 
-    `step` is set by whoever owns the loop; the order within it counts up. `bump` adds one to that draw, which shows whether it moves Y.
+    `step` is set by whoever owns the loop; the order within it counts up. `bump` adds one to that draw, which shows whether it moves Y;
+    `branch` is asked at each draw whether to do so (trueto.workers.branches).
     """
 
     def __init__(self, tape: Tape | None, bump: int | None = None) -> None:
         self.tape = tape
         self.bump = bump
         self.draws: list[np.ndarray[Any, np.dtype[Any]]] = []
+        self.branch: Callable[[int], bool] | None = None
         self.step_of: Callable[[int], int] | None = None
         self._step, self._order = 0, 0
         self._watching = False
@@ -69,7 +71,7 @@ class NoiseSource:
             if tuple(shape) == recorded.shape:
                 drawn = to_torch(recorded, drawn if like is None else like)
         self._order += 1
-        if self.bump == len(self.draws):
+        if self.bump == len(self.draws) or (self.branch is not None and self.branch(len(self.draws))):
             drawn = drawn + 1
         self.draws.append(to_numpy(drawn))
         return drawn
@@ -104,8 +106,12 @@ class Interposer(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if self.promote is not None:
-            args = tuple(_lift(a, self.promote) for a in args)
-            kwargs = {k: _lift(v, self.promote) for k, v in kwargs.items()}
+            for value in args:
+                if value is torch.float32:
+                    args = tuple(_lift(a, self.promote) for a in args)
+                    break
+            if kwargs:
+                kwargs = {k: _lift(v, self.promote) for k, v in kwargs.items()}
             if func is torch.Tensor.float:
                 func, args = torch.Tensor.to, (args[0], self.promote)
         if self.noise is not None and func in DRAWS:

@@ -23,7 +23,9 @@ __all__ = ["Expected", "Spread", "compare", "expect", "factor", "grey_levels", "
 Array = np.ndarray[Any, np.dtype[Any]]
 
 EPS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
-BLOCK = 1 << 15
+BLOCK = 1 << 15  # elements of a block, whose difference stays in the cache
+DOT = 1 << 13  # elements up to which BLAS starts no threads, which would wait for each other on a busy machine
+WHOLE = 1 << 17  # elements up to which a stack of rows is compared in one piece
 GREY_PER_UNIT = 127.5
 SIZES = ((0.5, "negligible"), (2.0, "small"), (16.0, "visible"), (math.inf, "another image"))
 
@@ -58,7 +60,7 @@ class Expected:
 
 
 def _rows(values: Array) -> Array:
-    return np.asarray(values, np.float64).reshape(len(values), -1)
+    return np.asarray(values, np.float64).reshape(len(values), math.prod(values.shape[1:]))
 
 
 def _norms(difference: Array) -> tuple[Array, Array]:
@@ -109,7 +111,7 @@ def expect(
     if pooled:
         rms, maximum = np.full_like(rms, rms.max(initial=0.0)), np.full_like(maximum, maximum.max(initial=0.0))
     rms, maximum = np.maximum.accumulate(rms), np.maximum.accumulate(maximum)
-    must = signal_max == 0
+    must = np.full(len(values), not values.any()) if pooled else signal_max == 0
     if ends and values.shape[1] == 1:
         must = must | np.isin(values[:, 0], ends)
     names = np.arange(len(values)) if steps is None else steps
@@ -117,8 +119,13 @@ def expect(
 
 
 def same_bits(first: Array, second: Array) -> bool:
-    """Whether two arrays have the same dtype, shape and bits."""
-    return first.dtype == second.dtype and first.shape == second.shape and first.tobytes() == second.tobytes()
+    """Whether two arrays have the same dtype, shape and bits; in constant memory."""
+    if first.dtype != second.dtype or first.shape != second.shape:
+        return False
+    if first.size <= BLOCK:
+        return first.tobytes() == second.tobytes()
+    one, other = first.reshape(-1), second.reshape(-1)
+    return all(one[begin : begin + BLOCK].tobytes() == other[begin : begin + BLOCK].tobytes() for begin in range(0, one.size, BLOCK))
 
 
 def measure(got: Array, expected: Array) -> tuple[float, float]:
@@ -127,28 +134,58 @@ def measure(got: Array, expected: Array) -> tuple[float, float]:
     Any float dtypes, equal shapes. Works in blocks of 256 KiB, so that the size of the tensors does not matter.
     """
     flat_got, flat_expected = got.reshape(-1), expected.reshape(-1)
-    if flat_got.size <= BLOCK:
-        difference = np.subtract(flat_got, flat_expected, dtype=np.float64)
-        peak = max(float(difference.max(initial=0.0)), -float(difference.min(initial=0.0)))
-        return math.sqrt(float(difference.dot(difference)) / max(flat_got.size, 1)), peak
+    size = flat_got.size
     total, peak = 0.0, 0.0
-    buffer = np.empty(BLOCK, np.float64)
+    buffer = np.empty(min(size, BLOCK), np.float64)
+    for begin in range(0, size, BLOCK):
+        block = buffer[: size - begin]
+        block[...] = flat_got[begin : begin + BLOCK]
+        np.subtract(block, flat_expected[begin : begin + BLOCK], out=block)
+        for start in range(0, block.size, DOT):
+            part = block[start : start + DOT]
+            total += float(part.dot(part))
+        peak = max(peak, float(np.maximum.reduce(np.abs(block, out=block))))
+    return math.sqrt(total / max(size, 1)), math.nan if math.isnan(total) else peak
+
+
+def _distances(got: Array, expected: Array) -> tuple[list[float], list[float]]:
+    """RMS and maximum of |got - expected| for each row; in one piece where that is small, else in constant memory."""
+    if len(got) == 1 or got.size > WHOLE:
+        pairs = [measure(row, other) for row, other in zip(got, expected, strict=True)]
+        return [rms for rms, _ in pairs], [maximum for _, maximum in pairs]
+    rms, maximum = _norms(np.subtract(got, expected, dtype=np.float64).reshape(len(got), -1))
+    return rms.tolist(), maximum.tolist()
+
+
+def _ratio(drift: float, floor: float) -> float:
+    """Drift over floor; 0/0 is 0, and what is not a number is beyond any."""
+    if drift == 0:
+        return 0.0
+    ratio = drift / floor if floor else math.inf
+    return math.inf if math.isnan(ratio) else ratio
+
+
+def _largest(got: Array, expected: Array) -> int:
+    """Where |got - expected| is largest (or not a number), as an index into the flat arrays."""
+    flat_got, flat_expected = got.reshape(-1), expected.reshape(-1)
+    best, peak = 0, -1.0
     for begin in range(0, flat_got.size, BLOCK):
-        part = flat_got[begin : begin + BLOCK]
-        block = buffer[: part.size]
-        np.subtract(part, flat_expected[begin : begin + BLOCK], out=block, dtype=np.float64)
-        total += float(block.dot(block))
-        peak = max(peak, float(block.max()), -float(block.min()))
-    peak = math.nan if math.isnan(total) else peak
-    return math.sqrt(total / flat_got.size), peak
+        block = np.abs(np.subtract(flat_got[begin : begin + BLOCK], flat_expected[begin : begin + BLOCK], dtype=np.float64))
+        index = int(block.argmax())
+        if not block[index] <= peak:
+            best, peak = begin + index, float(block[index])
+            if math.isnan(peak):
+                break
+    return best
 
 
-def _ratios(drift: Array, floor: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = drift / floor
-    ratio[(drift == 0) & (floor == 0)] = 0.0
-    ratio[np.isnan(ratio)] = np.inf
-    return ratio
+def _index(element: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A flat index as one index an axis."""
+    found: list[int] = []
+    for size in reversed(shape):
+        element, here = divmod(element, size)
+        found.append(here)
+    return tuple(reversed(found))
 
 
 def compare(got: Array, expected: Expected, what: str, limit: float | None = None) -> Comparison:
@@ -157,41 +194,52 @@ def compare(got: Array, expected: Expected, what: str, limit: float | None = Non
     `limit` is the factor (default: the calibrated one). A shape mismatch, NaN or infinity never agrees.
     """
     bound = factor() if limit is None else limit
-    if got.shape != expected.values.shape:
-        return _unlike(f"shape {got.shape} where the original has {expected.values.shape}", what)
-    difference = _rows(got) - _rows(expected.values)
-    rms, maximum = _norms(difference)
-    ratios = np.maximum(_ratios(rms, expected.floor_rms), _ratios(maximum, expected.floor_max))
-    ratios[expected.exact & (maximum > 0)] = np.inf
-    if not len(ratios):
+    values = expected.values
+    if got.shape != values.shape:
+        return _unlike(_shapes(got.shape, values.shape), what)
+    if not len(got):
         return _unlike("nothing was recorded", what)
-    worst = int(np.argmax(ratios))
-    beyond = np.flatnonzero(~(ratios <= bound))
-    element = int(np.argmax(np.abs(difference[worst]))) if difference.shape[1] else 0
-    identical = expected.native is not None and same_bits(got, expected.native)
+    rms, maximum = _distances(got, values)
+    floor_rms, floor_max = expected.floor_rms.tolist(), expected.floor_max.tolist()
+    ratios = [max(_ratio(r, fr), _ratio(m, fm)) for r, fr, m, fm in zip(rms, floor_rms, maximum, floor_max, strict=True)]
+    if True in (must := expected.exact.tolist()):
+        ratios = [math.inf if exact and far > 0 else ratio for exact, far, ratio in zip(must, maximum, ratios, strict=True)]
+    worst = ratios.index(max(ratios))
+    beyond = next((row for row, ratio in enumerate(ratios) if ratio > bound), None)
+    element = _largest(got[worst], values[worst])
     return Comparison(
-        identical=identical,
-        agrees=not len(beyond),
-        ratio=float(ratios[worst]),
-        drift=float(rms[worst]),
-        floor=float(expected.floor_rms[worst]),
-        drift_rms=tuple(rms.tolist()),
-        floor_rms=tuple(expected.floor_rms.tolist()),
-        drift_max=tuple(maximum.tolist()),
-        floor_max=tuple(expected.floor_max.tolist()),
-        ratios=tuple(ratios.tolist()),
+        identical=expected.native is not None and same_bits(got, expected.native),
+        agrees=beyond is None,
+        ratio=ratios[worst],
+        drift=rms[worst],
+        floor=floor_rms[worst],
+        drift_rms=tuple(rms),
+        floor_rms=tuple(floor_rms),
+        drift_max=tuple(maximum),
+        floor_max=tuple(floor_max),
+        ratios=tuple(ratios),
+        steps=tuple(expected.steps.tolist()),
         what=what,
-        first_step=int(expected.steps[beyond[0]]) if len(beyond) else None,
+        first_step=None if beyond is None else int(expected.steps[beyond]),
         worst_step=int(expected.steps[worst]),
-        worst_index=tuple(int(i) for i in np.unravel_index(element, expected.values.shape[1:])) if expected.values.ndim > 1 else (),
-        expected=float(_rows(expected.values)[worst, element]),
-        got=float(_rows(got)[worst, element]),
+        worst_index=_index(element, values.shape[1:]),
+        expected=float(values[worst].reshape(-1)[element]),
+        got=float(got[worst].reshape(-1)[element]),
     )
+
+
+def _shapes(got: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    if len(got) == len(expected) and got[1:] == expected[1:]:
+        return f"{got[0]} of them where the original has {expected[0]}"
+    return f"shape {got} where the original has {expected}"
 
 
 def _unlike(note: str, what: str) -> Comparison:
     inf = math.inf
-    return Comparison(False, False, inf, inf, 0.0, (), (), (), (), (), what, 0, 0, note=note)
+    return Comparison(
+        identical=False, agrees=False, ratio=inf, drift=inf, floor=0.0, drift_rms=(), floor_rms=(), drift_max=(), floor_max=(),
+        ratios=(), steps=(), what=what, first_step=0, worst_step=0, note=note,
+    )  # fmt: skip
 
 
 def grey_levels(got: Array, expected: Array) -> float:

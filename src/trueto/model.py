@@ -192,6 +192,7 @@ class Comparison:
     drift_max: tuple[float, ...]
     floor_max: tuple[float, ...]
     ratios: tuple[float, ...]
+    steps: tuple[int, ...]
     what: str
     first_step: int | None = None
     worst_step: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from trueto.errors import DataError
 
-__all__ = ["NetworkFunction", "Observation", "Probe", "StepError", "by_branch", "theta"]
+__all__ = ["NetworkFunction", "Observation", "Probe", "StepError", "by_branch", "nudge_signs", "theta"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -87,6 +87,11 @@ class NetworkFunction(Protocol):
     def __call__(self, x: Array, t: Array, condition: Array | None = None) -> Array: ...
 
 
+def nudge_signs(seed: int, count: int) -> Array:
+    """`count` signs, +1 or -1, for the repetition of that number: the same for an original and its spec."""
+    return np.where(np.random.default_rng([20260104, seed]).random(count) < 0.5, -1.0, 1.0)  # noqa: PLR2004 - a fair coin
+
+
 def by_branch(net: NetworkFunction, x: Array, t: Array, condition: Array | None) -> Array:
     """The network, one guidance branch at a time: how a caller batches its branches must not change X."""
     if condition is None:
@@ -109,6 +114,7 @@ class Probe:
         self.told: list[float] = []
         self.steps: list[int] = []
         self.states: list[Array] = []
+        self.on_call: Callable[[], None] | None = None
 
     def run(self, x: Array, t: Array, step: int, condition: Array | None = None) -> Array:
         """Evaluate the network on x (B, C, H, W) at t (B,) and record the call; guidance batches collapse to one branch."""
@@ -126,6 +132,8 @@ class Probe:
         self.told.append(told)
         self.steps.append(step)
         self.states.append(x.copy())
+        if self.on_call is not None:
+            self.on_call()
 
     def observation(
         self, *, levels: Array, level_kind: str, start: Array, sample: Array, meta: Mapping[str, Any] | None = None

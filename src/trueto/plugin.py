@@ -86,7 +86,7 @@ class GateSession:
         if self.writer is not None and self.judged == len(self.gate.cells):
             for name, reason in self.gate.unclaimed():
                 self.writer.no_claim(name, reason)
-            for name, why in self.gate.absent.items():
+            for name, why in {**self.gate.absent, **self.gate.skipped}.items():
                 self.writer.note(f"profile {name}: {why}")
             self.exit_code = exit_code(self.writer.counts, self.fail_on)
             self.writer.footer(finished=now(), exit_code=self.exit_code)
@@ -146,11 +146,11 @@ def judged(request: pytest.FixtureRequest) -> Callable[[Cell], None]:
 
     def judge(cell: Cell) -> None:
         from trueto.events import cell_record
+        from trueto.running.gate import fails
         from trueto.running.screen import failure_screen
 
         judgement = session.judge(cell)
-        verdict = judgement.verdict
-        if verdict.bad or verdict.unknown or (session.fail_on == "any" and verdict.declared):
+        if fails(judgement.verdict, session.fail_on) or judgement.verdict.unknown:
             pytest.fail(failure_screen(cell_record(judgement)), pytrace=False)
 
     return judge

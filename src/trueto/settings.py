@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["GATE_OPTIONS", "Option", "cache_dir", "data_root", "offline_environment"]
+__all__ = ["GATE_OPTIONS", "Option", "cache_dir", "data_root", "forget_pytest_options", "offline_environment"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,12 @@ def cache_dir() -> Path:
     if override:
         return Path(override)
     return Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "trueto"
+
+
+def forget_pytest_options() -> None:
+    """Drop the user's own pytest options from this process: they belong to his tests and must not thin out a gate."""
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(name, None)
 
 
 def offline_environment() -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from trueto.errors import UnknownName, UsageError
 from trueto.model import Case, Claim
 
-__all__ = ["Adapter", "candidate_names", "ledger_path", "load_candidate"]
+__all__ = ["Adapter", "candidate_names", "check_spec", "ledger_path", "load_candidate"]
 
 GROUP = "trueto.candidates"
 
@@ -61,11 +61,19 @@ def candidate_names() -> tuple[str, ...]:
     return tuple(sorted(built_in | {point.name for point in entry_points(group=GROUP)}))
 
 
+def check_spec(spec: str) -> None:
+    """UsageError when no candidate has that name or path; imports nothing."""
+    if spec.endswith(".py"):
+        if not Path(spec).is_file():
+            raise UsageError(f"candidate file {spec} does not exist", "trueto list candidates")
+    elif spec not in candidate_names():
+        raise UnknownName("candidate", spec, candidate_names(), "trueto list candidates")
+
+
 def _module(spec: str) -> Any:
+    check_spec(spec)
     if spec.endswith(".py"):
         path = Path(spec)
-        if not path.is_file():
-            raise UsageError(f"candidate file {spec} does not exist", "trueto list candidates")
         found = importlib.util.spec_from_file_location(f"trueto_candidate_{path.stem}", path)
         if found is None or found.loader is None:
             raise UsageError(f"candidate file {spec} is not Python")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trueto.settings import GATE_OPTIONS, data_root
+from trueto.settings import GATE_OPTIONS, data_root, forget_pytest_options
 
 if TYPE_CHECKING:
     from trueto.model import Judgement
@@ -55,6 +55,7 @@ def command(candidate: str, form: str, output: str | None, record: str | None, *
     """
     import pytest
 
+    from trueto import plugin
     from trueto.plugin import GateSession, Given
     from trueto.running.entry import open_gate, writable
 
@@ -65,9 +66,10 @@ def command(candidate: str, form: str, output: str | None, record: str | None, *
     progress = _Progress(quiet=form != "table")
     session = GateSession(gate, path, options["fail-on"], progress)
     suites = data_root() / "suites"
-    arguments = ["-q", "-c", str(suites / "pytest.ini"), "--rootdir", str(suites), "-p", "no:terminal", str(suites)]
+    arguments = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites), "-p", "no:terminal", "-p", "no:trueto", str(suites)]
+    forget_pytest_options()
     try:
-        ended = pytest.main(arguments, plugins=[Given(session)])
+        ended = pytest.main(arguments, plugins=[plugin, Given(session)])
     finally:
         progress.stop()
     return _print(path, session.exit_code, int(ended), form, output)
@@ -89,7 +91,9 @@ def _print(path: Path, code: int, pytest_code: int, form: str, output: str | Non
 
         text = render(run, form)
     if output:
-        Path(output).write_text(text + "\n", encoding="utf-8")
+        from trueto.reports import write_text
+
+        write_text(Path(output), text + "\n")
         click.echo(f"written to {output}")
     else:
         click.echo(text)
@@ -123,7 +127,7 @@ class _Progress:
         from trueto import __version__
 
         click.echo(f"trueto {__version__} · {gate.name} {gate.version} · profiles {', '.join(gate.selection.profiles)} · {len(gate.cells)} cells")
-        for name, why in gate.absent.items():
+        for name, why in {**gate.absent, **gate.skipped}.items():
             click.echo(f"profile {name} cannot run here: {why}")
         if sys.stdout.isatty():
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

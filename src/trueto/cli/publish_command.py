@@ -14,9 +14,8 @@ __all__ = ["command"]
 @click.option("--tracking-uri", default="sqlite:///mlflow.db", show_default=True, help="where MLflow keeps its runs")
 def command(record: Path, tracking_uri: str) -> int:
     """Publish RECORD, a file written by `trueto gate`, to MLflow. Asking again resumes or does nothing; nothing is sent twice."""
-    from trueto.trackers.mlflow import publish
+    from trueto.trackers import publish
 
-    done = publish(record, tracking_uri)
-    click.echo(str(done))
+    click.echo(str(publish(record, tracking_uri)))
     click.echo(f"look at it: mlflow ui --backend-store-uri {tracking_uri}")
     return 0

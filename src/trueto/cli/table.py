@@ -65,9 +65,9 @@ def summary_table(run: RunRecord, path: Path, *, terminal: bool) -> str:
     colour = terminal and os.isatty(1) and "NO_COLOR" not in os.environ
     console = Console(file=stream, width=118, force_terminal=colour, highlight=False, color_system="standard" if colour else None)
     console.print(table)
-    console.print(Text(LEGEND, style="dim"))
+    console.print(Text(LEGEND, style="dim"), soft_wrap=True)
     for line in (*_unclaimed(run), *_undeclared(run), *_counts(run, path)):
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=True)
     return stream.getvalue().rstrip()
 
 
@@ -79,7 +79,7 @@ def _mark(cells: list[dict[str, Any]]) -> Text:
 def _unclaimed(run: RunRecord) -> list[str]:
     if not run.no_claims:
         return []
-    return ["", "not claimed: " + "; ".join(f"{entry['reference']} ({entry['reason']})" for entry in run.no_claims)]
+    return ["not claimed: " + ", ".join(entry["reference"] for entry in run.no_claims)]
 
 
 def _undeclared(run: RunRecord) -> list[str]:

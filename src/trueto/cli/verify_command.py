@@ -19,16 +19,20 @@ def command(references: tuple[str, ...], case_id: str | None, *, verbose: bool) 
     A spec counts only because it reproduces every golden of its reference: in float64 within the factor times the original's float64
     rounding, and in float32 within its float32 rounding. REFERENCES default to all.
     """
-    from trueto.errors import NothingSelected
+    from trueto.errors import UnknownName
     from trueto.judge import factor
     from trueto.references import reference, reference_names
     from trueto.running.certify import certify
 
+    refs = [reference(name) for name in references or reference_names()]
+    known = {case.id for ref in refs for case in ref.cases}
+    if case_id is not None and case_id not in known:
+        raise UnknownName("case", case_id, known, "trueto show <reference>")
     failed = checked = 0
     click.echo(f"ratio = distance from the original / the original's own rounding; certified when at most {factor():g}\n")
     click.echo(f"{'reference':34}{'checks':>7}{'float64':>10}{'float32':>10}  worst case")
-    for name in references or reference_names():
-        certificates = list(certify(reference(name), case_id))
+    for ref in refs:
+        name, certificates = ref.id, list(certify(ref, case_id))
         checked += len(certificates)
         bad = [c for c in certificates if not c.passed]
         failed += len(bad)
@@ -43,8 +47,6 @@ def command(references: tuple[str, ...], case_id: str | None, *, verbose: bool) 
             click.echo(f"{'':34}the original raises on {', '.join(raised)}")
         for certificate in certificates if verbose else bad:
             click.echo(_line(certificate))
-    if not checked:
-        raise NothingSelected(f"no golden has a case '{case_id}'", "trueto show <reference>")
     click.echo(f"\n{checked} checks, {failed} failed")
     return 1 if failed else 0
 

@@ -25,7 +25,7 @@ from trueto.model import Case
 from trueto.observe import EMPTY, Observation, StepError
 from trueto.recording.harness import Run
 from trueto.references.library import Reference, reference
-from trueto.references.spec import NUDGES, nudged
+from trueto.references.spec import LEVEL_NUDGES, NUDGES, nudged
 from trueto.store import write_tensors
 
 __all__ = ["main", "observe_original", "record_case"]
@@ -50,13 +50,17 @@ def observe_original(
     seeded: bool = False,
     bump: int | None = None,
     promote: str | None = None,
+    nudge: int | None = None,
 ) -> tuple[Observation, NoiseSource]:
-    """Run the original once. `promote` (default: the dtype itself for float64) is what float32 means inside it."""
+    """Run the original once. `promote` (default: the dtype itself for float64) is what float32 means inside it.
+
+    `nudge` numbers a repetition in which noise levels are moved by one unit in the last place.
+    """
     levels = schedule(case.schedule)
     closed = network(case.network if net != "open" else "open", levels, case.parameterization)
     source = NoiseSource(None if seeded else tape(case.seed, case.shape), bump)
     noise = start_noise(case.seed, case.shape) if start is None else start
-    run = Run(case, closed, levels, TORCH_OF[dtype], noise, source, seeded=seeded)
+    run = Run(case, closed, levels, TORCH_OF[dtype], noise, source, seeded=seeded, nudge=nudge)
     lift = promote or (dtype if dtype == "float64" else None)
     torch.set_default_dtype(torch.float64 if dtype == "float64" else torch.float32)
     torch.manual_seed(case.seed)
@@ -87,7 +91,7 @@ def _raised(run: Run, ref: Reference, error: Exception) -> Observation:
 
 def _repeat(args: tuple[Any, ...], case: Case, net: str, dtype: str, base: Observation) -> Spread:
     starts = nudged(start_noise(case.seed, case.shape).astype(dtype), NUDGES).reshape(NUDGES, *case.shape)
-    runs = [observe_original(*args, case, net, dtype, start=start)[0].path for start in starts]
+    runs = [observe_original(*args, case, net, dtype, start=start, nudge=n)[0].path for n, start in enumerate(starts)]
     if any(run.shape != base.path.shape for run in runs):
         raise DataError(f"{args[2].id} case {case.id}: a nudge of one unit in the last place changes its number of network calls: choose another case")
     return spread_of(np.stack(runs), base.path)
@@ -156,22 +160,29 @@ def record_case(module: Any, original: Any, ref: Reference, case: Case, writer: 
         for dtype in LOW:
             writer.own_error(case.id, net, dtype, exact, observe_original(*args, case, net, dtype)[0])
     if "noise" in case.layers:
-        writer.observation(case.id, "seeded", "float32", _seeded(args, case))
+        _seeded(args, case, writer, quick=quick)
 
 
-def _seeded(args: tuple[Any, ...], case: Case) -> Observation:
-    """The draws that move Y when the original draws its own noise from the case's seed, in order."""
+def _seeded(args: tuple[Any, ...], case: Case, writer: CaseWriter, *, quick: bool) -> None:
+    """Keep the draws that move Y when the original draws its own noise from the case's seed, in order.
+
+    Their spread is how far they move when levels move by one unit in the last place: nothing for plain draws, much for a Brownian path.
+    """
     seen, source = observe_original(*args, case, "closed", "float32", seeded=True)
     if seen.error is not None:
-        return seen
+        writer.observation(case.id, "seeded", "float32", seen)
+        return
     effective = []
-    for index, drawn in enumerate(source.draws):
+    for index in range(len(source.draws)):
         moved, _ = observe_original(*args, case, "closed", "float32", seeded=True, bump=index)
         if moved.path.tobytes() != seen.path.tobytes():
-            effective.append(drawn)
-    empty = seen.states[:0]
-    noise = np.stack(effective) if effective else np.zeros((0, *case.shape), np.float32)
-    return Observation(seen.told[:0], seen.step[:0], empty, seen.levels[:0], seen.level_kind, seen.start, seen.sample, noise)
+            effective.append(index)
+    noise = np.stack([source.draws[index] for index in effective])
+    kept = Observation(seen.told[:0], seen.step[:0], seen.states[:0], seen.levels[:0], seen.level_kind, seen.start, seen.sample, noise)
+    writer.observation(case.id, "seeded", "float32", kept)
+    if not quick:
+        runs = [observe_original(*args, case, "closed", "float32", seeded=True, nudge=n)[1].draws for n in range(LEVEL_NUDGES)]
+        writer.spread(case.id, "seeded", "float32", spread_of(np.stack([[run[index] for index in effective] for run in runs]), noise))
 
 
 def header_of(ref: Reference, source: str) -> dict[str, str]:

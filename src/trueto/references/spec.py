@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,14 +15,15 @@ from trueto.fixtures.noise import Tape
 from trueto.fixtures.schedules import Schedule
 from trueto.judge import Spread, spread_of
 from trueto.model import Case
-from trueto.observe import NetworkFunction, Observation, Probe
-from trueto.references.library import Reference
+from trueto.observe import NetworkFunction, Observation, Probe, nudge_signs
+from trueto.references.library import Reference, reference
 
-__all__ = ["NUDGES", "SpecInputs", "SpecResult", "nudged", "observe_spec"]
+__all__ = ["LEVEL_NUDGES", "NUDGES", "SpecInputs", "SpecResult", "nudged", "observe_spec"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 NUDGES = 8
+LEVEL_NUDGES = 4
 
 
 @dataclass(slots=True)
@@ -28,7 +31,8 @@ class SpecInputs:
     """What a spec's frame is given.
 
     `levels`, `told` and `start` override the spec's own grid, times and start state: this is how an update rule is judged on a
-    candidate's own levels. `copies` is the number of runs stacked along the batch.
+    candidate's own levels. `copies` is the number of runs stacked along the batch, `nudge` the number of a repetition in which
+    the levels are moved by one unit in the last place.
     """
 
     case: Case
@@ -42,6 +46,14 @@ class SpecInputs:
     told: Array | None = None
     start: Array | None = None
     copies: int = 1
+    nudge: int | None = None
+
+    def nudged(self, levels: Array) -> Array:
+        """The noise levels, moved by one unit in the last place in a nudged repetition; an exact 0 stays."""
+        if self.nudge is None:
+            return levels
+        targets = (nudge_signs(self.nudge, len(levels)) * np.inf).astype(levels.dtype)
+        return np.where(levels == 0, levels, np.nextafter(levels, targets))
 
     def knob(self, name: str, default: str) -> str:
         """The chosen value of a knob."""
@@ -59,8 +71,8 @@ class SpecResult:
 
     native: Observation
     exact: Observation
-    spread: Spread
-    spread64: Spread
+    spread: Spread | None
+    spread64: Spread | None
 
 
 def nudged(values: Array, count: int = NUDGES) -> Array:
@@ -68,6 +80,12 @@ def nudged(values: Array, count: int = NUDGES) -> Array:
     rng = np.random.default_rng(20260103)
     targets = np.where(rng.random((count, *values.shape)) < 0.5, -np.inf, np.inf).astype(values.dtype)
     return np.concatenate(list(np.nextafter(values[None], targets)))
+
+
+def _idle(x: Array, t: Array, condition: Array | None = None) -> Array:
+    """A network that always answers zero."""
+    del t, condition
+    return np.zeros_like(x)
 
 
 def _stacked(net: Network, batch: int, copies: int) -> NetworkFunction:
@@ -82,9 +100,9 @@ def _stacked(net: Network, batch: int, copies: int) -> NetworkFunction:
     return one_by_one
 
 
-def _once(reference: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, str], overrides: Mapping[str, Any]) -> Observation:
+def _once(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, str], overrides: Mapping[str, Any]) -> Observation:
     levels = schedule(case.schedule)
-    name = case.network if net == "closed" else net
+    name = "open" if net == "open" else case.network
     copies = overrides.get("copies", 1)
     noise = start_noise(case.seed, case.shape).astype(dtype)
     if copies > 1:
@@ -98,7 +116,7 @@ def _once(reference: Reference, case: Case, net: str, dtype: str, knobs: Mapping
         case=case,
         dtype=np.dtype(dtype),
         schedule=levels,
-        probe=Probe(_stacked(network(name, levels, case.parameterization), case.shape[0], copies)),
+        probe=Probe(_idle if net == "idle" else _stacked(network(name, levels, case.parameterization), case.shape[0], copies)),
         start_noise=noise,
         noise=tape(case.seed, case.shape),
         knobs=knobs,
@@ -106,42 +124,45 @@ def _once(reference: Reference, case: Case, net: str, dtype: str, knobs: Mapping
         start=start,
         **fields,
     )
-    run: Callable[..., Observation] = reference.frame.run
+    run: Callable[..., Observation] = ref.frame.run
     with np.errstate(all="ignore"):
-        return run(reference.sample, inputs)
+        return run(ref.sample, inputs)
 
 
-def _spread(reference: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, str], overrides: Mapping[str, Any], base: Observation) -> Spread:
-    stacked = _once(reference, case, net, dtype, knobs, {**overrides, "copies": NUDGES})
-    path = stacked.path
-    runs = path.reshape(path.shape[0], NUDGES, case.shape[0], *path.shape[2:]).swapaxes(0, 1)
-    return spread_of(runs, base.path)
+def _spread(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, str], overrides: Mapping[str, Any], base: Observation) -> Spread:
+    """Spread of 8 repetitions: 4 ways to move the levels, each with 2 ways to move the start, stacked along the batch."""
+    found = []
+    for nudge in range(LEVEL_NUDGES):
+        copies = NUDGES // LEVEL_NUDGES
+        path = _once(ref, case, net, dtype, knobs, {**overrides, "copies": copies, "nudge": nudge}).path
+        found.append(path.reshape(path.shape[0], copies, case.shape[0], *path.shape[2:]).swapaxes(0, 1))
+    return spread_of(np.concatenate(found), base.path)
 
 
-def observe_spec(
-    reference: Reference,
-    case: Case,
-    net: str,
-    knobs: Mapping[str, str] | None = None,
-    *,
-    exact_knobs: Mapping[str, str] | None = None,
-    **overrides: Any,
-) -> SpecResult:
+def observe_spec(ref: Reference, case: Case, net: str, knobs: Mapping[str, str] | None = None, **overrides: Array) -> SpecResult:
     """Run a spec in float32 and float64, and 8 times each nudged by one unit in the last place.
 
-    `net` is `open` or `closed`; `exact_knobs` (default: the same) are used for the float64 run; `levels`,
-    `told`, `start` in `overrides` replace the spec's own.
+    `net` is `open`, `closed`, or `idle` (answers zero: enough for the grid and the start, and has no spread); `levels`, `told`, `start` in
+    `overrides` replace the spec's own. Results are remembered: layers and arms ask for the same ones.
     """
-    chosen = dict(knobs or {})
-    chosen64 = chosen if exact_knobs is None else dict(exact_knobs)
-    native = _once(reference, case, net, "float32", chosen, overrides)
-    exact = _once(reference, case, net, "float64", chosen64, overrides)
-    if native.error is not None or exact.error is not None:
-        empty = Spread(np.zeros(0), np.zeros(0))
-        return SpecResult(native, replace(exact), empty, empty)
+    frozen = tuple((name, value.dtype.str, value.shape, value.tobytes()) for name, value in sorted(overrides.items()))
+    return _remembered(ref.id, json.dumps(case.to_json(), sort_keys=True), net, tuple(sorted((knobs or {}).items())), frozen)
+
+
+@lru_cache(maxsize=512)
+def _remembered(name: str, case: str, net: str, knobs: tuple[tuple[str, str], ...], frozen: tuple[tuple[str, str, tuple[int, ...], bytes], ...]) -> SpecResult:
+    overrides = {key: np.frombuffer(data, dtype).reshape(shape) for key, dtype, shape, data in frozen}
+    return _observe(reference(name), Case.from_json(json.loads(case)), net, dict(knobs), overrides)
+
+
+def _observe(ref: Reference, case: Case, net: str, knobs: Mapping[str, str], overrides: Mapping[str, Any]) -> SpecResult:
+    native = _once(ref, case, net, "float32", knobs, overrides)
+    exact = _once(ref, case, net, "float64", knobs, overrides)
+    if native.error is not None or exact.error is not None or net == "idle":
+        return SpecResult(native, exact, None, None)
     return SpecResult(
         native=native,
         exact=exact,
-        spread=_spread(reference, case, net, "float32", chosen, overrides, native),
-        spread64=_spread(reference, case, net, "float64", chosen64, overrides, exact),
+        spread=_spread(ref, case, net, "float32", knobs, overrides, native),
+        spread64=_spread(ref, case, net, "float64", knobs, overrides, exact),
     )

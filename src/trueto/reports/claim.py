@@ -11,7 +11,7 @@ from trueto.reports.markup import EMPTY, Html, el, icon, join, link, raw
 from trueto.reports.page import card, page, sentences, terms, tile
 from trueto.reports.plot import Series, drift_plot, plotted, series_of
 from trueto.reports.view import ClaimView, Overview, cell_name
-from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, number, plural, size_words, step_words, times, verdict_of
+from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, number, plural, step_words, times, verdict_of
 
 __all__ = ["claim_page", "plot_label"]
 
@@ -34,8 +34,7 @@ def _verdict(view: Overview, claim: ClaimView) -> Html:
     """The answer in one sentence, then where, how far and how large."""
     cell, sign = claim.worst, LEGEND[claim.verdict]
     layer = LAYER_WORDS.get(str(cell["layer"]), (str(cell["layer"]), ""))[0]
-    largest = max(claim.cells, key=lambda c: c["grey_levels"] if isinstance(c["grey_levels"], int | float) else -1.0)
-    facts = [f"Worst at: {layer}, input {cell['case']}", step_words(cell["first_step"])]
+    facts = [f"{'Furthest' if claim.verdict.same else 'Worst'} at: {layer}, input {cell['case']}", step_words(cell["first_step"])]
     if isinstance(cell["ratio"], int | float):
         what = "from what is declared" if claim.verdict.declared else "from the original"
         facts.append(f"{times(cell['ratio'])} its own rounding away {what} (up to {factor():g} is the same)")
@@ -43,7 +42,7 @@ def _verdict(view: Overview, claim: ClaimView) -> Html:
         el("p", SAID[claim.verdict].format(view.library), class_="lead"),
         el("p", cell["reason"]) if cell["reason"] and not claim.verdict.same else EMPTY,
         el("p", ", ".join(f for f in facts if f) + ".", class_="soft"),
-        el("p", f"Change of the finished picture: {size_words(largest['size'], largest['grey_levels'])}.", class_="soft"),
+        el("p", f"Change of the finished picture: {claim.size}.", class_="soft"),
     ]
     return el("section", icon(sign.icon, str(claim.verdict)), el("div", *lines), class_=f"verdict {sign.tone}")
 

@@ -16,7 +16,9 @@ CLOSE = 0.05
 
 
 def source_link(claim: ClaimView, place: Any) -> Html:
-    """`file.py:12` of the original as a link to that line at the pinned commit; anything else as it is."""
+    """The original's file, as `file.py:12` or as `{link, function}`, as a link at the pinned commit; anything else as it is."""
+    if isinstance(place, dict):
+        return link(place.get("link", ""), place.get("function") or None)
     text = str(place or "")
     if "://" in text or not claim.original:
         return link(text)
@@ -73,7 +75,7 @@ def _story(claim: ClaimView, cell: dict[str, Any]) -> Html:
             ("first parts at", step_words(cell["first_step"])),
             ("how far", _far(cell)),
             ("from the original itself", against),
-            ("how large", size_words(cell["size"], cell["grey_levels"]) if not verdict_of(cell).unknown else ""),
+            ("how large", size_words(cell["size"], cell["grey_levels"]) if isinstance(cell["ratio"], int | float) else ""),
             ("compared", " with ".join(str(evidence[k]) for k in ("what", "compared_with") if evidence.get(k))),
             ("furthest", _worst_element(evidence.get("worst"))),
             ("in double precision", _twin(evidence.get("twin"))),

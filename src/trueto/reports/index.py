@@ -8,7 +8,7 @@ from trueto.reports.markup import EMPTY, Html, el, icon, join
 from trueto.reports.matrix import headline
 from trueto.reports.page import card, page, table, terms, tile
 from trueto.reports.view import ClaimView, Overview
-from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, SIZE_WORDS, plural, size_words
+from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, SIZE_WORDS, plural
 
 __all__ = ["index_page"]
 
@@ -24,8 +24,7 @@ def _counts(view: Overview) -> Html:
 
 def _row(claim: ClaimView) -> Html:
     address = f"claims/{claim.slug}.html"
-    largest = max(claim.cells, key=lambda c: c["grey_levels"] if isinstance(c["grey_levels"], int | float) else -1.0)
-    words, _, figure = size_words(largest["size"], largest["grey_levels"]).partition(": ")
+    words, _, figure = claim.size.partition(": ")
     cells = [(str(layer), claim.worst_in(str(layer))) for layer in LAYERS]
     tiles = [el("td", tile(cell, f"{claim.title}, {LAYER_WORDS[layer][0]}", f"{address}#{layer}")) for layer, cell in cells]
     name = el(

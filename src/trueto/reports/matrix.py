@@ -7,13 +7,13 @@ from typing import Any
 
 from trueto.model import LAYERS
 from trueto.reports.view import ClaimView, Overview
-from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, gate_says, plural, size_words, step_words, times, verdict_of
+from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, gate_says, plural, step_words, times, verdict_of
 
 __all__ = ["escape", "headline", "matrix", "sentence", "table"]
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~])")
 LINK = re.compile(r"https?://[\w./#%?=&:~+,;()\-]+")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ud800-\udfff]+")
 
 
 def escape(text: Any, limit: int = 600) -> str:
@@ -46,7 +46,7 @@ def headline(view: Overview) -> str:
         return f"Nothing was judged of {view.library}."
     if same == total:
         return (
-            f"{view.library} computes what all {plural(total, 'original')} compute."
+            f"{view.library} computes what the {plural(total, 'original')} compute."
             if total > 1
             else f"{view.library} computes what the original computes."
         )
@@ -77,10 +77,7 @@ def table(claims: tuple[ClaimView, ...]) -> list[str]:
         for layer in LAYERS:
             cell = claim.worst_in(layer)
             tiles.append(f"{LEGEND[verdict_of(cell)].symbol} {verdict_of(cell)}" if cell else " ")
-        largest = max(claim.cells, key=lambda c: c["grey_levels"] if isinstance(c["grey_levels"], int | float) else -1.0)
-        lines.append(
-            f"| {_name(claim.claim)} | " + " | ".join(tiles) + f" | {escape(size_words(largest['size'], largest['grey_levels']))} |"
-        )
+        lines.append(f"| {_name(claim.claim)} | " + " | ".join(tiles) + f" | {escape(claim.size)} |")
     return lines
 
 
@@ -121,7 +118,7 @@ def matrix(view: Overview) -> str:
     used = [v for v in LEGEND if record.counts.get(v)]
     lines += ["What the signs mean:", "", *(f"- {LEGEND[v].symbol} **{v}**: {LEGEND[v].means}" for v in used), ""]
     for title, body in (("What differs, and why", _causes(view)), ("What is declared", _ledger(view))):
-        lines += [f"## {title}", "", *(["" + DECLARED_MEANS, ""] if "declared" in title else []), *(body or ["Nothing."]), ""]
+        lines += [f"## {title}", "", *([DECLARED_MEANS, ""] if "declared" in title and body else []), *(body or ["Nothing."]), ""]
     lines += ["## What is not claimed", ""]
     lines += [f"- · **{_name(n.get('reference', '?'))}**: {escape(n.get('reason', ''))}" for n in record.no_claims] or [
         "Every original is claimed."

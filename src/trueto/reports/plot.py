@@ -9,7 +9,7 @@ from typing import Any
 
 from trueto.judge import factor
 from trueto.reports.markup import EMPTY, Html, el, join, raw
-from trueto.reports.view import Cells, ClaimView, badness
+from trueto.reports.view import Cells, ClaimView, badness, steps_of
 from trueto.reports.words import verdict_of
 
 __all__ = ["Series", "drift_plot", "plotted", "series_of", "standalone"]
@@ -53,7 +53,7 @@ def _float(value: Any) -> float | None:
 def series_of(cell: dict[str, Any]) -> Series | None:
     """The rows of a cell, or None if it has no drift per step."""
     evidence = cell["evidence"]
-    columns = [evidence.get(key) for key in ("steps", "drift_rms", "floor_rms", "ratios")]
+    columns = [steps_of(cell), *(evidence.get(key) for key in ("drift_rms", "floor_rms", "ratios"))]
     if not all(isinstance(c, list) and c for c in columns):
         return None
     rows = [(int(s or 0), _float(d), _float(f) or 0.0, _float(r)) for s, d, f, r in zip(*columns, strict=False)]  # pyright: ignore[reportArgumentType]
@@ -66,7 +66,7 @@ def series_of(cell: dict[str, Any]) -> Series | None:
 
 def plotted(claim: ClaimView) -> Cells:
     """The cells worth a plot: the worst of each layer, then the next worst ones, worst first."""
-    able = [c for c in sorted(claim.cells, key=badness, reverse=True) if len(c["evidence"].get("steps") or []) > 1 and series_of(c)]
+    able = [c for c in sorted(claim.cells, key=badness, reverse=True) if len(steps_of(c)) > 1 and series_of(c)]
     able = [c for c in able if c["drift"] != 0] or able[:1]  # a picture of no distance at all says nothing
     most = MOST_PLOTS if any(not verdict_of(c).same for c in able) else MOST_QUIET
     first = {str(c["layer"]): c for c in reversed(able)}

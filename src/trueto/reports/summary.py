@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from trueto.model import LAYERS, Verdict
-from trueto.reports.view import ClaimView, Overview, badness
+from trueto.reports.view import ClaimView, Overview, badness, steps_of
 from trueto.reports.words import log10_ratio, verdict_of
 
 __all__ = ["DRIFT_COLUMNS", "drift_csv", "per_step", "summary", "summary_json"]
@@ -27,8 +27,7 @@ def _largest(values: list[Any]) -> float | None:
 
 def per_step(cell: dict[str, Any]) -> list[tuple[int, float]]:
     """(step, ratio) of a cell, in order of steps; the largest where a step has several rows, as two stages have."""
-    evidence = cell["evidence"]
-    steps, ratios = evidence.get("steps") or [], evidence.get("ratios") or []
+    steps, ratios = steps_of(cell), cell["evidence"].get("ratios") or []
     worst: dict[int, float] = {}
     for step, ratio in zip(steps, ratios, strict=False):
         if isinstance(step, int | float) and isinstance(ratio, int | float):

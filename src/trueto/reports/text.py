@@ -8,17 +8,17 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
+from trueto.errors import UnknownName
 from trueto.events import RunRecord
 from trueto.model import Verdict
 from trueto.reports.matrix import escape, headline, sentence, table
 from trueto.reports.view import Cells, Overview, badness, cell_name, overview
 from trueto.reports.words import LEGEND, gate_says, plural, size_words, verdict_of
 
-__all__ = ["FORMATS", "to_json", "to_junit", "to_markdown"]
+__all__ = ["FORMATS", "render", "to_json", "to_junit", "to_markdown"]
 
 NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-WORST_ROWS = 20
-DETAIL_ROWS = 200
+MOST_ROWS = 40
 
 
 def _bare(event: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -39,11 +39,23 @@ def to_json(record: RunRecord) -> str:
 
 
 def _rows(cells: Cells) -> list[str]:
-    lines = ["| | cell | profile | what differs | size | why |", "|---|---|---|---|---|---|"]
+    """One row for all inputs of a claim, layer and profile with the same verdict, told by the worst of them; `cells` is worst first.
+
+    What could not be judged for one and the same reason is one row over all layers.
+    """
+    groups: dict[tuple[Any, ...], Cells] = {}
     for cell in cells:
-        verdict = verdict_of(cell)
-        values = (cell_name(cell), cell["profile"], sentence(cell), size_words(cell["size"], cell["grey_levels"]), cell["reason"])
-        lines.append(f"| {LEGEND[verdict].symbol} {verdict} | " + " | ".join(escape(v, 240) for v in values) + " |")
+        part = cell["reason"] if verdict_of(cell).unknown else cell["layer"]
+        groups.setdefault((cell["claim"], part, cell["profile"], cell["verdict"]), []).append(cell)
+    lines = ["| | worst | cells | profile | what differs | size | why |", "|---|---|---|---|---|---|---|"]
+    for (_, _, profile, verdict), group in list(groups.items())[:MOST_ROWS]:
+        cell = group[0]
+        size = size_words(cell["size"], cell["grey_levels"]) if isinstance(cell["ratio"], int | float) else "not known"
+        what = sentence(cell) if len({c["layer"] for c in group}) == 1 else f"{LEGEND[verdict_of(cell)].word}: several parts"
+        values = (cell_name(cell), len(group), profile, what, size, cell["reason"])
+        lines.append(f"| {LEGEND[verdict_of(cell)].symbol} {verdict} | " + " | ".join(escape(v, 240) for v in values) + " |")
+    if len(groups) > MOST_ROWS:
+        lines += ["", f"and {plural(len(groups) - MOST_ROWS, 'more row')} in the full report"]
     return lines
 
 
@@ -58,7 +70,7 @@ def _opening(view: Overview) -> list[str]:
     lines += [f"**{escape(headline(view))}**", ""]
     for claim in worst[:3]:
         cell = claim.worst
-        size = "" if claim.verdict is not Verdict.DRIFTED else f" ({escape(size_words(cell['size'], cell['grey_levels']))})"
+        size = f" ({escape(claim.size)})" if claim.verdict is Verdict.DRIFTED else ""
         lines.append(
             f"- {LEGEND[claim.verdict].symbol} **{escape(claim.title)}**: {escape(sentence(cell))}{size}. {escape(cell['reason'])}"
         )
@@ -74,13 +86,12 @@ def to_markdown(record: RunRecord) -> str:
     declared = [c for c in cells if verdict_of(c).declared]
     lines = _opening(view)
     if loud:
-        lines += [*_rows(loud[:WORST_ROWS]), ""]
-        lines += [f"and {plural(len(loud) - WORST_ROWS, 'more cell')} in the full report.", ""] if len(loud) > WORST_ROWS else []
+        lines += [*_rows(loud), ""]
         command = loud[0]["evidence"].get("command")
         lines += [f"Repeat the worst one: {escape(command)}", ""] if command else []
     lines += _fold(f"All {plural(len(view.claims), 'claim')}, layer by layer", table(view.claims))
     if declared:
-        lines += _fold(f"{plural(len(declared), 'cell')} as declared", _rows(declared[:DETAIL_ROWS]))
+        lines += _fold(f"{plural(len(declared), 'cell')} as declared", _rows(declared))
     if record.no_claims:
         listed = [f"- {escape(n.get('reference', '?'))}: {escape(n.get('reason', ''))}" for n in record.no_claims]
         lines += _fold(f"{plural(len(record.no_claims), 'original')} not claimed", listed)
@@ -137,3 +148,10 @@ def to_junit(record: RunRecord) -> str:
 
 
 FORMATS: dict[str, Callable[[RunRecord], str]] = {"json": to_json, "markdown": to_markdown, "junit": to_junit}
+
+
+def render(record: RunRecord, form: str) -> str:
+    """A record in one of FORMATS, without a line break at the end; UnknownName for a format that there is not."""
+    if form not in FORMATS:
+        raise UnknownName("format", form, FORMATS, "trueto gate --help")
+    return FORMATS[form](record).rstrip("\n")

@@ -12,9 +12,9 @@ from typing import Any
 from trueto.events import RunRecord
 from trueto.model import LAYERS, Verdict
 from trueto.references import Reference, reference
-from trueto.reports.words import RANK, verdict_of
+from trueto.reports.words import RANK, size_words, verdict_of
 
-__all__ = ["Cells", "ClaimView", "Overview", "badness", "cell_name", "overview", "worst_of"]
+__all__ = ["Cells", "ClaimView", "Overview", "badness", "cell_name", "overview", "steps_of", "worst_of"]
 
 Cells = list[dict[str, Any]]
 SLUG_LENGTH = 60
@@ -36,6 +36,13 @@ def worst_of(cells: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
 def cell_name(cell: dict[str, Any]) -> str:
     """What users type for one cell, as `k_diffusion/heun:update:karras-20`."""
     return f"{cell['claim']}:{cell['layer']}:{cell['case']}"
+
+
+def steps_of(cell: dict[str, Any]) -> list[Any]:
+    """The sampling step of each row of a cell; rows are numbered from 1 where the record does not name them."""
+    evidence = cell["evidence"]
+    steps = evidence.get("steps")
+    return list(steps) if steps else list(range(1, len(evidence.get("ratios") or []) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,16 @@ class ClaimView:
             if isinstance(entry, dict):
                 entries.setdefault(repr(sorted(entry.items(), key=str)), entry)
         return tuple(entries.values())
+
+    @property
+    def size(self) -> str:
+        """The largest change of the finished picture over all inputs, in words."""
+        if self.verdict is Verdict.BROKEN:
+            return "no usable picture"
+        largest = max(self.cells, key=lambda c: c["grey_levels"] if isinstance(c["grey_levels"], int | float) else -1.0)
+        if self.verdict.unknown and largest["grey_levels"] is None:
+            return "not known"
+        return size_words(largest["size"], largest["grey_levels"])
 
     def of_layer(self, layer: str) -> Cells:
         """The cells of one layer, worst first."""

@@ -30,7 +30,7 @@ __all__ = [
 LOG10_OF_ZERO = -3.0
 """What stands for log10(0) where a number is needed: a thousandth of the original's own rounding."""
 
-GREY_BELOW = 0.01
+GREY_BELOW = LEAST_SAID = 0.01
 PLAIN_ABOVE, PLAIN_BELOW = 1e-3, 1e6
 TENS = 9.95
 
@@ -142,6 +142,8 @@ def times(ratio: Any) -> str:
     if not isinstance(ratio, int | float) or not math.isfinite(ratio):
         return "immeasurably many times"
     text = number(ratio)
+    if 0 < ratio < LEAST_SAID:
+        return f"under {LEAST_SAID} times"
     if "e" not in text:
         return f"{text} times"
     if 1 <= abs(ratio) < PLAIN_BELOW:

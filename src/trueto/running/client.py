@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trueto.candidates import check_spec
 from trueto.errors import DataError, TruetoError, WorkerError
 from trueto.model import Case, Claim, Profile
 from trueto.observe import Observation, StepError
@@ -29,6 +30,7 @@ from trueto.workers.protocol import VERSION, read_observation, run_request
 __all__ = ["Limits", "Outcome", "Pool", "Worker"]
 
 GRACE = 10.0
+DESCRIBE_SECONDS = 30.0
 LOAD_SECONDS = 180.0
 MAX_LINE = 1 << 22
 
@@ -68,7 +70,10 @@ class Worker:
 
     def describe(self) -> dict[str, Any]:
         """Name, version and claims, without importing the library; WorkerError when the adapter itself fails."""
-        reply = self._ask({"op": "describe"}, 30.0)
+        check_spec(self.spec)
+        reply = self._ask({"op": "describe"}, DESCRIBE_SECONDS)
+        if str(reply.get("failed", "")).startswith("PackageNotFoundError"):
+            raise WorkerError(f"the library of candidate {self.spec} is not installed", f"pip install 'trueto[{self.spec}]'")
         if "failed" in reply or "died" in reply:
             raise WorkerError(f"candidate {self.spec} cannot be read: {reply.get('failed') or reply['died']}", "trueto list candidates")
         return reply

@@ -28,12 +28,12 @@ def writable(path: Path) -> Path:
     return path
 
 
-def _profiles(chosen: tuple[str, ...]) -> tuple[str, ...]:
-    if not chosen:
-        return ("default",)
+def _profiles(chosen: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The profiles to run, and with `all` those that cannot run here, with the reason."""
     if "all" in chosen:
-        return tuple(name for name in profile_names() if not absent(profile(name)))
-    return tuple(profile(name).id for name in chosen)
+        here = {name: absent(profile(name)) for name in profile_names()}
+        return tuple(name for name, why in here.items() if not why), {name: why for name, why in here.items() if why}
+    return tuple(profile(name).id for name in chosen) or ("default",), {}
 
 
 def _seeds(values: tuple[str, ...]) -> tuple[int, ...]:
@@ -45,18 +45,19 @@ def _seeds(values: tuple[str, ...]) -> tuple[int, ...]:
 
 def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tuple[Gate, Path]:
     """The gate with its cells planned, and the path of its run record."""
+    profiles, skipped = _profiles(tuple(options["profile"]))
     selection = Selection(
         references=tuple(options["reference"]),
         claims=tuple(options["claim"]),
         layers=tuple(options["layer"]),
         cases=tuple(options["case"]),
         seeds=_seeds(tuple(options["seed"])),
-        profiles=_profiles(tuple(options["profile"])),
+        profiles=profiles,
         quick=bool(options["quick"]),
     )
     name = Path(spec).stem if spec.endswith(".py") else spec
     path = Path(options["ledger"]) if options["ledger"] else ledger_path(spec)
-    gate = Gate(spec, selection, load_ledger(path, name), jobs=_jobs(options["jobs"]))
+    gate = Gate(spec, selection, load_ledger(path, name), jobs=_jobs(options["jobs"]), skipped=skipped)
     gate.open()
     stamp = datetime.datetime.now(tz=datetime.UTC).strftime("%Y%m%dT%H%M%S")
     target = Path(record) if record else Path(".trueto") / "runs" / f"{stamp}-{name}.jsonl"

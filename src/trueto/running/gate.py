@@ -31,12 +31,15 @@ NETS = {Layer.SCHEDULE: "closed", Layer.START: "closed", Layer.TRAJECTORY: "clos
 NO_ANSWER = Outcome(None, failed="was not run")
 
 
+def fails(verdict: Verdict, fail_on: str) -> bool:
+    """Whether a verdict is a difference on which the gate fails; `none` excuses differences, never what could not be judged."""
+    return (verdict.bad and fail_on != "none") or (verdict.declared and fail_on == "any")
+
+
 def exit_code(counts: Mapping[str, int], fail_on: str) -> int:
     """0 same or declared, 1 a difference that must not be there, 2 could not judge (DESIGN.md, section 4)."""
     verdicts = Counter({Verdict(name): number for name, number in counts.items() if number})
-    if fail_on == "none":
-        return 0
-    if any(v.bad for v in verdicts) or (fail_on == "any" and any(v.declared for v in verdicts)):
+    if any(fails(v, fail_on) for v in verdicts):
         return 1
     return 2 if any(v.unknown for v in verdicts) else 0
 
@@ -56,11 +59,13 @@ class Gate:
     no_claims: dict[str, str] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     _pools: dict[str, Pool] = field(default_factory=dict)
     _runs: dict[tuple[Any, ...], Future[Outcome]] = field(default_factory=dict)
 
     def open(self) -> None:
         """Ask the candidate who it is and plan the cells; starts no run yet."""
+        fixture_digest()  # a damaged X ends the gate here, with the name of its file
         first = Worker(self.spec, profile("default"))
         try:
             said = first.describe()
@@ -86,7 +91,8 @@ class Gate:
             runs = Runs(Outcome(None, failed=f"cannot run under profile {cell.profile}: {self.absent[cell.profile]}"), None)
         else:
             native, twin, closed = (None if f is None else f.result() for f in self._runs_of(cell))
-            runs = Runs(native or NO_ANSWER, twin, closed)
+            effective = (lambda: self._ask(cell, "effective", chosen, twin=False).result()) if cell.layer is Layer.NOISE else None
+            runs = Runs(native or NO_ANSWER, twin, closed, effective)
             if native is not None and native.failed and not native.meta.get("import"):
                 raise TruetoError(f"the harness failed on {cell.id}: {native.failed}", "trueto doctor")
         judgement = judge_cell(cell, self.version, ref, chosen, runs, self.ledger)
@@ -158,7 +164,7 @@ def run_all(gate: Gate, writer: RunWriter, run_id: str, fail_on: str, progress: 
             progress(judgement)
     for name, reason in gate.unclaimed():
         writer.no_claim(name, reason)
-    for name, why in gate.absent.items():
+    for name, why in {**gate.absent, **gate.skipped}.items():
         writer.note(f"profile {name}: {why}")
     writer.footer(finished=now(), exit_code=exit_code(writer.counts, fail_on))
     return judgements

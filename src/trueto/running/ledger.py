@@ -19,6 +19,8 @@ __all__ = ["Deviation", "Ledger", "load_ledger"]
 FIELDS = {
     "reference", "claims", "layers", "cases", "profiles", "variant", "band", "reason", "link", "owner", "since", "review", "test",
 }  # fmt: skip
+LISTS = ("claims", "layers", "cases", "profiles")
+TEXTS = ("reference", "variant", "reason", "link", "owner", "test")
 REQUIRED = ("reference", "layers", "reason", "owner", "since")
 
 
@@ -82,13 +84,15 @@ def load_ledger(path: Path | None, candidate: str) -> Ledger:
         data = tomllib.loads(path.read_text())
     except OSError as error:
         raise LedgerError(f"ledger {path} cannot be read: {error.strerror}", "--ledger FILE") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LedgerError(f"ledger {path} is not TOML: {error}") from error
     unknown = set(data) - {"candidate", "deviation"}
     if unknown:
         raise LedgerError(f"ledger {path} has unknown keys: {', '.join(sorted(unknown))}; expected candidate and [[deviation]]")
     if data.get("candidate") != candidate:
         raise LedgerError(f"ledger {path} is for candidate {data.get('candidate')!r}, not for {candidate!r}", "--ledger FILE")
+    if not isinstance(data.get("deviation", []), list):
+        raise LedgerError(f"ledger {path}: write [[deviation]] with two brackets, one for each entry")
     entries = [_entry(raw, f"{path}, deviation {number}") for number, raw in enumerate(data.get("deviation", []), 1)]
     return Ledger(str(path), candidate, tuple(entries))
 
@@ -98,6 +102,7 @@ def _entry(raw: Mapping[str, Any], where: str) -> Deviation:
         raise LedgerError(f"{where}: unknown keys {', '.join(unknown)}; known: {', '.join(sorted(FIELDS))}")
     if missing := [name for name in REQUIRED if not raw.get(name)]:
         raise LedgerError(f"{where}: {', '.join(missing)} missing")
+    _check_types(raw, where)
     if ("variant" in raw) == ("band" in raw):
         raise LedgerError(f"{where}: give either a variant (exact) or a band of ratios (last resort)")
     if bad := [layer for layer in raw["layers"] if not any(fnmatchcase(known, layer) for known in LAYERS)]:
@@ -122,6 +127,16 @@ def _entry(raw: Mapping[str, Any], where: str) -> Deviation:
     )
 
 
+def _check_types(raw: Mapping[str, Any], where: str) -> None:
+    for name in LISTS:
+        value = raw.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise LedgerError(f"{where}: {name} is a list of names; saw {value!r}")
+    for name in TEXTS:
+        if not isinstance(raw.get(name, ""), str):
+            raise LedgerError(f"{where}: {name} is a text; saw {raw[name]!r}")
+
+
 def _knobs(raw: Mapping[str, Any], where: str) -> tuple[dict[str, str], bool]:
     """The knobs of an entry's variant, which every reference that it speaks of must know."""
     named = [name for name in reference_names() if fnmatchcase(name, raw["reference"])]
@@ -141,7 +156,8 @@ def _knobs(raw: Mapping[str, Any], where: str) -> tuple[dict[str, str], bool]:
 def _band(value: Any, where: str) -> tuple[float, float] | None:
     if value is None:
         return None
-    if not (isinstance(value, list) and len(value) == 2 and 0 < value[0] < value[1]):
+    numbers = isinstance(value, list) and all(isinstance(end, int | float) for end in value)
+    if not (numbers and len(value) == 2 and 0 < value[0] < value[1]):
         raise LedgerError(f"{where}: a band is two increasing ratios, as [10.0, 40.0]; saw {value!r}")
     return float(value[0]), float(value[1])
 

@@ -13,6 +13,8 @@ from trueto.references import reference, reference_names
 
 __all__ = ["Selection", "covers", "plan"]
 
+LONG = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -83,8 +85,8 @@ def _wanted(case: Case, selection: Selection) -> bool:
 
 
 def _repeats(layer: Layer, case: Case, selection: Selection) -> bool:
-    """Perturbing every draw is dear, so layer noise is judged on short cases unless it is asked for."""
-    return layer is Layer.NOISE and case.steps > 20 and not selection.layers
+    """Finding out which draws matter is dear, so layer noise is judged on short and quick cases unless it is asked for."""
+    return layer is Layer.NOISE and case.steps > LONG and not case.quick and not selection.layers
 
 
 def _describe(selection: Selection) -> str:

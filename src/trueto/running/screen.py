@@ -40,16 +40,18 @@ def _numbers(cell: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[str]:
     if cell["drift"] is None and not evidence.get("worst"):
         return []
     worst, twin = evidence.get("worst", {}), evidence.get("twin", {})
-    lines = [
-        f"how far       {evidence.get('what', '')} differs by {number(cell['drift'])}, the original's own rounding is {number(cell['floor'])}"
-        f" (compared with: {evidence.get('compared_with', 'original')})",
-    ]
+    lines = []
+    if cell["drift"] is not None:
+        lines.append(
+            f"how far       {evidence.get('what', '')} differs by {number(cell['drift'])}, the original's own rounding is {number(cell['floor'])}"
+            f" (compared with: {evidence.get('compared_with', 'original')})"
+        )
     if cell["first_step"] is not None:
         lines.append(f"first step    {cell['first_step']}")
-    if twin:
+    if twin and not (twin.get("valid") and twin.get("ratio") is None):
         said = f"{number(twin.get('ratio'))} times the float64 rounding" if twin.get("valid") else twin.get("why", "not run")
         lines.append(f"float64 twin  {said}")
-    if worst:
+    if worst and worst.get("got") is not None:
         lines.append(f"worst element step {worst['step']}, index {worst['index']}: expected {worst['expected']!r}, got {worst['got']!r}")
     if cell["grey_levels"] is not None:
         lines.append(f"in a picture  {cell['size']} ({number(cell['grey_levels'])} grey levels of 255)")

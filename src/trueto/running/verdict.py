@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from trueto.errors import DataError
 from trueto.judge import compare, grey_levels, same_bits, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
-from trueto.observe import Observation
+from trueto.observe import Observation, StepError
 from trueto.references import Reference
 from trueto.running.arms import Arm, Bench
 from trueto.running.client import Outcome
@@ -20,14 +20,21 @@ from trueto.running.words import difference, disagreement
 
 __all__ = ["Runs", "judge_cell"]
 
+# Network calls made before a step count is refused, by the value of the knob `refusal`.
+REFUSALS = {"at_once": 0, "after_first_call": 1}
+
 
 @dataclass(slots=True)
 class Runs:
-    """The outcomes that a cell's judgement may need; `twin` is None where the profile has no float64 twin."""
+    """The outcomes that a cell's judgement may need; `twin` is None where the profile has no float64 twin.
+
+    `effective` runs the candidate once more for each draw, to find those that move Y: asked only when the plain list is another one.
+    """
 
     native: Outcome
     twin: Outcome | None
     closed: Outcome | None = None
+    effective: Callable[[], Outcome] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +80,15 @@ def judge_cell(cell: Cell, version: str, ref: Reference, profile: Profile, runs:
 def _judge(context: _Context) -> Judgement:
     bench, native = context.bench, context.runs.native
     if native.failed:
-        return _plain(context, Verdict.UNJUDGED, "import", f"{context.cell.candidate} {native.failed}")
+        cause = "import" if native.meta.get("import") else "profile"
+        return _plain(context, Verdict.UNJUDGED, cause, f"{context.cell.candidate} {native.failed}")
     if (wanted := bench.original_error()) is not None:
         return _original_raises(context, wanted)
     if native.died:
         return _plain(context, Verdict.BROKEN, _cause_of_death(native.died), f"the run {native.died}, where the original returns a sample")
     if native.raised is not None:
         context.evidence["error"] = {"type": native.raised.type, "message": native.raised.message, "where": native.raised.where}
-        cause = "memory" if native.raised.type == "MemoryError" else "exception"
+        cause = "memory" if _out_of_memory(native.raised) else "exception"
         return _plain(context, Verdict.BROKEN, cause, f"raises {native.raised.type}: {native.raised.message} ({native.raised.where}), where the original returns a sample")
     assert native.observation is not None
     if (fault := _malformed(native.observation, bench)) is not None:
@@ -92,6 +100,11 @@ def _judge(context: _Context) -> Judgement:
     return _judge_numbers(context)
 
 
+def _out_of_memory(raised: StepError) -> bool:
+    """Whether an exception says that memory ran out; torch says it in its own ways."""
+    return raised.type in ("MemoryError", "OutOfMemoryError") or "allocate memory" in raised.message
+
+
 def _cause_of_death(died: str) -> str:
     return next((word for word in ("time-out", "garbage") if word in died), "crash")
 
@@ -101,10 +114,17 @@ def _original_raises(context: _Context, wanted: Any) -> Judgement:
     if native.observation is not None:
         return _plain(context, Verdict.BEYOND, "", f"returns a sample where the original raises {wanted.type}")
     raised = native.raised
-    if raised is not None and raised.own and raised.at_call == wanted.at_call:
-        return _plain(context, Verdict.FAITHFUL, "", f"raises {raised.type} at network call {raised.at_call}, as the original does ({wanted.type})")
-    said = f"raises {raised.type} at call {raised.at_call}" if raised else f"the run {native.died}"
-    return _plain(context, Verdict.BROKEN, "exception", f"{said}; the original raises {wanted.type} at call {wanted.at_call}")
+    if raised is None:
+        return _plain(context, Verdict.BROKEN, _cause_of_death(native.died), f"the run {native.died}; the original raises {wanted.type}")
+    said = f"raises {raised.type} after {raised.at_call} network calls ({raised.where}), the original raises {wanted.type} after {wanted.at_call}"
+    if raised.own and raised.at_call == wanted.at_call:
+        return _plain(context, Verdict.STALE if context.entries else Verdict.FAITHFUL, "", said)
+    declared = _union(context.entries).get("refusal")
+    if declared is not None and raised.own:
+        as_said = raised.at_call == REFUSALS[declared]
+        context.evidence["ledger"] = context.entries[0].to_json()
+        return _plain(context, Verdict.DECLARED if as_said else Verdict.STALE, "raises elsewhere", f"{context.entries[0].reason} ({said})")
+    return _plain(context, Verdict.BROKEN, "exception", said)
 
 
 def _malformed(seen: Observation, bench: Bench) -> tuple[str, str] | None:
@@ -114,6 +134,10 @@ def _malformed(seen: Observation, bench: Bench) -> tuple[str, str] | None:
         return "wrong shape", f"returns a sample of shape {shape} where {bench.case.shape} was asked for"
     if str(seen.sample.dtype) not in bench.numpy_dtypes:
         return "wrong dtype", f"returns {seen.sample.dtype} where latents in {bench.profile.dtype} were given"
+    if seen.states.shape[1:] != bench.case.shape:
+        return "wrong shape", f"asks the network about latents of shape {seen.states.shape[1:]} where {bench.case.shape} were given"
+    if seen.start.shape != bench.case.shape:
+        return "wrong shape", f"starts from latents of shape {seen.start.shape} where {bench.case.shape} were given"
     if bench.layer is not Layer.NOISE and not len(seen.told):
         return "no network call", "never calls the network"
     if not np.isfinite(seen.sample.astype(np.float64)).all():
@@ -200,20 +224,36 @@ def _joined(entries: tuple[Deviation, ...]) -> dict[str, Any]:
 
 
 def _judge_noise(context: _Context, seen: Observation) -> Judgement:
-    """Whether the same seed gives the same draws, in the same order and number: bit for bit."""
-    wanted, got = context.bench.noise(None), seen.noise
-    if same_bits(wanted, got):
-        verdict = Verdict.STALE if context.entries else Verdict.IDENTICAL
-        words = _stale_words(context.entries) if context.entries else f"the same {len(got)} draws from the same seed"
-        return _plain(context, verdict, "stale ledger" if context.entries else "", words)
-    reason = f"{len(got)} draws move the sample, {len(wanted)} in the original" if len(got) != len(wanted) else "other noise from the same seed"
+    """Whether the same seed gives the same draws, in the same order and number.
+
+    Plain draws must have the same bits; a Brownian path moves when a level moves by rounding, and has a floor of its own.
+    """
+    expected, got = context.bench.noise_expected(), seen.noise
+    found = compare(got, expected, "noise drawn")
+    if not found.agrees and context.runs.effective is not None:
+        again = context.runs.effective()
+        if again.observation is None:
+            return _plain(context, Verdict.BROKEN, _cause_of_death(again.died), f"the run {again.died or again.failed}, where the original returns a sample")
+        got = again.observation.noise
+        found = compare(got, expected, "noise drawn")
+    result = _Seen(found, None, "noise is compared as it is drawn")
+    if found.agrees:
+        if context.entries:
+            return _numbers(context, result, Verdict.STALE, "stale ledger", _stale_words(context.entries))
+        verdict = Verdict.IDENTICAL if found.identical else Verdict.FAITHFUL
+        return _numbers(context, result, verdict, "", f"the same {len(got)} draws from the same seed")
+    wanted = len(expected.values)
+    reason = f"{len(got)} draws move the sample, {wanted} in the original" if len(got) != wanted else "other noise from the same seed"
     if not context.entries:
-        return _plain(context, Verdict.DRIFTED, "noise", reason)
-    context.evidence["ledger"] = context.entries[0].to_json()
-    declared = context.bench.noise(_union(context.entries), count=len(got))
-    if same_bits(declared, got):
-        return _plain(context, Verdict.DECLARED, "noise", context.entries[0].reason)
-    return _plain(context, Verdict.STALE, "not as declared", f"is not the declared `{_text(context.entries)}`: {reason}")
+        return _numbers(context, result, Verdict.DRIFTED, "noise", reason)
+    first = context.entries[0]
+    context.evidence["ledger"] = first.to_json()
+    if first.band is not None:
+        inside = first.band[0] <= found.ratio <= first.band[1]
+        return _numbers(context, result, Verdict.DECLARED_UNEXPLAINED if inside else Verdict.STALE, "noise", first.reason)
+    if same_bits(context.bench.noise(_union(context.entries), count=len(got)), got):
+        return _numbers(context, result, Verdict.DECLARED, "noise", first.reason)
+    return _numbers(context, result, Verdict.STALE, "not as declared", f"is not the declared `{_text(context.entries)}`: {reason}")
 
 
 def _numbers(context: _Context, seen: _Seen, verdict: Verdict, cause: str, reason: str) -> Judgement:
@@ -222,8 +262,8 @@ def _numbers(context: _Context, seen: _Seen, verdict: Verdict, cause: str, reaso
     context.evidence.update(context.bench.evidence(context.runs, shown))
     context.evidence["twin"] = _twin_record(seen)
     grey = None
-    size = "none"
-    if verdict not in (Verdict.IDENTICAL, Verdict.FAITHFUL):
+    size = "not measured" if context.cell.layer is Layer.NOISE and not verdict.same else "none"
+    if verdict not in (Verdict.IDENTICAL, Verdict.FAITHFUL) and context.cell.layer is not Layer.NOISE:
         grey = _grey(context)
         size = size_of(grey) if grey is not None else "not measured"
     return Judgement(

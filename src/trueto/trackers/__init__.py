@@ -30,6 +30,11 @@ class Published:
     metrics: int = 0
     runs: dict[str, str] = field(default_factory=dict[str, str])
 
+    def __str__(self) -> str:
+        """What happened, for the terminal."""
+        parts = [f"{self.created} runs published", f"{self.completed} completed", f"{self.present} there already"]
+        return f"{', '.join(parts)} ({self.metrics:,} values) at {self.uri}"
+
 
 def tracker_names() -> tuple[str, ...]:
     """All trackers, sorted."""

@@ -83,7 +83,9 @@ def _quick(reference_name: str) -> frozenset[str]:
 def _curve(cell: dict[str, Any], *parts: str) -> Iterator[Metric]:
     """Ratio, log10 of it, and drift by step; where a step has several rows, the one with the largest ratio."""
     evidence, rows = cell["evidence"], dict[int, tuple[float, float]]()
-    for step, ratio, drift in zip(*(evidence.get(key) or [] for key in ("steps", "ratios", "drift_rms")), strict=False):
+    ratios = evidence.get("ratios") or []
+    steps = evidence.get("steps") or range(1, len(ratios) + 1)  # rows are numbered from 1 where the record does not name them
+    for step, ratio, drift in zip(steps, ratios, evidence.get("drift_rms") or [], strict=False):
         numbers = [v for v in (step, ratio, drift) if isinstance(v, int | float) and math.isfinite(v)]
         if len(numbers) == 3 and numbers[1] >= rows.get(int(step), (-1.0, 0.0))[0]:
             rows[int(step)] = (float(ratio), float(drift))
@@ -100,7 +102,7 @@ def _log10(ratio: float) -> float:
 def _metrics(cells: Cells, reference_name: str) -> Iterator[Metric]:
     """The worst case of all, the worst of each layer, each quick case, and the figures of the whole run."""
     quick = _quick(reference_name)
-    with_steps = sorted((c for c in cells if c["evidence"].get("steps")), key=_badness)
+    with_steps = sorted((c for c in cells if c["evidence"].get("ratios")), key=_badness)
     worst = {str(cell["layer"]): cell for cell in with_steps}
     yield from _curve(with_steps[-1]) if with_steps else ()
     for layer, cell in worst.items():

@@ -39,11 +39,12 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 LOGGERS = ("alembic", "alembic.runtime.migration", "mlflow.store.db.utils", "mlflow.utils.autologging_utils", "urllib3.connectionpool")
 
 
-def publish(record_path: Path, tracking_uri: str | None = None, *, site: Path | None = None, prefix: str = "") -> Published:
+def publish(record_path: Path, tracking_uri: str | None = None, *, site: Path | None = Path("reports"), prefix: str = "") -> Published:
     """Send a run record; returns what was created, completed, or there already.
 
     `site` is the folder that `trueto.reports.write_site` wrote: pages and plots of this very run become artifacts. `prefix` goes before
@@ -173,7 +174,7 @@ class _Sender:
                 metrics += self._fill(run, plan, fresh=found is None)
             done[outcome] += 1
             runs[f"{plan.claim} · {plan.profile}"] = run.info.run_id
-        return Published(uri=self.uri, metrics=metrics, runs=runs, **done)
+        return Published(uri=_shown(self.uri), metrics=metrics, runs=runs, **done)
 
     def _experiment(self, reference: str) -> str:
         """The experiment of a reference, made where it is missing."""

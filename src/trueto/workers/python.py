@@ -7,6 +7,7 @@ reseeds or leaks reaches another cell. The fork has limits of time and memory, a
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from trueto.candidates import Adapter, load_candidate
+from trueto.errors import TruetoError
 from trueto.workers.protocol import VERSION, claim_from_json, claim_to_json
 
 __all__ = ["main"]
@@ -44,12 +46,28 @@ def _load(adapter: Adapter, profile: Mapping[str, Any]) -> dict[str, Any]:
     if flags.get("onednn") is False:
         torch.backends.mkldnn.enabled = False
     adapter.load()
+    _warm()
     return {"torch": str(torch.__version__), "cpu": torch.backends.cpu.get_cpu_capability(), "cuda": torch.cuda.is_available()}
 
 
-def _child(adapter: Adapter, request: Mapping[str, Any], reply: int) -> None:
+def _warm() -> None:
+    """Import and read once what every fork needs, and keep the collector from touching (and so copying) it in each of them."""
+    from trueto.fixtures.source import FAMILIES, family_tensors
+    from trueto.workers import run  # noqa: F401
+
+    with contextlib.suppress(TruetoError):  # the run that needs the fixture says what is wrong with it
+        for family in FAMILIES:
+            family_tensors(family)
+    gc.collect()
+    gc.freeze()
+
+
+def _child(adapter: Adapter, request: Mapping[str, Any], reply: int, protocol: int) -> None:
     """The fork: limits, the run, the reply on a pipe; never returns."""
     os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for ours in (0, protocol):  # the harness's requests and replies are not a candidate's to read and write
+        os.dup2(nothing, ours)
     limits = request["limits"]
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     ceiling = used + int(limits["bytes"])
@@ -64,12 +82,15 @@ def _child(adapter: Adapter, request: Mapping[str, Any], reply: int) -> None:
     except BaseException as error:  # noqa: BLE001 - the harness itself failed: said as such, never as the candidate's fault
         answer = {"harness_error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-TAIL:]}
     with os.fdopen(reply, "w") as stream:
-        stream.write(json.dumps({**answer, "id": request["id"]}))
+        stream.write(json.dumps({**answer, "id": request["id"]}) + "\n")
     os._exit(0)
 
 
 def _wait(child: int, pipe: int, seconds: float) -> tuple[bytes, str]:
-    """Everything the fork wrote, and how it ended: ok, time-out, or the signal or status it died with."""
+    """The line that the fork wrote, and how it ended: ok, time-out, or the signal or status it died with.
+
+    The line ends the wait: children that the fork left behind may hold the pipe open for as long as they like.
+    """
     chunks: list[bytes] = []
     deadline = time.monotonic() + seconds
     ended = "time-out"
@@ -82,10 +103,13 @@ def _wait(child: int, pipe: int, seconds: float) -> tuple[bytes, str]:
             ended = "ok"
             break
         chunks.append(chunk)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child, signal.SIGKILL) if ended != "ok" else None
-        if ended != "ok":
-            os.kill(child, signal.SIGKILL)
+        if chunk.endswith(b"\n"):
+            ended = "answered"
+            break
+    if ended != "ok":  # after its answer nothing that the fork does is of interest
+        for kill in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)  # whatever it forked
@@ -93,15 +117,15 @@ def _wait(child: int, pipe: int, seconds: float) -> tuple[bytes, str]:
         ended = f"died by {signal.Signals(os.WTERMSIG(status)).name}"
     elif ended == "ok" and os.waitstatus_to_exitcode(status) != 0:
         ended = f"exited with status {os.waitstatus_to_exitcode(status)}"
-    return b"".join(chunks), ended
+    return b"".join(chunks), "ok" if ended == "answered" else ended
 
 
-def _run(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
+def _run(adapter: Adapter, request: Mapping[str, Any], protocol: int) -> dict[str, Any]:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        _child(adapter, request, writer)
+        _child(adapter, request, writer, protocol)
     os.close(writer)
     payload, ended = _wait(child, reader, float(request["limits"]["seconds"]))
     os.close(reader)
@@ -109,9 +133,10 @@ def _run(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"died": ended}
     try:
         answer = json.loads(payload)
-    except ValueError:
-        return {"died": "ended without an answer"}
-    return answer if answer.pop("id", None) == request["id"] else {"died": "answered another request"}
+        mine = answer.pop("id", None) == request["id"]
+    except (ValueError, AttributeError):
+        return {"died": "garbage: its answer is not what was agreed" if payload else "ended without an answer"}
+    return answer if mine else {"died": "garbage: it answered another request"}
 
 
 def serve(spec: str, requests: Any, replies: Any) -> int:
@@ -128,7 +153,7 @@ def serve(spec: str, requests: Any, replies: Any) -> int:
                 reply = _load(adapter, request["profile"])
             else:
                 claim_from_json(request["claim"])
-                reply = _run(adapter, request)
+                reply = _run(adapter, request, replies.fileno())
         except BaseException as error:  # noqa: BLE001 - any failure of a candidate is data
             reply = {"failed": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-TAIL:]}
         replies.write(json.dumps({"protocol": VERSION, "id": request["id"], **reply}) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +18,12 @@ from trueto.interpose import TORCH_OF, Interposer, NoiseSource, Promoted
 from trueto.model import Case
 from trueto.observe import Observation
 from trueto.torch_run import Run
+from trueto.workers.branches import Branches
 from trueto.workers.protocol import claim_from_json, write_observation
 
 __all__ = ["run_case"]
+
+FORK_SECONDS = 0.1  # about three times what a fork costs (benchmarks/harness_cost.py): below it a whole run is cheaper
 
 
 def _promote_numpy(modules: tuple[str, ...]) -> None:
@@ -34,7 +38,7 @@ def _promote_numpy(modules: tuple[str, ...]) -> None:
 def _prepare(request: Mapping[str, Any], bump: int | None = None) -> Run:
     """Everything that the candidate is fed."""
     case, profile, net = Case.from_json(request["case"]), request["profile"], request["net"]
-    seeded = net == "seeded"
+    seeded = net in ("seeded", "effective")
     dtype = TORCH_OF["float64" if request["twin"] else profile["dtype"]]
     levels = schedule(case.schedule)
     source = NoiseSource(None if seeded else tape(case.seed, case.shape), bump)
@@ -69,16 +73,47 @@ def _error(error: BaseException, adapter: Adapter, run: Run) -> dict[str, Any]:
     }
 
 
-def _effective(adapter: Adapter, request: Mapping[str, Any], run: Run) -> np.ndarray[Any, Any]:
-    """The draws that move Y: each is perturbed in a run of its own."""
+def _drawn(run: Run) -> np.ndarray[Any, Any]:
+    """Every draw of the latents' shape, whether it moves Y or not."""
+    draws = [drawn for drawn in run.noise.draws if drawn.shape == run.case.shape]
+    return np.stack(draws) if draws else np.zeros((0, *run.case.shape), np.float32)
+
+
+def _effective(adapter: Adapter, request: Mapping[str, Any], run: Run, seconds: float) -> np.ndarray[Any, Any]:
+    """The draws that move Y: each is perturbed in a run of its own, or in a fork where a run (of `seconds`) is dear."""
     assert run.observation is not None
+    profile = request["profile"]
+    plain = profile["device"] == "cpu" and int(profile["threads"]) == 1 and not profile.get("flags")
+    known = _moved_by_branches(adapter, request, run.observation) if plain and seconds > FORK_SECONDS else {}
     moved = []
     for index, drawn in enumerate(run.noise.draws):
-        again = _prepare(request, bump=index)
-        _observe(adapter, request, again)
-        if again.observation is None or again.observation.path.tobytes() != run.observation.path.tobytes():
+        if known[index] if index in known else _moved_alone(adapter, request, run.observation, index):
             moved.append(drawn)
     return np.stack(moved) if moved else np.zeros((0, *run.case.shape), np.float32)
+
+
+def _moved_alone(adapter: Adapter, request: Mapping[str, Any], base: Observation, index: int) -> bool:
+    """Whether draw `index` moves Y, by a whole run in which it is perturbed."""
+    again = _prepare(request, bump=index)
+    _observe(adapter, request, again)
+    return again.observation is None or again.observation.path.tobytes() != base.path.tobytes()
+
+
+def _moved_by_branches(adapter: Adapter, request: Mapping[str, Any], base: Observation) -> dict[int, bool]:
+    """The same for all draws in one run, which forks at each draw; a fork perturbs it and ends where its path parts from `base`.
+
+    Draws whose fork ended otherwise (it raised, it died) are left out: they need a whole run.
+    """
+    again = _prepare(request)
+    branches = Branches(again.probe, base)
+    again.noise.branch = branches.at
+    try:
+        _observe(adapter, request, again)
+    except BaseException:
+        branches.end(None)
+        raise
+    branches.end(again.observation)
+    return branches.moved
 
 
 def run_case(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,17 +121,19 @@ def run_case(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
     if request["twin"]:
         _promote_numpy(adapter.modules)
     run = _prepare(request)
+    began = time.process_time()
     try:
         below = _observe(adapter, request, run)
+        seconds = time.process_time() - began
         if run.observation is None:
             raise RuntimeError("the adapter ended without run.finish(...)")  # noqa: TRY301
         seen = run.observation
-        if request["net"] == "seeded":
-            noise = _effective(adapter, request, run)
+        if run.seeded:
+            noise = _drawn(run) if request["net"] == "seeded" else _effective(adapter, request, run, seconds)
             seen = Observation(seen.told, seen.step, seen.states[:0], seen.levels, seen.level_kind, seen.start, seen.sample, noise)
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a candidate raises is data
+    except BaseException as error:  # noqa: BLE001 - whatever a candidate raises is data, sys.exit() too
         return {"error": _error(error, adapter, run)}
     write_observation(Path(request["output"]), seen)
     return {"below": below, "dtype": str(seen.sample.dtype), "settings": adapter.settings(claim_from_json(request["claim"]), run.case)}

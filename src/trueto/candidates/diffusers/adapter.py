@@ -55,46 +55,49 @@ class DiffusersAdapter:
         }
 
     def sample(self, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
-        """The denoising loop of diffusers' pipelines around the claimed scheduler."""
+        """The denoising loop of diffusers' pipelines around the claimed scheduler.
+
+        Noise comes from torch's global generator, seeded as for the original (no `generator=` is passed).
+        """
         import torch
 
         case = run.case
         scheduler = getattr(importlib.import_module("diffusers.schedulers"), claim.implementation).from_config(self.settings(claim, case))
-        generator = torch.Generator("cpu").manual_seed(case.seed) if run.seeded else None
         scheduler.set_timesteps(case.steps, device=run.device)
-        latents = run.start_noise(generator) * scheduler.init_noise_sigma
-        extra = self._step_arguments(claim, scheduler, case, generator, run, latents)
+        latents = run.start_noise() * scheduler.init_noise_sigma
+        extra = self._step_arguments(claim, scheduler, case, run, latents)
         step = torch.compile(scheduler.step, backend=flags["compile"]) if flags.get("compile") else scheduler.step
         start = None
-        levels = _levels(scheduler, claim, case)
         for index, t in enumerate(scheduler.timesteps):
             run.step = run.noise.step = _step_of(index, claim.settings["stages"]["kind"])
             scaled = scheduler.scale_model_input(latents, t)
             start = scaled if start is None else start
             latents = step(_guided(run, scheduler, scaled, latents, t), t, latents, return_dict=False, **extra)[0]
-        run.finish(levels=levels, level_kind=claim.settings["levels"]["kind"], start=start, sample=latents)
+        run.finish(levels=_levels(scheduler, claim, case), level_kind=claim.settings["levels"]["kind"], start=start, sample=latents)
 
-    def _step_arguments(self, claim: Claim, scheduler: Any, case: Case, generator: Any, run: Run, latents: Any) -> dict[str, Any]:
-        """What pipelines pass to step(): eta and the generator where the scheduler takes them, and the case's options."""
-        import inspect
-
-        accepted = inspect.signature(scheduler.step).parameters
+    def _step_arguments(self, claim: Claim, scheduler: Any, case: Case, run: Run, latents: Any) -> dict[str, Any]:
+        """What is passed to step(): the case's options, as eta."""
         extra = {k: v for k, v in case.options.items() if claim.settings["options"][k] == "step"}
-        if "generator" in accepted:
-            extra["generator"] = generator
         if claim.implementation == "DPMSolverSDEScheduler":
             scheduler.noise_sampler = _brownian(scheduler, run, latents)
         return extra
 
 
 def _brownian(scheduler: Any, run: Run, latents: Any) -> Any:
-    """The scheduler's own Brownian tree in a seeded run, recorded increments else."""
+    """The scheduler's own Brownian tree, made at its first draw, in a seeded run; recorded increments else."""
     if not run.seeded:
         return lambda *_: run.draw(run.step)
     module = importlib.import_module(type(scheduler).__module__)
     positive = scheduler.sigmas[scheduler.sigmas > 0]
-    tree = module.BrownianTreeNoiseSampler(latents, positive.min().item(), scheduler.sigmas.max().item(), scheduler.noise_sampler_seed)
-    return run.noise.watch(tree)
+    trees: list[Any] = []
+
+    def increment(*interval: Any) -> Any:
+        if not trees:
+            span = (positive.min().item(), scheduler.sigmas.max().item())
+            trees.append(module.BrownianTreeNoiseSampler(latents, *span, scheduler.noise_sampler_seed))
+        return trees[0](*interval)
+
+    return run.noise.watch(increment)
 
 
 def _step_of(index: int, stages: str) -> int:

@@ -1,0 +1,218 @@
+"""The experiment behind the judge's one factor: how far harmless rewrites go, and which faults the factor still sees.
+
+python benchmarks/calibration.py [--all] writes calibration.json and calibration.svg beside itself and prints the table. Every rewrite is one
+of a certified spec, judged against the goldens in both arms, exactly as a candidate is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration_plot import plot
+from calibration_rewrites import FAULTS, HARMLESS, rewritten
+from trueto.errors import DataError
+from trueto.judge import compare
+from trueto.model import Case, Layer
+from trueto.observe import Observation
+from trueto.references import Reference, reference, reference_names
+from trueto.references.golden import load_golden
+from trueto.references.spec import _once, nudged  # noqa: PLC2701 - one run of a spec, without its repetitions
+from trueto.running.truth import Truth, golden_truth, parts
+
+__all__ = ["main"]
+
+HERE = Path(__file__).parent
+FACTORS = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0)
+ARMS = ("float32", "float64")
+NETS = {"open": Layer.UPDATE, "closed": Layer.TRAJECTORY}
+MARGIN = 2.0  # a factor is this far above the largest harmless ratio
+FAULT_CASES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One rewrite of one spec on one golden: the ratio in each arm."""
+
+    reference: str
+    case: str
+    layer: str
+    name: str
+    float32: float
+    float64: float
+    changed: bool
+
+
+def _worst(layer: Layer, truth: Truth, seen: Observation, dtype: str) -> float:
+    """The worst ratio of the layer, with the grid and start parts that come before it."""
+    layers = (Layer.SCHEDULE, Layer.START, layer)
+    found = [compare(got, expected, what) for each in layers for what, expected, got in parts(each, truth, seen, dtype)]
+    return max(comparison.ratio for comparison in found)
+
+
+def _judge(ref: Reference, case: Case, net: str, truth: Truth, knobs: Mapping[str, str], start: bool) -> dict[str, Any]:
+    """Both arms of one rewritten spec on one golden; a rewrite that raises is beyond any ratio."""
+    found: dict[str, Any] = {}
+    for dtype in ARMS:
+        overrides = {"start": nudged(_original(truth, dtype).start.astype(dtype), 1)} if start else {}
+        try:
+            seen = _once(ref, case, net, dtype, knobs, overrides)
+            found[dtype] = math.inf if seen.error is not None else _worst(NETS[net], truth, seen, dtype)
+            found[f"path {dtype}"] = seen.path.tobytes() + seen.told.tobytes() + seen.levels.tobytes()
+        except Exception:  # noqa: BLE001 - whatever a fault makes of a formula
+            found[dtype], found[f"path {dtype}"] = math.inf, b"raised"
+    return found
+
+
+def _original(truth: Truth, dtype: str) -> Observation:
+    return truth.native if dtype == "float32" else truth.exact
+
+
+def _goldens(faults: bool, every: bool) -> Iterator[tuple[Reference, Case, str, Truth]]:
+    """Every golden that a spec is certified by; for faults the first few cases that have several steps."""
+    for name in reference_names():
+        try:
+            ref, golden = reference(name), load_golden(name)
+        except DataError as error:
+            print(f"left out: {name}: {error.message}")
+            continue
+        cases = [case for case in ref.cases if case.steps != 1]
+        for case in cases if every or not faults else cases[:FAULT_CASES]:
+            for net in NETS:
+                truth = golden_truth(golden, case.id, net)
+                if truth.native.error is None:
+                    yield ref, case, net, truth
+
+
+def _see(ref: Reference, case: Case, net: str, truth: Truth, name: str, base: Mapping[str, Any], *, knobs: Any = None, start: bool = False) -> Seen:
+    found = _judge(ref, case, net, truth, knobs or {}, start)
+    changed = any(found[f"path {dtype}"] != base[f"path {dtype}"] for dtype in ARMS)
+    return Seen(ref.id, case.id, NETS[net].value, name, found["float32"], found["float64"], changed)
+
+
+def harmless(every: bool) -> list[Seen]:
+    """Every harmless rewrite on every golden."""
+    found, samples = [], {}
+    for ref, case, net, truth in _goldens(faults=False, every=every):
+        if ref.id not in samples:
+            samples[ref.id] = [new for rewrite in HARMLESS for new in rewritten(ref, rewrite)]
+        base = _judge(ref, case, net, truth, {}, start=False)
+        found.append(_see(ref, case, net, truth, "the spec itself", base))
+        found.append(_see(ref, case, net, truth, "start moved by one unit in the last place", base, start=True))
+        for name, sample in samples[ref.id]:
+            found.append(_see(replace(ref, sample=sample), case, net, truth, name, base))
+    return found
+
+
+def faults(every: bool) -> list[Seen]:
+    """Every fault at every place of every spec, and every knob of every spec."""
+    found, samples = [], {}
+    for ref, case, net, truth in _goldens(faults=True, every=every):
+        if ref.id not in samples:
+            samples[ref.id] = [new for rewrite in FAULTS for new in rewritten(ref, rewrite)]
+        base = _judge(ref, case, net, truth, {}, start=False)
+        for name, sample in samples[ref.id]:
+            found.append(_see(replace(ref, sample=sample), case, net, truth, name, base))
+        for knob, value in _knobs(ref):
+            found.append(_see(ref, case, net, truth, f"knob: {knob}={value}", base, knobs={knob: value}))
+    return found
+
+
+def _knobs(ref: Reference) -> list[tuple[str, str]]:
+    return [(knob, value) for knob, values in ref.knobs.items() for value in values[1:]]
+
+
+def _quantiles(values: list[float]) -> dict[str, float]:
+    ordered = np.sort([value for value in values if math.isfinite(value)])
+    marks = {"median": 0.5, "q90": 0.9, "q99": 0.99, "max": 1.0}
+    return {"count": len(values), **{name: float(np.quantile(ordered, at)) for name, at in marks.items()}} if len(ordered) else {"count": 0}
+
+
+def killed(seen: list[Seen]) -> tuple[dict[str, dict[str, float]], int, list[str]]:
+    """Share of faults that some case rejects, by factor and arm; the number of faults; those that only a factor below 1.5 would see.
+
+    A fault that changes no bit on any case is no fault there and is left out.
+    """
+    peaks: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for one in seen:
+        if one.changed:
+            peak = peaks[f"{one.reference}: {one.name}"]
+            peak[0], peak[1] = max(peak[0], one.float32), max(peak[1], one.float64)
+    values = np.array(list(peaks.values()))
+    columns = {"float32": values[:, 0], "float64": values[:, 1], "either": values.max(axis=1)}
+    shares = {name: {str(factor): float((column > factor).mean()) for factor in FACTORS} for name, column in columns.items()}
+    return shares, len(peaks), sorted(name for name, peak in peaks.items() if max(peak) <= FACTORS[0])
+
+
+def recommended(largest: float) -> float:
+    """The rule: twice the largest harmless ratio of either arm, rounded up to a half."""
+    return math.ceil(2 * MARGIN * largest) / 2
+
+
+def _by_name(seen: list[Seen]) -> dict[str, dict[str, Any]]:
+    groups: dict[str, list[Seen]] = defaultdict(list)
+    for one in seen:
+        groups[one.name.partition(":")[0]].append(one)
+    found = {}
+    for name, group in sorted(groups.items()):
+        worst = max(group, key=lambda one: max(one.float32, one.float64))
+        where = f"{worst.reference} {worst.case} {worst.layer}"
+        found[name] = {**{arm: _quantiles([getattr(one, arm) for one in group]) for arm in ARMS}, "worst": where}
+    return found
+
+
+def calibrate(*, every: bool) -> dict[str, Any]:
+    """Run the experiment; its whole result as plain data."""
+    safe, wrong = harmless(every=True), faults(every=every)
+    shares, count, unseen = killed(wrong)
+    largest = max(max(one.float32, one.float64) for one in safe)
+    return {
+        "harmless": _by_name(safe),
+        "faults": _by_name(wrong),
+        "killed": shares,
+        "fault_count": count,
+        "never_seen": unseen,
+        "largest_harmless": largest,
+        "recommended": recommended(largest),
+        "references": sorted({one.reference for one in safe}),
+        "harmless_runs": len(safe),
+        "curves": {arm: sorted(round(getattr(one, arm), 4) for one in safe) for arm in ARMS},
+    }
+
+
+def _print(found: Mapping[str, Any], say: Callable[[str], None] = print) -> None:
+    say(f"{found['harmless_runs']} harmless runs of {len(found['references'])} references; {found['fault_count']} faults")
+    for kind in ("harmless", "faults"):
+        say(f"\n{kind:<45} {'float32: median':>16} {'99 %':>8} {'max':>9} {'float64: median':>16} {'99 %':>8} {'max':>9}  worst")
+        for name, row in found[kind].items():
+            numbers = [row[arm].get(key, math.nan) for arm in ARMS for key in ("median", "q99", "max")]
+            cells = [f"{value:>{width}.3g}" for value, width in zip(numbers, (16, 8, 9, 16, 8, 9), strict=True)]
+            say(f"{name[:45]:<45} {' '.join(cells)}  {row['worst']}")
+    say(f"\n{'share of faults seen, by factor':<45} " + " ".join(f"{factor:>6g}" for factor in FACTORS))
+    for arm, row in found["killed"].items():
+        say(f"{arm:<45} " + " ".join(f"{share:>6.1%}" for share in row.values()))
+    say(f"\nlargest harmless ratio {found['largest_harmless']:.2f}; recommended factor {found['recommended']:g}")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", action="store_true", help="faults on every case, not only the first few of each reference")
+    found = calibrate(every=parser.parse_args().all)
+    plot(found, FACTORS, HERE / "calibration.svg")
+    del found["curves"]
+    (HERE / "calibration.json").write_text(json.dumps(found, indent=1) + "\n")
+    _print(found)
+
+
+if __name__ == "__main__":
+    np.seterr(all="ignore")
+    main()

@@ -1,0 +1,17 @@
+"""Calls sys.exit() in the middle of a run."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from base import faithful, one  # noqa: E402
+
+
+def behave(run):
+    """Calls sys.exit() in the middle of a run."""
+    run.network = lambda *_: sys.exit("bye")
+    faithful(run)
+
+
+ADAPTER = one("leaves", behave)

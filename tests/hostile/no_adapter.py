@@ -1,0 +1,3 @@
+"""A file without ADAPTER."""
+
+NAME = "no_adapter"

@@ -1,0 +1,3 @@
+"""The adapter itself raises when it is read."""
+
+raise RuntimeError("the adapter is broken: no configuration found")

@@ -1,0 +1,17 @@
+"""Returns one infinite pixel."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from base import faithful, one  # noqa: E402
+
+
+def behave(run):
+    """Returns one infinite pixel."""
+    faithful(run)
+    run.observation.sample[0, 0, 0, 0] = float("inf")
+
+
+ADAPTER = one("returns_infinity", behave)

@@ -1,0 +1,217 @@
+"""The ledger: what cannot be read is refused with its place, and a declaration holds exactly as long as it is true."""
+
+from pathlib import Path
+
+import pytest
+
+import trueto.candidates
+from support import cell, judged, runs_of_spec
+from trueto.errors import LedgerError
+from trueto.model import Layer, Verdict
+from trueto.references import load_golden
+from trueto.running.client import Outcome
+from trueto.running.ledger import load_ledger
+from trueto.running.verdict import Runs
+
+NAME = "k_diffusion/dpmpp_2m"
+ENTRY = {
+    "reference": f'"{NAME}"', "layers": '["schedule", "start", "update", "trajectory"]', "variant": '"told=rounded"', "reason": '"because"',
+    "owner": '"us"', "since": '"1.0"',
+}  # fmt: skip
+
+
+def written(path, *entries, candidate="toy", top=""):
+    """A deviations.toml with these entries; each replaces or removes (None) fields of a good one."""
+    text = [f'candidate = "{candidate}"', top]
+    for changes in entries:
+        fields = {key: value for key, value in {**ENTRY, **changes}.items() if value is not None}
+        text += ["[[deviation]]", *(f"{key} = {value}" for key, value in fields.items())]
+    path.write_text("\n".join(text))
+    return path
+
+
+def ledger(tmp_path, *entries):
+    """The same, read."""
+    return load_ledger(written(tmp_path / "deviations.toml", *entries), "toy")
+
+
+def test_good_entry_is_read(tmp_path):
+    """A ledger that is well written is accepted, with its knobs."""
+    assert {"told": "rounded"} == ledger(tmp_path, {}).entries[0].knobs
+
+
+def test_no_ledger_declares_nothing():
+    """A candidate without a ledger has an empty one."""
+    assert () == load_ledger(None, "toy").entries
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"reference": '"k_diffusion/dpmpp_2n"'}, "unknown reference 'k_diffusion/dpmpp_2n'; did you mean 'k_diffusion/dpmpp_2m'?"),
+        ({"variant": '"tolt=rounded"'}, "unknown knob of k_diffusion/dpmpp_2m 'tolt'; did you mean 'told'?"),
+        ({"variant": '"told=roundet"'}, "unknown value of knob told 'roundet'; did you mean 'rounded'?"),
+        ({"variant": '""'}, "an empty variant declares nothing"),
+        ({"variant": None}, "give either a variant (exact) or a band"),
+        ({"band": "[10.0, 40.0]"}, "give either a variant (exact) or a band"),
+        ({"variant": None, "band": "[40.0, 10.0]"}, "a band is two increasing ratios"),
+        ({"variant": None, "band": "[10.0]"}, "a band is two increasing ratios"),
+        ({"variant": None, "band": "40.0"}, "a band is two increasing ratios"),
+        ({"variant": None, "band": '["a", "b"]'}, "a band is two increasing ratios"),
+        ({"layers": '["schedul"]'}, "unknown layers schedul; known: schedule"),
+        ({"layers": '"schedule"'}, "layers is a list of names; saw 'schedule'"),
+        ({"cases": '"karras-20"'}, "cases is a list of names; saw 'karras-20'"),
+        ({"profiles": "[1]"}, "profiles is a list of names; saw [1]"),
+        ({"reference": "7"}, "reference is a text; saw 7"),
+        ({"reason": None}, "reason missing"),
+        ({"owner": '""'}, "owner missing"),
+        ({"tolerance": "1.0"}, "unknown keys tolerance; known: band, cases"),
+        ({"review": "2020-01-31"}, "its review date 2020-01-31 has passed"),
+        ({"review": '"soon"'}, "review is a date"),
+    ],
+)
+def test_bad_entry_is_refused(tmp_path, changes, words):
+    """An entry that cannot be taken as written is refused, with the number of the entry and what is wrong."""
+    with pytest.raises(LedgerError) as caught:
+        ledger(tmp_path, {}, changes)
+    assert "deviation 2" in str(caught.value)
+    assert words in str(caught.value)
+    assert 4 == caught.value.exit_code
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b'candidate = "toy"\ntolerance = 3', "unknown keys: tolerance"),
+        (b'candidate = "diffusers"', "is for candidate 'diffusers', not for 'toy'"),
+        (b"", "is for candidate None"),
+        (b"candidate = ", "is not TOML"),
+        (b"\xff\xfe\x00", "is not TOML"),
+        (b'candidate = "toy"\n[deviation]\nreference = "x"', "[[deviation]]"),
+    ],
+)
+def test_bad_file_is_refused(tmp_path, text, words):
+    """A file that is no ledger of this candidate is refused, with its name."""
+    path = tmp_path / "deviations.toml"
+    path.write_bytes(text)
+    with pytest.raises(LedgerError) as caught:
+        load_ledger(path, "toy")
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_file_is_refused(tmp_path):
+    """A ledger that was named and is not there is refused."""
+    with pytest.raises(LedgerError, match="cannot be read: No such file"):
+        load_ledger(tmp_path / "none.toml", "toy")
+
+
+def test_coming_review_date_is_accepted(tmp_path):
+    """A review date that lies ahead is kept."""
+    assert "2999-01-31" == ledger(tmp_path, {"review": "2999-01-31"}).entries[0].review
+
+
+def test_entry_speaks_only_of_what_it_names(tmp_path):
+    """An entry covers a cell only where reference, claim, layer, case and profile all match."""
+    chosen = cell(NAME, "karras-20", Layer.SCHEDULE)
+    assert ledger(tmp_path, {"cases": '["karras-*"]'}).covering(chosen)
+    for other in ({"cases": '["model-*"]'}, {"layers": '["start"]'}, {"profiles": '["cuda"]'}, {"claims": '["other"]'}, {"reference": '"k_diffusion/euler"'}):
+        assert not ledger(tmp_path, other).covering(chosen)
+
+
+@pytest.mark.parametrize("layer", ["schedule", "trajectory"])
+def test_declared_variant_is_declared(tmp_path, layer):
+    """A difference that equals the declared variant is declared, and its size is still told."""
+    chosen = cell(NAME, "karras-20", Layer(layer))
+    seen = judged(chosen, runs_of_spec(chosen, told="rounded"), ledger(tmp_path, {}))
+    assert Verdict.DECLARED == seen.verdict
+    assert seen.size in ("negligible", "small", "visible", "another image")
+    assert seen.evidence["original"]["ratio"] > 5
+
+
+def test_undeclared_difference_drifts():
+    """The same difference without a ledger is drifted, with the first step, a cause and a size."""
+    chosen = cell(NAME, "karras-20", Layer.TRAJECTORY)
+    seen = judged(chosen, runs_of_spec(chosen, told="rounded"))
+    assert (Verdict.DRIFTED, "algorithm") == (seen.verdict, seen.cause)
+    assert seen.ratio > 5
+    assert seen.grey_levels > 0
+
+
+def test_declaration_of_a_difference_that_is_gone_is_stale(tmp_path):
+    """A candidate that now does what the original does must drop its entry."""
+    chosen = cell(NAME, "karras-20", Layer.TRAJECTORY)
+    seen = judged(chosen, runs_of_spec(chosen), ledger(tmp_path, {}))
+    assert (Verdict.STALE, "stale ledger") == (seen.verdict, seen.cause)
+    assert "remove the entry" in seen.reason
+
+
+def test_another_difference_than_the_declared_one_is_stale(tmp_path):
+    """A declaration is exact: truncated is not rounded, and one fault more is seen."""
+    chosen = cell(NAME, "karras-20", Layer.TRAJECTORY)
+    for knobs in ({"told": "truncated"}, {"told": "rounded", "final_step": "second_order", "midpoint": "plain"}):
+        seen = judged(chosen, runs_of_spec(chosen, **knobs), ledger(tmp_path, {}))
+        assert (Verdict.STALE, "not as declared") == (seen.verdict, seen.cause)
+        assert "is not the declared variant `told=rounded`" in seen.reason
+
+
+def test_two_entries_are_judged_together(tmp_path):
+    """All entries that speak of a cell make one variant."""
+    chosen = cell(NAME, "karras-20", Layer.TRAJECTORY)
+    both = ledger(tmp_path, {}, {"variant": '"start=unit"'})
+    assert Verdict.DECLARED == judged(chosen, runs_of_spec(chosen, told="rounded", start="unit"), both).verdict
+
+
+def test_each_entry_must_still_be_needed(tmp_path):
+    """An entry without which the others explain everything is stale."""
+    chosen = cell(NAME, "karras-20", Layer.TRAJECTORY)
+    both = ledger(tmp_path, {}, {"variant": '"final_step=first_order"'})
+    seen = judged(chosen, runs_of_spec(chosen, told="rounded"), both)
+    assert (Verdict.STALE, "stale ledger") == (seen.verdict, seen.cause)
+    assert "`final_step=first_order` is no longer there" in seen.reason
+
+
+def test_rounding_entry_is_not_stale_where_it_is_not_needed(tmp_path):
+    """An entry whose knobs concern precision only may stand where the drift stays within the original's rounding."""
+    chosen = cell(NAME, "karras-20", Layer.START)
+    seen = judged(chosen, runs_of_spec(chosen), ledger(tmp_path, {"variant": '"table=float32"'}))
+    assert seen.verdict.same, seen.reason
+
+
+def test_rounding_entry_explains_rounding_only(tmp_path):
+    """A precision entry does not excuse a difference of the algorithm: the float64 twin shows it."""
+    chosen = cell(NAME, "karras-20", Layer.TRAJECTORY)
+    seen = judged(chosen, runs_of_spec(chosen, told="rounded"), ledger(tmp_path, {"variant": '"table=float32"'}))
+    assert (Verdict.STALE, "not as declared") == (seen.verdict, seen.cause)
+
+
+def test_band_is_two_sided_and_counted_apart(tmp_path):
+    """Inside its band a difference is 'declared, unexplained'; outside, above or below, the entry is stale."""
+    chosen = cell(NAME, "karras-20", Layer.TRAJECTORY)
+    runs = runs_of_spec(chosen, told="rounded")
+    ratio = judged(chosen, runs).evidence["ratios"]
+    worst = max(ratio)
+    bands = {(worst / 2, worst * 2): Verdict.DECLARED_UNEXPLAINED, (worst * 2, worst * 3): Verdict.STALE, (worst / 3, worst / 2): Verdict.STALE}
+    for (low, high), verdict in bands.items():
+        seen = judged(chosen, runs, ledger(tmp_path, {"variant": None, "band": f"[{low}, {high}]"}))
+        assert verdict == seen.verdict
+
+
+def test_every_entry_of_a_built_in_ledger_is_proven():
+    """Each entry names a test of its cause, and that test exists."""
+    here = Path(__file__).parents[1]
+    for path in (Path(trueto.candidates.__file__).parent).glob("*/deviations.toml"):
+        named = [entry.test.partition("::") for entry in load_ledger(path, path.parent.name).entries]
+        assert [] == [file + "::" + test for file, _, test in named if f"\ndef {test}(" not in (here / file).read_text()]
+        assert named
+
+
+def test_noise_is_declared_bit_for_bit(tmp_path):
+    """Layer noise: the declared draws must be the draws, in order and number."""
+    name = "k_diffusion/euler"
+    chosen = cell(name, "model-2", Layer.NOISE)
+    golden = load_golden(name).observation("model-2", "seeded", "float32")
+    seen = judged(chosen, Runs(Outcome(golden), None))
+    assert (Verdict.IDENTICAL, "the same 1 draws from the same seed") == (seen.verdict, seen.reason)
+    entry = {"reference": f'"{name}"', "layers": '["noise"]', "variant": '"draws=sequential"'}
+    assert Verdict.STALE == judged(chosen, Runs(Outcome(golden), None), ledger(tmp_path, entry)).verdict

@@ -1,0 +1,221 @@
+"""The static site: complete, safe, small, and never half-written."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import records
+
+from trueto.errors import DataError, UsageError
+from trueto.reports import write_site, write_text
+
+VOID = {"meta", "input", "br"}
+IMPLIED = {"tr", "td", "th", "thead", "tbody"}
+
+
+class Page(HTMLParser):
+    """What a browser would see of a page: tags, ids, links, text, and whether all elements are closed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.attributes: set[str] = set()
+        self.words = ""
+        self.open: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag, its id and its link."""
+        self.tags.add(tag)
+        for key, value in attrs:
+            self.attributes.add(key)
+            if key == "id":
+                self.ids.append(value or "")
+            if key == "href":
+                self.links.append(value or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element that closes itself."""
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        """The innermost open element is the one that ends; rows and cells may end by themselves."""
+        while self.open and self.open[-1] != tag and self.open[-1] in IMPLIED:
+            self.open.pop()
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Text."""
+        self.words += data
+
+
+def site(folder: Path, **options: object) -> list[Path]:
+    """The site of a synthetic run."""
+    return write_site(records.write(folder / "run.jsonl", records.events(**options)), folder / "out")
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a site of a run with all verdicts; tests only read it."""
+    folder = tmp_path_factory.mktemp("usual")
+    site(folder)
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
+    """The pages of a run with all verdicts and with hostile strings."""
+    files = site(tmp_path_factory.mktemp("site"), hostile=True)
+    return {path.name: Page(path) for path in files if path.suffix == ".html"}
+
+
+def test_a_page_for_each_claim_and_an_index(pages: dict[str, Page]) -> None:
+    """Every claim of the record has a page, the hostile one included."""
+    assert len(records.STORIES) + 2 == len(pages)
+
+
+def test_nothing_hostile_becomes_markup(pages: dict[str, Page]) -> None:
+    """Names, messages and addresses of a candidate stay text: no element, handler or script link comes of them."""
+    for page in pages.values():
+        assert page.tags.isdisjoint({"script", "img", "link", "iframe", "object", "base", "form"})
+        assert not [name for name in page.attributes if name.startswith("on") or name in {"src", "srcset"}]
+        assert all(re.match(r"https://|#|\.\./index\.html|claims/", address) for address in page.links)
+    assert "<script>alert(1)</script>" in pages["index.html"].words
+
+
+def test_every_element_is_closed_and_ids_are_unique(pages: dict[str, Page]) -> None:
+    """The markup nests, so that browsers need not guess."""
+    for page in pages.values():
+        assert [] == page.open
+        assert len(set(page.ids)) == len(page.ids)
+
+
+def test_every_internal_link_has_a_target(usual: Path) -> None:
+    """Links of the index lead to pages and to anchors that exist."""
+    known = {path: Page(path) for path in usual.rglob("*.html")}
+    for path, page in known.items():
+        for address in (a for a in page.links if not a.startswith("https://")):
+            name, _, anchor = address.partition("#")
+            target = known[(path.parent / name).resolve() if name else path]
+            assert not anchor or anchor in target.ids
+
+
+def test_pages_need_no_network_and_no_script(usual: Path) -> None:
+    """No page or picture loads anything: a policy forbids it and no text asks for it."""
+    for path in [*usual.rglob("*.html"), *usual.rglob("*.svg")]:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"<script|@import|url\(|<link", text)
+        assert path.suffix != ".html" or "default-src &#x27;none&#x27;" in text
+
+
+def test_a_verdict_is_never_colour_alone(usual: Path) -> None:
+    """Each verdict of the matrix has a shape and a word of its own."""
+    text = (usual / "index.html").read_text(encoding="utf-8")
+    shapes = set(re.findall(r'<use href="#i-(\w+)"/></svg><span>([\w ]+)</span>', text))
+    assert {"same", "identical", "declared", "unexplained", "drifted", "stale", "broken", "beyond", "disputed", "unjudged"} == {
+        s for s, _ in shapes
+    }
+    assert len(shapes) == len({word for _, word in shapes})
+
+
+def test_the_worst_claim_comes_first(usual: Path) -> None:
+    """Rows are ordered from broken to identical."""
+    rows = re.findall(r'<th scope="row"><a href="claims/([\w-]+)\.html"', (usual / "index.html").read_text(encoding="utf-8"))
+    assert ("k_diffusion-dpm_2", "k_diffusion-euler") == (rows[0], rows[-1])
+
+
+def test_a_claim_page_tells_the_whole_story(usual: Path) -> None:
+    """Card, quote, plot, exact distance, ledger, command and size are on the page of a claim."""
+    words = Page(usual / "claims/k_diffusion-dpmpp_2m.html").words
+    for part in (
+        "DPM++ 2M turns random noise into a picture",
+        "k_diffusion/dpmpp_2m in k-diffusion is the scheduler of that name here",
+        "final_sigma=sigma_min",
+        "tests/test_ledger.py::test_final_sigma",
+        "mathematics gives the exact answer",
+        "trueto gate diffusers --claim 'k_diffusion/dpmpp_2m' --layer",
+        "grey levels",
+        "the original's own rounding",
+        "sampling step",
+    ):
+        assert part in words
+
+
+def test_an_incomplete_run_is_said_first(tmp_path: Path) -> None:
+    """Every page of an incomplete run begins with that fact, and the table too."""
+    files = site(tmp_path, complete=False, claims=2)
+    for path in (p for p in files if p.suffix in {".html", ".md"}):
+        assert "This run did not finish" in path.read_text(encoding="utf-8")
+    assert 0 == json.loads((tmp_path / "out/summary.json").read_text())["complete"]
+
+
+def test_forty_claims_stay_below_two_megabytes(tmp_path: Path) -> None:
+    """The whole site of 42 claims with 50 cells each is small enough to keep in a repository."""
+    assert sum(path.stat().st_size for path in site(tmp_path, claims=42)) < 2_000_000
+
+
+def test_pages_of_claims_that_are_gone_are_removed(tmp_path: Path) -> None:
+    """A later run leaves no page of an earlier one behind, and touches no file of somebody else."""
+    site(tmp_path, claims=5)
+    mine = tmp_path / "out/claims/mine.html"
+    mine.write_text("<p>kept</p>")
+    kept = set(site(tmp_path, claims=3))
+    assert {p for p in kept if p.suffix == ".html" and p.parent.name == "claims"} | {mine} == set((tmp_path / "out/claims").glob("*.html"))
+
+
+def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Nothing in the site depends on the time or on the place of writing."""
+    first = {path.name: path.read_bytes() for path in site(tmp_path, claims=2)}
+    assert first == {path.name: path.read_bytes() for path in site(tmp_path, claims=2)}
+
+
+def test_an_unwritable_folder_is_a_clear_error(tmp_path: Path) -> None:
+    """A file where the folder should be: the message names it, and exit code 4 follows."""
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(UsageError, match=r"out/summary\.json cannot be written"):
+        site(tmp_path, claims=1)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full in the middle of writing costs neither the old file nor leaves a piece of the new one."""
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(UsageError, match="No space left on device"):
+        write_text(path, "new")
+    assert ("old", [path]) == (path.read_text(), list(tmp_path.iterdir()))
+
+
+def test_an_unknown_verdict_is_refused(tmp_path: Path) -> None:
+    """A verdict of a later version is an error, and nothing is written: it must never look like success."""
+    lines = records.events(claims=1)
+    lines[1]["verdict"] = "splendid"
+    with pytest.raises(DataError, match="unknown verdict 'splendid'"):
+        write_site(records.write(tmp_path / "run.jsonl", lines), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_without_cells_says_that_nothing_was_judged(tmp_path: Path) -> None:
+    """An empty run has an index that claims nothing."""
+    write_site(records.write(tmp_path / "run.jsonl", [records.header(cells=0)]), tmp_path / "out")
+    assert "Nothing was judged of diffusers 0.42.1." in Page(tmp_path / "out/index.html").words
+
+
+def test_rows_without_step_names_are_still_plotted(tmp_path: Path) -> None:
+    """A record that does not name its steps numbers them from 1."""
+    lines = records.events(claims=1)
+    for line in lines:
+        line.get("evidence", {}).pop("steps", None)
+    write_site(records.write(tmp_path / "run.jsonl", lines), tmp_path / "out")
+    assert "Step by step" in Page(tmp_path / "out/claims/k_diffusion-dpmpp_2m.html").words
