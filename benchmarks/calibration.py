@@ -9,8 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +38,8 @@ FACTORS = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 ARMS = ("float32", "float64")
 NETS = {"open": Layer.UPDATE, "closed": Layer.TRAJECTORY}
 MARGIN = 2.0  # a factor is this far above the largest harmless ratio
-FAULT_CASES = 3
+FAULT_CASES = 2
+RUN_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,15 @@ def _judge(ref: Reference, case: Case, net: str, truth: Truth, knobs: Mapping[st
     found: dict[str, Any] = {}
     for dtype in ARMS:
         overrides = {"start": nudged(_original(truth, dtype).start.astype(dtype), 1)} if start else {}
+        signal.setitimer(signal.ITIMER_REAL, RUN_SECONDS)  # a fault in its step control keeps an adaptive sampler from ending
         try:
             seen = _once(ref, case, net, dtype, knobs, overrides)
             found[dtype] = math.inf if seen.error is not None else _worst(NETS[net], truth, seen, dtype)
             found[f"path {dtype}"] = seen.path.tobytes() + seen.told.tobytes() + seen.levels.tobytes()
         except Exception:  # noqa: BLE001 - whatever a fault makes of a formula
             found[dtype], found[f"path {dtype}"] = math.inf, b"raised"
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
     return found
 
 
@@ -76,54 +83,67 @@ def _original(truth: Truth, dtype: str) -> Observation:
     return truth.native if dtype == "float32" else truth.exact
 
 
-def _goldens(faults: bool, every: bool) -> Iterator[tuple[Reference, Case, str, Truth]]:
-    """Every golden that a spec is certified by; for faults the first few cases that have several steps."""
-    for name in reference_names():
-        try:
-            ref, golden = reference(name), load_golden(name)
-        except DataError as error:
-            print(f"left out: {name}: {error.message}")
-            continue
-        cases = [case for case in ref.cases if case.steps != 1]
-        for case in cases if every or not faults else cases[:FAULT_CASES]:
-            for net in NETS:
-                truth = golden_truth(golden, case.id, net)
-                if truth.native.error is None:
-                    yield ref, case, net, truth
+def _goldens(name: str, limit: int | None) -> Iterator[tuple[Reference, Case, str, Truth]]:
+    """The goldens by which a reference's spec is certified, of cases with several steps; `limit` takes the first few of them."""
+    try:
+        ref, golden = reference(name), load_golden(name)
+    except DataError as error:
+        print(f"left out: {name}: {error.message}", flush=True)
+        return
+    cases = [case for case in ref.cases if case.steps != 1]
+    for case in cases[:limit]:
+        for net in NETS:
+            truth = golden_truth(golden, case.id, net)
+            if truth.native.error is None:
+                yield ref, case, net, truth
 
 
-def _see(ref: Reference, case: Case, net: str, truth: Truth, name: str, base: Mapping[str, Any], *, knobs: Any = None, start: bool = False) -> Seen:
+def _see(
+    ref: Reference, case: Case, net: str, truth: Truth, name: str, base: Mapping[str, Any], *, knobs: Any = None, start: bool = False
+) -> Seen:
     found = _judge(ref, case, net, truth, knobs or {}, start)
     changed = any(found[f"path {dtype}"] != base[f"path {dtype}"] for dtype in ARMS)
     return Seen(ref.id, case.id, NETS[net].value, name, found["float32"], found["float64"], changed)
 
 
-def harmless(every: bool) -> list[Seen]:
-    """Every harmless rewrite on every golden."""
-    found, samples = [], {}
-    for ref, case, net, truth in _goldens(faults=False, every=every):
-        if ref.id not in samples:
-            samples[ref.id] = [new for rewrite in HARMLESS for new in rewritten(ref, rewrite)]
+def harmless(name: str) -> list[Seen]:
+    """Every harmless rewrite of a reference's spec on every golden."""
+    found, samples = [], []
+    for ref, case, net, truth in _goldens(name, None):
+        samples = samples or [new for rewrite in HARMLESS for new in rewritten(ref, rewrite)]
         base = _judge(ref, case, net, truth, {}, start=False)
         found.append(_see(ref, case, net, truth, "the spec itself", base))
         found.append(_see(ref, case, net, truth, "start moved by one unit in the last place", base, start=True))
-        for name, sample in samples[ref.id]:
-            found.append(_see(replace(ref, sample=sample), case, net, truth, name, base))
+        for what, sample in samples:
+            found.append(_see(replace(ref, sample=sample), case, net, truth, what, base))
     return found
 
 
-def faults(every: bool) -> list[Seen]:
-    """Every fault at every place of every spec, and every knob of every spec."""
-    found, samples = [], {}
-    for ref, case, net, truth in _goldens(faults=True, every=every):
-        if ref.id not in samples:
-            samples[ref.id] = [new for rewrite in FAULTS for new in rewritten(ref, rewrite)]
+def faults(name: str, *, every: bool) -> list[Seen]:
+    """Every fault at every place of a reference's spec, and every knob of it."""
+    found, samples = [], []
+    for ref, case, net, truth in _goldens(name, None if every else FAULT_CASES):
+        samples = samples or [new for rewrite in FAULTS for new in rewritten(ref, rewrite)]
         base = _judge(ref, case, net, truth, {}, start=False)
-        for name, sample in samples[ref.id]:
-            found.append(_see(replace(ref, sample=sample), case, net, truth, name, base))
+        for what, sample in samples:
+            found.append(_see(replace(ref, sample=sample), case, net, truth, what, base))
         for knob, value in _knobs(ref):
             found.append(_see(ref, case, net, truth, f"knob: {knob}={value}", base, knobs={knob: value}))
     return found
+
+
+def _both(task: tuple[str, bool]) -> tuple[list[Seen], list[Seen]]:
+    """Everything about one reference, in a process of its own."""
+    name, every = task
+    np.seterr(all="ignore")
+    signal.signal(signal.SIGALRM, _too_long)
+    found = harmless(name), faults(name, every=every)
+    print(f"done: {name}", flush=True)
+    return found
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError
 
 
 def _knobs(ref: Reference) -> list[tuple[str, str]]:
@@ -171,7 +191,9 @@ def _by_name(seen: list[Seen]) -> dict[str, dict[str, Any]]:
 
 def calibrate(*, every: bool) -> dict[str, Any]:
     """Run the experiment; its whole result as plain data."""
-    safe, wrong = harmless(every=True), faults(every=every)
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        seen = list(pool.map(_both, [(name, every) for name in reference_names()]))
+    safe, wrong = [one for found, _ in seen for one in found], [one for _, found in seen for one in found]
     shares, count, unseen = killed(wrong)
     largest = max(max(one.float32, one.float64) for one in safe)
     return {
@@ -214,5 +236,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    np.seterr(all="ignore")
     main()

@@ -12,7 +12,13 @@ __all__ = ["plot"]
 WIDTH, HEIGHT, LEFT, TOP = 720, 400, 60, 30
 SPAN, RISE = WIDTH - LEFT - 170, HEIGHT - TOP - 60
 LOW, HIGH = 0.1, 100.0
-COLOURS = {"harmless float32": "#1b7837", "harmless float64": "#7fbf7b", "faults float32": "#b2182b", "faults float64": "#ef8a62", "faults either": "#2166ac"}
+COLOURS = {
+    "harmless float32": "#1b7837",
+    "harmless float64": "#7fbf7b",
+    "faults float32": "#b2182b",
+    "faults float64": "#ef8a62",
+    "faults either": "#2166ac",
+}
 
 
 def _x(ratio: float) -> float:
@@ -36,7 +42,9 @@ def _axes(factor: float) -> list[str]:
     lines += [f'<text x="{LEFT - 6}" y="{_y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>' for share in (0, 0.25, 0.5, 0.75, 1)]
     lines.append(f'<line x1="{_x(factor):.1f}" x2="{_x(factor):.1f}" y1="{TOP}" y2="{TOP + RISE}" stroke="#000" stroke-dasharray="4 3"/>')
     lines.append(f'<text x="{_x(factor) + 4:.1f}" y="{TOP + 14}">factor {factor:g}</text>')
-    lines.append(f'<text x="{LEFT + SPAN / 2}" y="{HEIGHT - 18}" text-anchor="middle">factor (drift over the original\'s own rounding)</text>')
+    lines.append(
+        f'<text x="{LEFT + SPAN / 2}" y="{HEIGHT - 18}" text-anchor="middle">factor (drift over the original\'s own rounding)</text>'
+    )
     return lines
 
 
@@ -50,11 +58,15 @@ def plot(found: Mapping[str, Any], factors: Sequence[float], path: Path) -> None
         curves[f"faults {arm}"] = [(factor, shares[str(factor)]) for factor in factors]
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11">']
     lines.append(f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>')
-    lines.append(f'<text x="{LEFT}" y="18" font-size="13">Runs and faults beyond the factor: harmless rewrites must be at 0, faults at 100 %</text>')
+    lines.append(
+        f'<text x="{LEFT}" y="18" font-size="13">Runs and faults beyond the factor: harmless rewrites must be at 0, faults at 100 %</text>'
+    )
     lines += _axes(found["recommended"])
     for row, (name, points) in enumerate(curves.items()):
         lines.append(_line(points, COLOURS[name]))
         y = TOP + 14 + 18 * row
-        lines.append(f'<line x1="{LEFT + SPAN + 12}" x2="{LEFT + SPAN + 32}" y1="{y - 4}" y2="{y - 4}" stroke="{COLOURS[name]}" stroke-width="2"/>')
+        lines.append(
+            f'<line x1="{LEFT + SPAN + 12}" x2="{LEFT + SPAN + 32}" y1="{y - 4}" y2="{y - 4}" stroke="{COLOURS[name]}" stroke-width="2"/>'
+        )
         lines.append(f'<text x="{LEFT + SPAN + 38}" y="{y}">{name}</text>')
     path.write_text("\n".join([*lines, "</svg>"]) + "\n")

@@ -91,7 +91,9 @@ def _reciprocal(node: ast.AST) -> ast.AST | None:
 def _wide(node: ast.AST) -> ast.AST | None:
     """A sum or difference computed in float64 and rounded back (also what a fused multiply-add does)."""
     found = _operator(node, ast.Add, ast.Sub)
-    return None if found is None else _call("_in_float64", found.left, found.right, ast.Constant(-1 if isinstance(found.op, ast.Sub) else 1))
+    return (
+        None if found is None else _call("_in_float64", found.left, found.right, ast.Constant(-1 if isinstance(found.op, ast.Sub) else 1))
+    )
 
 
 def _minus(node: ast.AST) -> ast.AST | None:

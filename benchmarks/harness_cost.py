@@ -92,7 +92,9 @@ def _network_call() -> list[Figure]:
     adapter, case = load_candidate(SPEC), reference("k_diffusion/dpmpp_2m").case(CASE)
     found = []
     for twin in (False, True):
-        best = best_seconds({"bare": _bare(adapter, case, "open", twin=twin), "harnessed": _harnessed(adapter, case, "open", twin=twin)}, 40)
+        best = best_seconds(
+            {"bare": _bare(adapter, case, "open", twin=twin), "harnessed": _harnessed(adapter, case, "open", twin=twin)}, 40
+        )
         name = "float64 twin" if twin else "native"
         note = f"a step of candidate and network alone takes {best['bare'] / case.steps * 1e6:.0f} us"
         cost = (best["harnessed"] - best["bare"]) / case.steps * 1e6

@@ -71,10 +71,16 @@ def figures() -> list[Figure]:
         slowest = min(slowest, speed) if size > 1_000_000 else slowest
         note = f"{best['measure'] * 1e6:.0f} us; torch {best['torch'] * 1e6:.0f}, numpy {best['numpy'] * 1e6:.0f}; {verdict}"
         small = size <= 1_000_000
-        found.append(Figure(f"judging a pair of {size:,} B, faster than the faster of both", faster[size], "x", at_least=4 if small else None, note=note))
+        found.append(
+            Figure(
+                f"judging a pair of {size:,} B, faster than the faster of both", faster[size], "x", at_least=4 if small else None, note=note
+            )
+        )
     found.append(Figure("judging pairs beyond 1 MB", slowest, "GB/s", at_least=1))
     small_peak, large_peak = _peaks()
-    found.append(Figure("memory for a pair of 64 MB over that for 1 MB", large_peak / small_peak, "x", at_most=1.1, note=f"{large_peak:.0f} KiB"))
+    found.append(
+        Figure("memory for a pair of 64 MB over that for 1 MB", large_peak / small_peak, "x", at_most=1.1, note=f"{large_peak:.0f} KiB")
+    )
     return found
 
 

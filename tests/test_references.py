@@ -42,10 +42,10 @@ def once(name, case_id, net, *knobs):
 
 def shows(name, knob, value):
     """The first case of a reference that the value of a knob changes, or an empty string."""
-    beside = tuple(BESIDE.get((knob, value), {}).items())
-    for case in reference(name).cases:
-        if once(name, case.id, "closed", *beside, (knob, value)) != once(name, case.id, "closed", *beside):
-            return case.id
+    for beside in ((), tuple(BESIDE.get((knob, value), {}).items())):
+        for case in reference(name).cases:
+            if once(name, case.id, "closed", *beside, (knob, value)) != once(name, case.id, "closed", *beside):
+                return case.id
     return ""
 
 

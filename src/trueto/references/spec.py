@@ -67,7 +67,7 @@ class SpecInputs:
 
 @dataclass(frozen=True, slots=True)
 class SpecResult:
-    """A spec seen in float32 and float64 with the spread of its nudged repetitions: as good as a golden for any X."""
+    """A spec seen in float32 and float64 with the spread of its nudged repetitions, where asked for: as good as a golden for any X."""
 
     native: Observation
     exact: Observation
@@ -89,15 +89,15 @@ def _idle(x: Array, t: Array, condition: Array | None = None) -> Array:
 
 
 def _stacked(net: Network, batch: int, copies: int) -> NetworkFunction:
-    """The network for `copies` runs stacked along the batch: `open` treats the samples of a batch differently, so it is asked copy by copy."""
+    """The network for `copies` runs stacked along the batch: `open` looks at the place in the batch and not at x, so one copy is asked for all."""
     if copies == 1 or net.name != "open":
         return net
 
-    def one_by_one(x: Array, t: Array, condition: Array | None = None) -> Array:
-        blocks = [slice(begin, begin + batch) for begin in range(0, len(x), batch)]
-        return np.concatenate([net(x[b], t[b], None if condition is None else condition[b]) for b in blocks])
+    def one_for_all(x: Array, t: Array, condition: Array | None = None) -> Array:
+        answer = net(x[:batch], t[:batch], None if condition is None else condition[:batch])
+        return np.concatenate([answer] * (len(x) // batch))
 
-    return one_by_one
+    return one_for_all
 
 
 def _once(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, str], overrides: Mapping[str, Any]) -> Observation:
@@ -139,30 +139,31 @@ def _spread(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str
     return spread_of(np.concatenate(found), base.path)
 
 
-def observe_spec(ref: Reference, case: Case, net: str, knobs: Mapping[str, str] | None = None, **overrides: Array) -> SpecResult:
-    """Run a spec in float32 and float64, and 8 times each nudged by one unit in the last place.
+def observe_spec(
+    ref: Reference, case: Case, net: str, knobs: Mapping[str, str] | None = None, *, spread: str | None = None, **overrides: Array
+) -> SpecResult:
+    """Run a spec in float32 and float64, and 8 times nudged by one unit in the last place in the dtype that `spread` names.
 
     `net` is `open`, `closed`, or `idle` (answers zero: enough for the grid and the start, and has no spread); `levels`, `told`, `start` in
     `overrides` replace the spec's own. Results are remembered: layers and arms ask for the same ones.
     """
     frozen = tuple((name, value.dtype.str, value.shape, value.tobytes()) for name, value in sorted(overrides.items()))
-    return _remembered(ref.id, json.dumps(case.to_json(), sort_keys=True), net, tuple(sorted((knobs or {}).items())), frozen)
+    return _remembered(ref.id, json.dumps(case.to_json(), sort_keys=True), net, tuple(sorted((knobs or {}).items())), spread, frozen)
+
+
+Frozen = tuple[tuple[str, str, tuple[int, ...], bytes], ...]
 
 
 @lru_cache(maxsize=512)
-def _remembered(name: str, case: str, net: str, knobs: tuple[tuple[str, str], ...], frozen: tuple[tuple[str, str, tuple[int, ...], bytes], ...]) -> SpecResult:
+def _remembered(name: str, case: str, net: str, knobs: tuple[tuple[str, str], ...], spread: str | None, frozen: Frozen) -> SpecResult:
     overrides = {key: np.frombuffer(data, dtype).reshape(shape) for key, dtype, shape, data in frozen}
-    return _observe(reference(name), Case.from_json(json.loads(case)), net, dict(knobs), overrides)
+    return _observe(reference(name), Case.from_json(json.loads(case)), net, dict(knobs), spread, overrides)
 
 
-def _observe(ref: Reference, case: Case, net: str, knobs: Mapping[str, str], overrides: Mapping[str, Any]) -> SpecResult:
+def _observe(ref: Reference, case: Case, net: str, knobs: Mapping[str, str], spread: str | None, overrides: Mapping[str, Any]) -> SpecResult:
     native = _once(ref, case, net, "float32", knobs, overrides)
     exact = _once(ref, case, net, "float64", knobs, overrides)
-    if native.error is not None or exact.error is not None or net == "idle":
+    if native.error is not None or exact.error is not None or net == "idle" or spread is None:
         return SpecResult(native, exact, None, None)
-    return SpecResult(
-        native=native,
-        exact=exact,
-        spread=_spread(ref, case, net, "float32", knobs, overrides, native),
-        spread64=_spread(ref, case, net, "float64", knobs, overrides, exact),
-    )
+    nudged_runs = _spread(ref, case, net, spread, knobs, overrides, native if spread == "float32" else exact)
+    return SpecResult(native, exact, nudged_runs if spread == "float32" else None, nudged_runs if spread == "float64" else None)

@@ -93,7 +93,7 @@ class Bench:
             return golden_truth(self.golden, self.case.id, self.net)
         lifted = {k: v for k, v in knobs.items() if dtype != "float64" or k not in self.ref.precision_knobs}
         net = self.net if self.layer is Layer.TRAJECTORY else "idle"
-        return spec_truth(observe_spec(self.ref, self.case, net, lifted))
+        return spec_truth(observe_spec(self.ref, self.case, net, lifted, spread=_precision(dtype)))
 
     def _same_grid(self, truth: Truth, arm: Arm) -> bool:
         """Whether told times and levels are the original's, so that states can be compared step by step."""
@@ -115,7 +115,9 @@ class Bench:
         own = {} if knobs is None else {k: v for k, v in knobs.items() if k not in self.ref.frame.KNOBS}
         seen = arm.seen
         try:
-            result = observe_spec(self.ref, self.case, "open", own, levels=seen.levels, told=seen.told, start=seen.start)
+            result = observe_spec(
+                self.ref, self.case, "open", own, spread=_precision(arm.dtype), levels=seen.levels, told=seen.told, start=seen.start
+            )
         except IndexError:
             return None
         return None if result.exact.told.shape != seen.told.shape else spec_truth(result)
@@ -192,6 +194,11 @@ class Bench:
             return None
         truth = golden_truth(self.golden, self.case.id, "closed").exact
         return {"original": _distance(self.case, truth), "candidate": _distance(self.case, seen)}
+
+
+def _precision(dtype: str) -> str:
+    """The precision whose spread an arm is judged by."""
+    return "float64" if dtype == "float64" else "float32"
 
 
 def _distance(case: Case, seen: Observation) -> float:

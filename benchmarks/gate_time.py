@@ -1,0 +1,121 @@
+"""Wall time and memory of what users type: python benchmarks/gate_time.py. Commands run in this process's environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from figures import Figure, text_of
+
+__all__ = ["figures"]
+
+ROOT = Path(__file__).parent.parent
+GIB, MB = 1 << 30, 1_000_000
+EVERY = 0.2  # seconds between two looks at the memory
+
+
+def _tree(root: int) -> list[int]:
+    """A process and everything that descends from it."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                continue
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def _pss(pid: int) -> int:
+    """Bytes of a process, shared pages counted by their share; 0 once it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+class _Memory(threading.Thread):
+    """Looks at the memory of a process tree until told to stop."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid, self.peak, self._end = pid, 0, threading.Event()
+
+    def run(self) -> None:
+        """Keep the highest sum."""
+        while not self._end.wait(EVERY):
+            self.peak = max(self.peak, sum(map(_pss, _tree(self.pid))))
+
+    def stop(self) -> int:
+        """The highest sum seen."""
+        self._end.set()
+        self.join()
+        return self.peak
+
+
+def _run(command: list[str], *, memory: bool = False) -> tuple[float, float, int, int]:
+    """Wall seconds, CPU seconds of all processes, peak bytes (0 where not asked for), and the exit status."""
+    before, began = os.times(), time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    watch = _Memory(process.pid) if memory else None
+    if watch is not None:
+        watch.start()
+    status = process.wait()
+    wall, after = time.perf_counter() - began, os.times()
+    peak = 0 if watch is None else watch.stop()
+    return wall, after.children_user + after.children_system - before.children_user - before.children_system, peak, status
+
+
+def _gate(*options: str) -> tuple[float, float, int, int]:
+    with tempfile.TemporaryDirectory() as folder:
+        record = ["--record", str(Path(folder) / "run.jsonl")]
+        return _run([sys.executable, "-m", "trueto", "gate", "diffusers", *record, *options], memory=True)
+
+
+def _gates() -> list[Figure]:
+    quick = _gate("--quick")
+    whole = _gate()
+    found = []
+    for name, (wall, cpu, peak, status), limit in (("trueto gate diffusers --quick", quick, 20), ("trueto gate diffusers", whole, 60)):
+        note = f"CPU {cpu:.0f} s, exit status {status}"
+        found.append(Figure(name, wall, "s", at_most=limit, note=note))
+        found.append(Figure(f"{name}, memory of all processes", peak / GIB, "GiB", at_most=1.5, note="highest sum of PSS seen"))
+    return found
+
+
+def _help() -> Figure:
+    wall, cpu, _, _ = min(_run([sys.executable, "-m", "trueto", "--help"]) for _ in range(7))
+    return Figure("trueto --help", wall, "s", at_most=0.3, note=f"least of 7; CPU {cpu:.2f} s")
+
+
+def _repro() -> Figure:
+    """`make repro` with nothing to do: the second of two."""
+    name = "make repro with nothing to do"
+    if not (ROOT / ".venv").is_dir():
+        return Figure(name, None, "s", at_most=10, note="there is no .venv here")
+    _run(["make", "repro"])
+    wall, _, _, status = _run(["make", "repro"])
+    return Figure(name, wall, "s", at_most=10, note=f"exit status {status}")
+
+
+def _size() -> Figure:
+    sizes = [file.stat().st_size for file in ROOT.glob("references/*/goldens/*.safetensors")]
+    return Figure("goldens", sum(sizes) / MB, "MB", at_most=15, note=f"{len(sizes)} files")
+
+
+def figures() -> list[Figure]:
+    """The figures that users feel."""
+    return [_help(), *_gates(), _repro(), _size()]
+
+
+if __name__ == "__main__":
+    print(text_of(figures()))
