@@ -57,7 +57,7 @@ format: $(STAMP) ## let ruff lay out the code
 	ruff format .
 
 bench: data ## measure the figures of benchmarks/RESULTS.md
-	python benchmarks/bench.py
+	python benchmarks/run.py
 
 wheel: data ## dist/*.whl with suites, fixtures, references and goldens inside
 	python -m hatchling build -t wheel -d dist

@@ -15,20 +15,21 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from calibration_plot import plot
 from calibration_rewrites import FAULTS, HARMLESS, rewritten
+
 from trueto.errors import DataError
 from trueto.judge import compare
 from trueto.model import Case, Layer
 from trueto.observe import Observation
 from trueto.references import Reference, reference, reference_names
 from trueto.references.golden import load_golden
-from trueto.references.spec import _once, nudged  # noqa: PLC2701 - one run of a spec, without its repetitions
+from trueto.references.spec import _once, nudged
 from trueto.running.truth import Truth, golden_truth, parts
 
 __all__ = ["main"]
@@ -37,7 +38,8 @@ HERE = Path(__file__).parent
 FACTORS = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 ARMS = ("float32", "float64")
 NETS = {"open": Layer.UPDATE, "closed": Layer.TRAJECTORY}
-MARGIN = 2.0  # a factor is this far above the largest harmless ratio
+TOLD = "time told to the network"
+MARGIN = 1.25  # a factor is at least this far above the largest harmless ratio
 FAULT_CASES = 2
 RUN_SECONDS = 3.0
 
@@ -52,14 +54,42 @@ class Seen:
     name: str
     float32: float
     float64: float
+    told32: float
     changed: bool
 
 
-def _worst(layer: Layer, truth: Truth, seen: Observation, dtype: str) -> float:
-    """The worst ratio of the layer, with the grid and start parts that come before it."""
-    layers = (Layer.SCHEDULE, Layer.START, layer)
-    found = [compare(got, expected, what) for each in layers for what, expected, got in parts(each, truth, seen, dtype)]
-    return max(comparison.ratio for comparison in found)
+def _worst(layer: Layer, truth: Truth, seen: Observation, dtype: str, told_spread: float) -> tuple[float, float]:
+    """The worst ratio of the layer with the grid and start parts before it; and that of the told times by the golden's floor alone.
+
+    Goldens hold no spread of the told times, which are computed from levels inside a step: here it is measured (`told_spread`).
+    """
+    found, plain = [0.0], 0.0
+    for each in (Layer.SCHEDULE, Layer.START, layer):
+        for what, expected, got in parts(each, truth, seen, dtype):
+            comparison = compare(got, expected, what)
+            if what == TOLD:
+                plain = comparison.ratio
+                wide = replace(
+                    expected, floor_rms=np.maximum(expected.floor_rms, told_spread), floor_max=np.maximum(expected.floor_max, told_spread)
+                )
+                comparison = compare(got, wide, what)
+            found.append(comparison.ratio)
+    return max(found), plain
+
+
+@cache
+def _told_spread(name: str, case_id: str, dtype: str) -> float:
+    """How far told times move when every level is moved by one unit in the last place, over eight such moves."""
+    ref = reference(name)
+    case = ref.case(case_id)
+    base = _once(ref, case, "closed", dtype, {}, {})
+    spread = 0.0
+    for signs in np.random.default_rng(20260103).choice([-1.0, 1.0], (8, len(base.levels))):
+        moved = np.where(base.levels == 0, 0, np.nextafter(base.levels, (signs * np.inf).astype(base.levels.dtype)))
+        told = _once(ref, case, "closed", dtype, {}, {"levels": moved}).told
+        if told.shape == base.told.shape:
+            spread = max(spread, float(np.abs(told - base.told).max(initial=0)))
+    return spread
 
 
 def _judge(ref: Reference, case: Case, net: str, truth: Truth, knobs: Mapping[str, str], start: bool) -> dict[str, Any]:
@@ -70,10 +100,14 @@ def _judge(ref: Reference, case: Case, net: str, truth: Truth, knobs: Mapping[st
         signal.setitimer(signal.ITIMER_REAL, RUN_SECONDS)  # a fault in its step control keeps an adaptive sampler from ending
         try:
             seen = _once(ref, case, net, dtype, knobs, overrides)
-            found[dtype] = math.inf if seen.error is not None else _worst(NETS[net], truth, seen, dtype)
+            found[dtype] = found[f"told {dtype}"] = math.inf
+            if seen.error is None:
+                spread = _told_spread(ref.id, case.id, dtype)
+                found[dtype], found[f"told {dtype}"] = _worst(NETS[net], truth, seen, dtype, spread)
             found[f"path {dtype}"] = seen.path.tobytes() + seen.told.tobytes() + seen.levels.tobytes()
         except Exception:  # noqa: BLE001 - whatever a fault makes of a formula
-            found[dtype], found[f"path {dtype}"] = math.inf, b"raised"
+            found[dtype] = found[f"told {dtype}"] = math.inf
+            found[f"path {dtype}"] = b"raised"
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     return found
@@ -103,7 +137,7 @@ def _see(
 ) -> Seen:
     found = _judge(ref, case, net, truth, knobs or {}, start)
     changed = any(found[f"path {dtype}"] != base[f"path {dtype}"] for dtype in ARMS)
-    return Seen(ref.id, case.id, NETS[net].value, name, found["float32"], found["float64"], changed)
+    return Seen(ref.id, case.id, NETS[net].value, name, found["float32"], found["float64"], found["told float32"], changed)
 
 
 def harmless(name: str) -> list[Seen]:
@@ -157,7 +191,7 @@ def _quantiles(values: list[float]) -> dict[str, float]:
 
 
 def killed(seen: list[Seen]) -> tuple[dict[str, dict[str, float]], int, list[str]]:
-    """Share of faults that some case rejects, by factor and arm; the number of faults; those that only a factor below 1.5 would see.
+    """Share of faults that some case rejects, by factor and arm; the number of faults; those that the largest factor would not see.
 
     A fault that changes no bit on any case is no fault there and is left out.
     """
@@ -169,12 +203,12 @@ def killed(seen: list[Seen]) -> tuple[dict[str, dict[str, float]], int, list[str
     values = np.array(list(peaks.values()))
     columns = {"float32": values[:, 0], "float64": values[:, 1], "either": values.max(axis=1)}
     shares = {name: {str(factor): float((column > factor).mean()) for factor in FACTORS} for name, column in columns.items()}
-    return shares, len(peaks), sorted(name for name, peak in peaks.items() if max(peak) <= FACTORS[0])
+    return shares, len(peaks), sorted(f"{name} ({max(peak):.2g})" for name, peak in peaks.items() if max(peak) <= FACTORS[-1])
 
 
 def recommended(largest: float) -> float:
     """The rule: twice the largest harmless ratio of either arm, rounded up to a half."""
-    return math.ceil(2 * MARGIN * largest) / 2
+    return math.ceil(2 * MARGIN * largest) / 2 if math.isfinite(largest) else math.inf
 
 
 def _by_name(seen: list[Seen]) -> dict[str, dict[str, Any]]:
@@ -203,6 +237,7 @@ def calibrate(*, every: bool) -> dict[str, Any]:
         "fault_count": count,
         "never_seen": unseen,
         "largest_harmless": largest,
+        "told_without_spread": sorted({f"{o.reference} {o.case}: {o.name}: {o.told32:.3g}" for o in safe if o.told32 > largest}),
         "recommended": recommended(largest),
         "references": sorted({one.reference for one in safe}),
         "harmless_runs": len(safe),

@@ -34,7 +34,10 @@ def _is_call(node: ast.AST, name: str) -> bool:
 
 
 def _operator(node: ast.AST, *kinds: type[ast.operator]) -> ast.BinOp | None:
-    return node if isinstance(node, ast.BinOp) and isinstance(node.op, kinds) else None
+    """A sum, product or quotient of numbers; lists are joined by the same signs, and are no arithmetic."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, kinds):
+        return None
+    return None if any(isinstance(part, ast.List) for part in ast.walk(node)) else node
 
 
 def _expm1_as_exp(node: ast.AST) -> ast.AST | None:
@@ -169,9 +172,8 @@ class _Apply(ast.NodeTransformer):
         if isinstance(node, ast.Subscript):
             new = self.rewrite.change(node)
             return self._choose(node, new)
-        if isinstance(node, ast.arguments) or (isinstance(node, ast.For)):
-            node = self._body_only(node)
-            return node
+        if isinstance(node, (ast.arguments, ast.For)):
+            return self._body_only(node)
         node = self.generic_visit(node)
         return self._choose(node, self.rewrite.change(node))
 
@@ -194,7 +196,7 @@ def _tree(function: Callable[..., Any]) -> ast.Module:
 
 
 def _in_float64(left: Any, right: Any, sign: int) -> Any:
-    """left + sign * right, rounded once: in float64, back to the dtype of the operands."""
+    """Left + sign * right, rounded once: in float64, back to the dtype of the operands."""
     import numpy as np
 
     if not (hasattr(left, "dtype") or hasattr(right, "dtype")):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from figures import Figure, best_seconds, text_of
+
 from trueto.candidates import load_candidate
 from trueto.fixtures import network, schedule, start_noise
 from trueto.model import LAYERS, Case, Cell, Layer, Verdict
@@ -73,7 +73,7 @@ def _harnessed(adapter: Any, case: Case, net: str, *, twin: bool) -> Callable[[]
     """The same run under the harness, in this process: interposed, observed."""
     import torch
 
-    from trueto.workers.run import _observe, _prepare  # noqa: PLC2701 - a part of the worker is what is measured
+    from trueto.workers.run import _observe, _prepare
 
     request = run_request(1, adapter.claims[0], case, net, profile("default").to_json(), twin=twin, output=Path(os.devnull), limits={})
 

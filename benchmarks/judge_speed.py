@@ -6,8 +6,8 @@ import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
-
 from figures import Figure, best_seconds, text_of
+
 from trueto.judge import compare, expect, measure
 
 __all__ = ["figures"]

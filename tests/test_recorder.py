@@ -225,7 +225,8 @@ def test_check_writes_nothing_and_says_what_is_beyond_the_floor(again):
     assert (0, True) == (done.returncode, "every bit the same" in done.stdout), done.stdout + done.stderr
     tensors = read_tensors(path)
     for scale, code, words in ((1 + 2.0**-23, 0, "within the original's own rounding"), (1.01, 1, "beyond its rounding: two trajectory")):
-        moved = {key: (values * values.dtype.type(scale) if key.endswith("/sample") and values.dtype == "float32" else values) for key, values in tensors.items()}
+        dtypes = ("float32",) if code == 0 else ("float32", "float64")
+        moved = {key: (values * values.dtype.type(scale) if key.endswith("/sample") and values.dtype in dtypes else values) for key, values in tensors.items()}
         support.write_tensors(path, moved, read_header(path))
         support.Manifest(root / "references/toy/manifest.json").write(path.parent)
         before = file_digest(path)
@@ -276,14 +277,18 @@ def test_ill_conditioned_case_is_refused(again):
 
 
 def test_recording_one_reference_does_not_sign_another(again):
-    """A damaged golden is not made good by recording another reference of the codebase."""
+    """Recording makes its own damaged golden good, and no other one of the codebase."""
     source, root = again
     folder = root / "references/toy"
+    path = folder / "goldens/step.safetensors"
+    good = file_digest(path)
     shutil.copy(folder / "step.py", folder / "other.py")
     (folder / "goldens/other.safetensors").write_bytes((folder / "goldens/step.safetensors").read_bytes())
     manifest = folder / "manifest.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "other.safetensors": "0" * 64}))
+    path.write_bytes(path.read_bytes()[:100])
     assert 0 == record(source, root, "--reference", "step").returncode
+    assert good == file_digest(path)
     support.forget()
     with pytest.raises(DataError, match="other.safetensors is damaged or foreign"):
         load_golden("toy/other")

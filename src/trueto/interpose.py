@@ -123,8 +123,6 @@ class Interposer(TorchFunctionMode):
 
     def _draw(self, func: Any, args: Any, kwargs: Any) -> Any:
         assert self.noise is not None
-        if func is torch.Tensor.normal_ or func is torch.normal:
-            return self.noise.serve(lambda: func(*args, **kwargs), args[0].shape)
         drawn: list[torch.Tensor] = []
 
         def natural() -> torch.Tensor:
@@ -132,7 +130,8 @@ class Interposer(TorchFunctionMode):
                 drawn.append(func(*args, **kwargs))
             return drawn[0]
 
-        return self.noise.serve(natural, natural().shape)
+        served = self.noise.serve(natural, natural().shape)
+        return args[0].copy_(served) if func is torch.Tensor.normal_ else served  # in place is in place
 
 
 def _is_below(result: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +98,12 @@ class Manifest:
             self._checked.add(file.name)
         return expected
 
-    def write(self, folder: Path) -> dict[str, str]:
-        """Recompute the digests of all safetensors files in `folder` and write them."""
-        digests = {file.name: file_digest(file) for file in sorted(folder.glob("*.safetensors"))}
+    def write(self, folder: Path, only: Iterable[str] | None = None) -> dict[str, str]:
+        """Sign the safetensors files in `folder`: all of them, or `only` those just written, so that a damaged one is not made good."""
+        files = sorted(folder.glob("*.safetensors"))
+        signed = {file.name for file in files} if only is None else set(only)
+        old = {} if only is None else self.digests()
+        kept = [file for file in files if file.name in signed or file.name in old]
+        digests = {file.name: file_digest(file) if file.name in signed else old[file.name] for file in kept}
         self.path.write_text(json.dumps(digests, indent=2) + "\n")
         return digests

@@ -53,7 +53,7 @@ def _cases(name: str) -> tuple[object, ...]:
 
 
 def _said(change: Change, *, checking: bool) -> str:
-    if change.identical:
+    if change.identical and not change.beyond_floor:
         return f"{change.reference}: {change.same} tensors, every bit the same"
     worst = max(change.moved.items(), key=lambda item: item[1], default=("", 0.0))
     text = f"{change.reference}: {change.same} the same, {len(change.moved)} moved, {len(change.new)} new, {len(change.gone)} gone"

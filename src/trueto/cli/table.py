@@ -41,7 +41,7 @@ def _worst(cells: Iterable[dict[str, Any]]) -> Verdict | None:
 
 
 def _size(cells: Sequence[dict[str, Any]]) -> str:
-    differing = [cell for cell in cells if not Verdict(cell["verdict"]).same]
+    differing = [cell for cell in cells if not Verdict(cell["verdict"]).same and cell["verdict"] != Verdict.BEYOND]
     size = max((cell["size"] for cell in differing if cell["size"] in SIZES), key=SIZES.index, default="none")
     declared = differing and all(Verdict(cell["verdict"]).declared for cell in differing)
     return f"{size} (declared)" if declared and size != "none" else size

@@ -51,6 +51,9 @@ def _checkout(base: Codebase, folder: Path) -> Path:
     missing = [name for name in base.files if not (folder / name).is_file()]
     if missing:
         raise SourceError(f"{folder} lacks {', '.join(missing)}", f"git -C {folder} checkout {base.commit} -- {' '.join(missing)}")
+    foreign = [name for name in base.files if _git(folder, "hash-object", name).stdout != _git(folder, "rev-parse", f"HEAD:{name}").stdout]
+    if foreign:  # git can be told to overlook a file
+        raise SourceError(f"{folder} is not clean ({', '.join(foreign)})", f"git -C {folder} update-index --really-refresh")
     return folder
 
 

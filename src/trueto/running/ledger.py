@@ -72,8 +72,8 @@ class Ledger:
     entries: tuple[Deviation, ...]
 
     def covering(self, cell: Cell) -> tuple[Deviation, ...]:
-        """The entries for a cell, in the order of the file."""
-        return tuple(entry for entry in self.entries if entry.covers(cell))
+        """The entries for a cell, in the order of the file, those about rounding last."""
+        return tuple(sorted((entry for entry in self.entries if entry.covers(cell)), key=lambda entry: entry.rounding))
 
 
 def load_ledger(path: Path | None, candidate: str) -> Ledger:

@@ -140,9 +140,15 @@ def _malformed(seen: Observation, bench: Bench) -> tuple[str, str] | None:
         return "wrong shape", f"starts from latents of shape {seen.start.shape} where {bench.case.shape} were given"
     if bench.layer is not Layer.NOISE and not len(seen.told):
         return "no network call", "never calls the network"
-    if not np.isfinite(seen.sample.astype(np.float64)).all():
-        return "not finite", "the sample has NaN or infinite values"
-    return None
+    return _not_finite(seen)
+
+
+def _not_finite(seen: Observation) -> tuple[str, str] | None:
+    parts = {"sample": seen.sample, "picture that the network is asked about": seen.states, "time told to the network": seen.told, "start": seen.start}
+    for name, values in parts.items():
+        if not np.isfinite(values).all():
+            return "not finite", f"the {name} has NaN or infinite values"
+    return ("not finite", "a noise level is NaN") if np.isnan(seen.levels).any() else None
 
 
 def _twin_observation(context: _Context) -> tuple[Observation | None, str]:

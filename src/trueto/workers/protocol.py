@@ -17,9 +17,11 @@ from trueto.model import Case, Claim
 from trueto.observe import Observation, StepError
 from trueto.store import read_header, read_tensors, write_tensors
 
-__all__ = ["VERSION", "claim_from_json", "claim_to_json", "read_observation", "run_request", "write_observation"]
+__all__ = ["VERSION", "check_form", "claim_from_json", "claim_to_json", "read_observation", "run_request", "write_observation"]
 
 VERSION = 1
+HINT = "docs/worker-protocol.md"
+FORM = {"told": 1, "step": 1, "states": 5, "levels": 1, "start": 4, "sample": 4, "noise": 5}  # number of axes
 
 
 def claim_to_json(claim: Claim) -> dict[str, Any]:
@@ -59,4 +61,23 @@ def write_observation(path: Path, seen: Observation) -> None:
 def read_observation(path: Path, error: StepError | None, meta: Mapping[str, Any]) -> Observation:
     """Read it back; DataError when the file is missing or not what was agreed."""
     kind = read_header(path).get("level_kind", "")
-    return Observation.from_tensors(read_tensors(path), kind, error, meta)
+    seen = Observation.from_tensors(read_tensors(path), kind, error, meta)
+    check_form(seen)
+    return seen
+
+
+def check_form(seen: Observation) -> None:
+    """DataError when an answer is not made as agreed (docs/worker-protocol.md), so that the judge need not expect the impossible."""
+    if seen.level_kind not in ("sigma", "alpha_bar"):
+        raise DataError(f"level_kind is {seen.level_kind!r}, expected sigma or alpha_bar", HINT)
+    for name, rank in FORM.items():
+        values = getattr(seen, name)
+        if values.ndim != rank and not (name == "noise" and values.shape == (0,)):
+            raise DataError(f"{name} has shape {values.shape}, expected {rank} axes", HINT)
+        if values.dtype.kind != ("i" if name == "step" else "f"):
+            raise DataError(f"{name} has dtype {values.dtype}", HINT)
+    if not len(seen.levels):
+        raise DataError("levels is empty: there is one before each step and one at the end", HINT)
+    calls = {len(seen.told), len(seen.step), len(seen.states)}
+    if len(calls) > 1:
+        raise DataError(f"told, step and states speak of {sorted(calls)} network calls", HINT)

@@ -1,0 +1,139 @@
+"""From what was seen to a verdict: both arbiters, and no answer of a candidate that the judge cannot take."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support import cell, judged, runs_of_spec
+from trueto.errors import DataError
+from trueto.model import LAYERS, Layer, Verdict
+from trueto.references import load_golden
+from trueto.running.client import Outcome
+from trueto.running.verdict import Runs
+from trueto.workers.protocol import check_form
+
+NAME = "k_diffusion/euler"
+CASE = "model-2"
+SHAPES = {
+    "told": [(0,), (1,), (2,), (3,)], "step": [(0,), (1,), (2,), (3,)], "levels": [(1,), (2,), (3,), (4,)],
+    "start": [(2, 4, 4, 3), (2, 4, 4, 2), (1, 1, 1, 1)], "sample": [(2, 4, 4, 3), (2, 4, 4, 2), (0, 4, 4, 3)],
+    "states": [(0, 2, 4, 4, 3), (1, 2, 4, 4, 3), (2, 2, 4, 4, 3), (2, 2, 4, 4, 2), (3, 2, 4, 4, 3)], "noise": [(0,), (0, 2, 4, 4, 3), (1, 2, 4, 4, 3), (2, 1, 1, 1, 1)],
+}  # fmt: skip
+FILLS = [0.0, 1.0, -1.0, np.nan, np.inf]
+
+
+def golden(net="closed", dtype="float32"):
+    """What the original did."""
+    return load_golden(NAME).observation(CASE, net, dtype)
+
+
+def with_sample(seen, by):
+    """The same run with another sample."""
+    return dataclasses.replace(seen, sample=seen.sample + seen.sample.dtype.type(by))
+
+
+def trajectory(native, twin, **more):
+    """The verdict on the final sample when the two arbiters saw these."""
+    return judged(cell(NAME, CASE, Layer.TRAJECTORY), Runs(Outcome(native, **more), None if twin is None else twin, Outcome(native)))
+
+
+@pytest.mark.parametrize(
+    ("native", "twin", "verdict", "cause"),
+    [
+        (0, 0, Verdict.IDENTICAL, ""),
+        (1e-7, 1e-16, Verdict.FAITHFUL, ""),
+        (1e-3, 1e-3, Verdict.DRIFTED, "algorithm"),
+        (1e-3, 0, Verdict.DRIFTED, "precision"),
+        (0, 1e-9, Verdict.DRIFTED, "algorithm (hidden by float32 rounding)"),
+    ],
+)
+def test_two_arbiters(native, twin, verdict, cause):
+    """Faithful needs both; which of the two differs tells precision from algorithm, and what float32 hides is seen by the twin."""
+    exact = Outcome(with_sample(golden(dtype="float64"), twin))
+    seen = trajectory(with_sample(golden(), native), exact)
+    assert (verdict, cause) == (seen.verdict, seen.cause), seen.reason
+
+
+@pytest.mark.parametrize(
+    ("twin", "why"),
+    [
+        (Outcome(None, died="time-out"), "time-out"),
+        (Outcome(golden(dtype="float64"), meta={"below": "linspace"}), "linspace still returns less than float64"),
+        (Outcome(golden()), "its sample is float32"),
+    ],
+)
+def test_twin_that_is_not_valid_does_not_judge(twin, why):
+    """A twin that died, or in which something stayed below float64, has no say; the record has the reason."""
+    seen = trajectory(golden(), twin)
+    assert Verdict.IDENTICAL == seen.verdict
+    assert not seen.evidence["twin"]["valid"]
+    assert why in seen.evidence["twin"]["why"]
+    assert "not told apart: no float64 twin" == trajectory(with_sample(golden(), 1e-3), twin).cause
+
+
+def test_size_is_told_in_grey_levels():
+    """A drift of 0.1 in one picture of [-1, 1] is 12.75 grey levels, which is visible."""
+    seen = trajectory(with_sample(golden(), 0.1), None)
+    assert "visible" == seen.size
+    assert 12.7 < seen.grey_levels < 12.8
+
+
+def test_same_as_the_original_has_no_size():
+    """What is the same has size 'none' and no grey levels."""
+    seen = trajectory(golden(), None)
+    assert ("none", None) == (seen.size, seen.grey_levels)
+
+
+@pytest.mark.parametrize("layer", [layer for layer in LAYERS if layer is not Layer.NOISE])
+def test_spec_is_faithful_and_a_turned_knob_is_not(layer):
+    """Judged as a candidate, the spec is the original in every layer; with another algorithm or grid it is not."""
+    chosen = cell("k_diffusion/dpmpp_2m", "karras-20", layer)
+    assert judged(chosen, runs_of_spec(chosen)).verdict.same
+    knobs = {Layer.SCHEDULE: {"told": "rounded"}, Layer.START: {"start": "unit"}}.get(layer, {"midpoint": "plain"})
+    assert Verdict.DRIFTED == judged(chosen, runs_of_spec(chosen, **knobs)).verdict
+
+
+DTYPES = st.sampled_from(["float16", "float32", "float64"])
+CHANGES = st.fixed_dictionaries({}, optional={name: st.tuples(st.sampled_from(shapes), st.sampled_from(FILLS), DTYPES) for name, shapes in SHAPES.items()})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"level_kind": "snr"}, "level_kind is 'snr'"),
+        ({"told": np.zeros(())}, "told has shape"),
+        ({"states": np.zeros((2, 3))}, "states has shape"),
+        ({"levels": np.zeros(0)}, "levels is empty"),
+        ({"levels": np.zeros(3, complex)}, "levels has dtype complex128"),
+        ({"step": np.zeros(2)}, "step has dtype float64"),
+        ({"told": np.zeros(3)}, "speak of \\[2, 3\\] network calls"),
+    ],
+)
+def test_answer_of_another_form_is_garbage(changes, words):
+    """An answer that is not made as the protocol says is refused before it is judged; a good one is accepted."""
+    check_form(golden())
+    with pytest.raises(DataError, match=words):
+        check_form(dataclasses.replace(golden(), **changes))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(list(LAYERS)), CHANGES)
+def test_no_answer_of_a_candidate_breaks_the_judge(layer, changes):
+    """Whatever shapes, dtypes and values an answer has, it gets a verdict, and NaN never gets a good one."""
+    net = {"update": "open", "noise": "seeded"}.get(layer, "closed")
+    arrays = {name: np.full(shape, fill, dtype) for name, (shape, fill, dtype) in changes.items() if name != "step"}
+    if "told" in arrays:  # so that the number of calls is another one, and not only of one tensor
+        arrays["step"] = np.zeros(len(arrays["told"]), np.int64)
+        arrays["states"] = np.resize(arrays.get("states", golden("closed").states), (len(arrays["told"]), 2, 4, 4, 3))
+    odd = dataclasses.replace(golden(net), **arrays)
+    try:
+        check_form(odd)
+    except DataError:
+        return  # the harness takes it for garbage
+    seen = judged(cell(NAME, CASE, layer), Runs(Outcome(odd), Outcome(odd), Outcome(odd)))
+    judged_by = {"schedule": ("told", "levels"), "start": ("start",), "noise": ("noise",)}.get(layer, ("sample", "states"))
+    if any(name in arrays and arrays[name].size and not np.isfinite(arrays[name]).all() for name in judged_by):
+        assert not seen.verdict.same
