@@ -1,4 +1,4 @@
-"""What `make bench` runs: every figure, from one run, into RESULTS.md. --all repeats the calibration too; --gate-only and the like take one part."""
+"""What `make bench` runs: every figure, from one run, into RESULTS.md; with --all the calibration is repeated too."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _calibration() -> str:
         "|---" * (len(shares) + 1) + "|",
         *(f"| seen ({arm}) | " + " | ".join(f"{share:.1%}" for share in row.values()) + " |" for arm, row in found["killed"].items()),
         "",
-        f"Rule: twice the largest harmless ratio, rounded up to a half: {found['recommended']:g}. Every number: calibration.json; picture: calibration.svg.",
+        f"Rule: the least whole number a quarter above the largest harmless ratio: {found['recommended']:g}. Every number: calibration.json; picture: calibration.svg.",
     ]
     return "\n".join(lines) + "\n"
 

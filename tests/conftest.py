@@ -1,7 +1,6 @@
 """Fixtures for the tests of trueto."""
 
 import pytest
-
 import support
 
 

@@ -3,6 +3,8 @@
 k-diffusion: sampling.py and external.py at 4601bf0; CompVis: ddim.py, plms.py and util.py at a506df5.
 """
 
+import itertools
+
 import numpy as np
 
 from trueto.fixtures import network, schedule, start_noise
@@ -54,7 +56,7 @@ def euler(x, sigmas, draws=None, s_churn=0.0):
 
 def dpm_2(x, sigmas):
     """sampling.py: sample_dpm_2 without churn."""
-    for sigma, after in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, after in itertools.pairwise(sigmas):
         slope = (x - denoise(x, sigma)) / sigma
         if after == 0:
             return x + slope * (after - sigma)

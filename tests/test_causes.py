@@ -4,61 +4,18 @@ Nothing here goes through the specs: the originals' formulas stand in formulas.p
 difference is there as released, and is gone (below SAME) as soon as that one thing is changed.
 """
 
+import formulas as original
 import numpy as np
 import pytest
-
-import formulas as original
 from formulas import NOISE, START, TABLE, predict
+
 from trueto.judge import measure
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-RELEASED = {  # scheduler_config.json of Stable Diffusion v1-5
-    "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "set_alpha_to_one": False,
-    "skip_prk_steps": True, "steps_offset": 1, "clip_sample": False,
-}  # fmt: skip
-SAME = 3e-5  # what float32 leaves over of samples of size one after 20 steps
-UNIT = START / np.sqrt(START**2 + 1)  # the original's start in the variance-preserving frame
 SIGMA_FAMILY = ("EulerDiscreteScheduler", "HeunDiscreteScheduler", "LMSDiscreteScheduler", "KDPM2DiscreteScheduler")
-
-
-def scheduler(name, n, **more):
-    """A scheduler in the released configuration, ready for n steps."""
-    made = getattr(diffusers, name).from_config({**RELEASED, **more})
-    made.set_timesteps(n)
-    return made
-
-
-def drive(made, *, scale=1.0, told=None, **step):
-    """The loop of diffusers' pipelines: final sample and the times told. `scale` and `told` are the things to change."""
-    x = torch.from_numpy(NOISE).float() * made.init_noise_sigma * scale
-    times = []
-    for i, t in enumerate(made.timesteps):
-        scaled = made.scale_model_input(x, t)
-        times.append(float(t) if told is None else float(told[i]))
-        extra = {key: value(i) for key, value in step.items()}
-        x = made.step(torch.from_numpy(predict(scaled, times[-1])).float(), t, x, return_dict=False, **extra)[0]
-    return x.numpy(), times
-
-
-def with_levels(made, sigmas):
-    """Put other noise levels in the place of the scheduler's own."""
-    made.sigmas = torch.from_numpy(np.asarray(sigmas)).float()
-    return made
-
-
-def far(got, wanted):
-    """The largest difference of two samples."""
-    return measure(np.asarray(got, np.float64), wanted)[1]
-
-
-def all_but_one(run, wanted, parts):
-    """With all `parts` set right the sample is the original's; with any one of them as released it is not."""
-    assert far(run(set(parts)), wanted) < SAME
-    for part in parts:
-        assert far(run(set(parts) - {part}), wanted) > 10 * SAME, part
 
 
 def multistep(n, kind="model", **more):
@@ -152,17 +109,26 @@ def test_kdpm2_rounds_the_time_it_tells_on_karras_levels():
     assert abs(times[1::2] - times[1::2].round()).max() > 0.3
     middle = original.time_of(np.sqrt(sigmas[:-2] * sigmas[1:-1]))
     told = np.append(np.stack([original.time_of(sigmas[:-2]), middle], 1).reshape(-1), original.time_of(sigmas[-2]))
-    runs = {True: lambda: drive(scheduler("KDPM2DiscreteScheduler", 20, use_karras_sigmas=True), told=told)[0], False: lambda: drive(made)[0]}
+    runs = {
+        True: lambda: drive(scheduler("KDPM2DiscreteScheduler", 20, use_karras_sigmas=True), told=told)[0],
+        False: lambda: drive(made)[0],
+    }
     all_but_one(lambda right: runs["told" in right](), original.dpm_2(NOISE * START, sigmas), ("told",))
 
 
-@pytest.mark.parametrize("name", ["PNDMScheduler", "DDIMScheduler", "EulerDiscreteScheduler", "DPMSolverMultistepScheduler", *SIGMA_FAMILY[1:]])
+@pytest.mark.parametrize(
+    "name", ["PNDMScheduler", "DDIMScheduler", "EulerDiscreteScheduler", "DPMSolverMultistepScheduler", *SIGMA_FAMILY[1:]]
+)
 def test_tables_are_built_in_float32(name):
     """alpha_bar is a product of float32 numbers; built in float64 and rounded once it is ten times nearer to the original's."""
     made = scheduler(name, 20)
     assert torch.float32 == made.betas.dtype
     released = np.abs(made.alphas_cumprod.double().numpy() / original.ALPHA_BAR - 1).max()
-    rounded = np.abs(torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0).float().double().numpy() / original.ALPHA_BAR - 1).max()
+    rounded = np.abs(
+        torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0).float().double().numpy()
+        / original.ALPHA_BAR
+        - 1
+    ).max()
     assert rounded < 2**-24
     assert released > 8 * rounded
 
@@ -210,14 +176,6 @@ def test_a_thousand_steps_are_refused_after_the_first_call(name):
     assert 1 == len(calls)
     with pytest.raises(IndexError):
         original.ddim(NOISE, original.asked(1000))
-
-
-def counting(made, calls):
-    """A loop that notes each time at which it asks the network."""
-    x = torch.from_numpy(NOISE).float()
-    for t in made.timesteps:
-        calls.append(int(t))
-        x = made.step(x, t, x, return_dict=False)[0]
 
 
 @pytest.mark.parametrize("name", ["EulerDiscreteScheduler", *SIGMA_FAMILY[1:]])
@@ -290,6 +248,29 @@ def test_euler_draws_only_where_it_churns():
     inside = [bool(0.3 <= sigma <= 6.0) for sigma in made.sigmas[:-1]]
     assert inside == moved
     assert {True, False} == set(moved)
+
+
+def test_the_brownian_path_is_the_same_at_the_same_levels():
+    """At the same two ends and levels its Brownian tree gives k-diffusion's increments, bit for bit; at its own levels it reads another place."""
+    torchsde = pytest.importorskip("torchsde")
+    from diffusers.schedulers.scheduling_dpmsolver_sde import BrownianTreeNoiseSampler
+
+    x = torch.from_numpy(NOISE).float()
+
+    def by_original(sigmas):  # sampling.py: BrownianTreeNoiseSampler
+        tree = torchsde.BrownianTree(sigmas[-2], torch.zeros_like(x), sigmas[0], entropy=7)
+        return torch.stack([(tree(low, high) / (high - low).sqrt()) for high, low in itertools.pairwise(sigmas[:-1])])
+
+    def by_diffusers(sigmas):
+        tree = BrownianTreeNoiseSampler(x, sigmas[-2].item(), sigmas[0].item(), 7)
+        return torch.stack([tree(high, low) for high, low in itertools.pairwise(sigmas[:-1])])
+
+    levels = torch.from_numpy(original.levels(20)).float()
+    made = scheduler("DPMSolverSDEScheduler", 20)
+    own = made.sigmas[torch.cat([torch.ones(1, dtype=torch.bool), made.sigmas[1:] != made.sigmas[:-1]])]
+    wanted = by_original(levels).abs()  # the sign of an increment is a matter of the direction in which it is asked for
+    assert wanted.numpy().tobytes() == by_diffusers(levels).abs().numpy().tobytes()
+    assert 1e-4 < far(by_diffusers(own).abs().numpy(), wanted.double().numpy()) < 0.5
 
 
 def test_singlestep_is_not_dpmpp_sde():

@@ -186,7 +186,9 @@ def test_noise_is_normal_and_never_repeats():
         start, drawn = start_noise(seed, (4, 4, 8, 8)), tape(seed, SHAPE)
         assert abs(start.mean()) < 0.1
         assert 0.9 < start.std() < 1.1
-        every = [drawn.draw(step, order).tobytes() for step in range(STEPS) for order in range(ORDERS)] + [start_noise(seed, SHAPE).tobytes()]
+        every = [drawn.draw(step, order).tobytes() for step in range(STEPS) for order in range(ORDERS)] + [
+            start_noise(seed, SHAPE).tobytes()
+        ]
         assert len(every) == len(set(every))
         assert 0.95 < drawn.values.std() < 1.05
     assert start_noise(0, SHAPE).tobytes() != start_noise(1, SHAPE).tobytes()

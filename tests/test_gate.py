@@ -8,9 +8,9 @@ from importlib.resources import files
 
 import jsonschema
 import pytest
-
 import support
 from support import BASE, HOSTILE, cell, judged, lines, plugin_option, program, trueto
+
 from trueto import cli
 from trueto.errors import UsageError
 from trueto.model import Layer, Verdict
@@ -70,7 +70,9 @@ def test_verdicts_with_count_zero_do_not_count():
 def faithful(tmp_path_factory):
     """A whole small gate of the faithful port: what it printed, and its record."""
     folder = tmp_path_factory.mktemp("faithful")
-    return trueto("gate", BASE, "--case", "model-2", "--case", "model-20", "--case", "karras-20", "--record", "run.jsonl", cwd=folder), folder / "run.jsonl"
+    return trueto(
+        "gate", BASE, "--case", "model-2", "--case", "model-20", "--case", "karras-20", "--record", "run.jsonl", cwd=folder
+    ), folder / "run.jsonl"
 
 
 def test_faithful_port_passes(faithful):
@@ -92,7 +94,12 @@ def test_run_record_follows_its_schema(faithful):
     events = lines(faithful[1])
     assert [] == [error.message for event in events for error in check.iter_errors(event)]
     found = next(event for event in events if event["event"] == "cell")
-    for wrong in ({**found, "mood": "good"}, {k: v for k, v in found.items() if k != "ratio"}, {**found, "verdict": "fine"}, {**found, "seed": "0"}):
+    for wrong in (
+        {**found, "mood": "good"},
+        {k: v for k, v in found.items() if k != "ratio"},
+        {**found, "verdict": "fine"},
+        {**found, "seed": "0"},
+    ):
         assert not check.is_valid(wrong)
 
 
@@ -115,12 +122,12 @@ def test_undeclared_difference(tmp_path):
 
 
 def test_formats(tmp_path):
-    """json and junit print that format and nothing else, to the terminal or to --output; --fail-on none excuses the difference."""
+    """Json and junit print that format and nothing else, to the terminal or to --output; --fail-on none excuses the difference."""
     done = trueto(*drifting("--format", "json", "--fail-on", "none"), cwd=tmp_path)
     shown = json.loads(done.stdout)
     cells = shown if isinstance(shown, list) else shown["cells"]
     assert (0, ["drifted"]) == (done.returncode, [found["verdict"] for found in cells])
-    wanted = "candidate version reference layer case seed profile verdict drift floor ratio size first_step cause reason".split()
+    wanted = ["candidate", "version", "reference", "layer", "case", "seed", "profile", "verdict", "drift", "floor", "ratio", "size", "first_step", "cause", "reason"]
     assert [] == [field for field in wanted if field not in cells[0]]
     done = trueto(*drifting("--format", "junit", "--output", "out/junit.xml"), cwd=tmp_path)
     tree = ET.fromstring((tmp_path / "out/junit.xml").read_text())  # noqa: S314 - our own file
@@ -247,7 +254,18 @@ def test_harness_failure_is_exit_code_3(root, tmp_path):
 def test_same_cells_run_under_pytest(tmp_path, file, code):
     """`pytest --trueto-candidate X suites/` judges the same cells inside a library's own test run."""
     candidate = str(HOSTILE / f"{file}.py")
-    options = ["--trueto-candidate", candidate, "--trueto-case", "model-2", "--trueto-layer", "trajectory", "--trueto-record", "r.jsonl", "--trueto-jobs", "1"]
+    options = [
+        "--trueto-candidate",
+        candidate,
+        "--trueto-case",
+        "model-2",
+        "--trueto-layer",
+        "trajectory",
+        "--trueto-record",
+        "r.jsonl",
+        "--trueto-jobs",
+        "1",
+    ]
     done = program("pytest", *plugin_option(), "-q", *options, str(data_root() / "suites"), cwd=tmp_path)
     assert code == done.returncode, done.stdout + done.stderr
     if code == 4:
@@ -270,10 +288,26 @@ RAISING = ("compvis/plms", "uniform-3")
 @pytest.mark.parametrize(
     ("outcome", "verdict", "words"),
     [
-        (Outcome(None, raised=StepError("IndexError", "index 1000", "scheduler.py:1", own=True, at_call=0)), Verdict.FAITHFUL, "raises IndexError after 0 network calls"),
-        (Outcome(None, raised=StepError("ValueError", "no", "scheduler.py:1", own=True, at_call=0)), Verdict.FAITHFUL, "the original raises IndexError after 0"),
-        (Outcome(None, raised=StepError("IndexError", "index 1000", "adapter.py:1", own=False, at_call=0)), Verdict.BROKEN, "raises IndexError"),
-        (Outcome(None, raised=StepError("IndexError", "index 1000", "scheduler.py:1", own=True, at_call=2)), Verdict.BROKEN, "after 2 network calls (scheduler.py:1), the original raises IndexError after 0"),
+        (
+            Outcome(None, raised=StepError("IndexError", "index 1000", "scheduler.py:1", own=True, at_call=0)),
+            Verdict.FAITHFUL,
+            "raises IndexError after 0 network calls",
+        ),
+        (
+            Outcome(None, raised=StepError("ValueError", "no", "scheduler.py:1", own=True, at_call=0)),
+            Verdict.FAITHFUL,
+            "the original raises IndexError after 0",
+        ),
+        (
+            Outcome(None, raised=StepError("IndexError", "index 1000", "adapter.py:1", own=False, at_call=0)),
+            Verdict.BROKEN,
+            "raises IndexError",
+        ),
+        (
+            Outcome(None, raised=StepError("IndexError", "index 1000", "scheduler.py:1", own=True, at_call=2)),
+            Verdict.BROKEN,
+            "after 2 network calls (scheduler.py:1), the original raises IndexError after 0",
+        ),
         (Outcome(None, died="died by SIGSEGV"), Verdict.BROKEN, "SIGSEGV"),
         (Outcome(None, failed="cannot be imported: no", meta={"import": True}), Verdict.UNJUDGED, "cannot be imported"),
     ],
@@ -287,7 +321,9 @@ def test_where_the_original_raises(outcome, verdict, words):
 
 def test_returning_where_the_original_raises_is_beyond():
     """A sample where the original raises is beyond it: listed, not a failure."""
-    seen = judged(cell(*RAISING, Layer.TRAJECTORY), Runs(Outcome(load_golden("compvis/plms").observation("uniform-2", "closed", "float32")), None))
+    seen = judged(
+        cell(*RAISING, Layer.TRAJECTORY), Runs(Outcome(load_golden("compvis/plms").observation("uniform-2", "closed", "float32")), None)
+    )
     assert (Verdict.BEYOND, "returns a sample where the original raises IndexError") == (seen.verdict, seen.reason)
 
 
@@ -302,7 +338,21 @@ def test_unwritable_is_found_before_anything_runs(tmp_path):
 def test_real_diffusers_gate(tmp_path):
     """The installed diffusers is judged through the command line on a few cells; each difference is declared or said."""
     pytest.importorskip("diffusers")
-    done = trueto("gate", "diffusers", "--claim", "compvis/ddim", "--case", "uniform-20", "--claim", "k_diffusion/dpmpp_2m", "--case", "karras-20", "--record", "r.jsonl", cwd=tmp_path)
+    done = trueto(
+        "gate",
+        "diffusers",
+        "--claim",
+        "compvis/ddim",
+        "--case",
+        "uniform-20",
+        "--claim",
+        "k_diffusion/dpmpp_2m",
+        "--case",
+        "karras-20",
+        "--record",
+        "r.jsonl",
+        cwd=tmp_path,
+    )
     assert 0 == done.returncode, done.stdout + done.stderr
     cells = [event for event in lines(tmp_path / "r.jsonl") if event["event"] == "cell"]
     assert {"compvis/ddim", "k_diffusion/dpmpp_2m"} == {found["claim"] for found in cells}

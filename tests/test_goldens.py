@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-
 import support
 from support import cell, judged, runs_of_spec
+
 from trueto.errors import DataError
 from trueto.model import Layer, Verdict
 from trueto.references import codebase, load_golden, reference, reference_names
@@ -159,7 +159,14 @@ def test_case_that_was_not_recorded_is_unjudged(root):
 
 def test_no_pickle_anywhere():
     """Nothing in trueto reads or writes pickles."""
-    forbidden = re.compile(r"\b(import pickle|from pickle|torch\.load|torch\.save|np\.load|numpy\.load|joblib|cloudpickle|marshal|shelve)\b")
-    files = [*SOURCE.rglob("*.py"), *(data_root() / "references").rglob("*.py"), *(data_root() / "fixtures").rglob("*.py"), *(data_root() / "suites").rglob("*.py")]
+    forbidden = re.compile(
+        r"\b(import pickle|from pickle|torch\.load|torch\.save|np\.load|numpy\.load|joblib|cloudpickle|marshal|shelve)\b"
+    )
+    files = [
+        *SOURCE.rglob("*.py"),
+        *(data_root() / "references").rglob("*.py"),
+        *(data_root() / "fixtures").rglob("*.py"),
+        *(data_root() / "suites").rglob("*.py"),
+    ]
     assert len(files) > 60
     assert [] == [str(path) for path in files if forbidden.search(path.read_text())]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from support import small
+
 from trueto.judge import EPS, Spread, compare, expect, factor, grey_levels, measure, same_bits, size_of, spread_of
 
 EXACT = small()
@@ -204,7 +204,17 @@ def test_measure_takes_constant_memory():
 
 @pytest.mark.parametrize(
     ("levels", "word"),
-    [(0, "none"), (1e-9, "negligible"), (0.499, "negligible"), (0.5, "small"), (1.99, "small"), (2, "visible"), (15.9, "visible"), (16, "another image"), (math.inf, "another image")],
+    [
+        (0, "none"),
+        (1e-9, "negligible"),
+        (0.499, "negligible"),
+        (0.5, "small"),
+        (1.99, "small"),
+        (2, "visible"),
+        (15.9, "visible"),
+        (16, "another image"),
+        (math.inf, "another image"),
+    ],
 )
 def test_sizes_in_plain_words(levels, word):
     """Grey levels become the words of DESIGN.md, with their borders."""

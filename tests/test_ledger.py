@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from support import cell, judged, runs_of_spec
 
 import trueto.candidates
-from support import cell, judged, runs_of_spec
 from trueto.errors import LedgerError
 from trueto.model import Layer, Verdict
 from trueto.references import load_golden
@@ -115,7 +115,13 @@ def test_entry_speaks_only_of_what_it_names(tmp_path):
     """An entry covers a cell only where reference, claim, layer, case and profile all match."""
     chosen = cell(NAME, "karras-20", Layer.SCHEDULE)
     assert ledger(tmp_path, {"cases": '["karras-*"]'}).covering(chosen)
-    for other in ({"cases": '["model-*"]'}, {"layers": '["start"]'}, {"profiles": '["cuda"]'}, {"claims": '["other"]'}, {"reference": '"k_diffusion/euler"'}):
+    for other in (
+        {"cases": '["model-*"]'},
+        {"layers": '["start"]'},
+        {"profiles": '["cuda"]'},
+        {"claims": '["other"]'},
+        {"reference": '"k_diffusion/euler"'},
+    ):
         assert not ledger(tmp_path, other).covering(chosen)
 
 
@@ -191,7 +197,11 @@ def test_band_is_two_sided_and_counted_apart(tmp_path):
     runs = runs_of_spec(chosen, told="rounded")
     ratio = judged(chosen, runs).evidence["ratios"]
     worst = max(ratio)
-    bands = {(worst / 2, worst * 2): Verdict.DECLARED_UNEXPLAINED, (worst * 2, worst * 3): Verdict.STALE, (worst / 3, worst / 2): Verdict.STALE}
+    bands = {
+        (worst / 2, worst * 2): Verdict.DECLARED_UNEXPLAINED,
+        (worst * 2, worst * 3): Verdict.STALE,
+        (worst / 3, worst / 2): Verdict.STALE,
+    }
     for (low, high), verdict in bands.items():
         seen = judged(chosen, runs, ledger(tmp_path, {"variant": None, "band": f"[{low}, {high}]"}))
         assert verdict == seen.verdict

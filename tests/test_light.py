@@ -30,7 +30,9 @@ def test_imports_are_light(code):
     assert [] == loaded(code)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["gate", "--help"], ["list", "profiles"], ["show", "compvis/plms"], ["list", "claims"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["gate", "--help"], ["list", "profiles"], ["show", "compvis/plms"], ["list", "claims"]]
+)
 def test_commands_are_light(arguments):
     """Help, version, lists and cards load no heavy library, and the help does not even load numpy."""
     code = f"import sys\nsys.argv = ['trueto', *{arguments!r}]\nfrom trueto.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code"

@@ -13,7 +13,15 @@ pytest.importorskip("transformers", reason="diffusers' pipeline imports it: pip 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 SHAPE = (2, 4, 4, 3)
-DETERMINISTIC = ("compvis/plms", "compvis/ddim", "k_diffusion/euler", "k_diffusion/dpmpp_2m", "k_diffusion/heun", "k_diffusion/dpm_2", "k_diffusion/lms")
+DETERMINISTIC = (
+    "compvis/plms",
+    "compvis/ddim",
+    "k_diffusion/euler",
+    "k_diffusion/dpmpp_2m",
+    "k_diffusion/heun",
+    "k_diffusion/dpm_2",
+    "k_diffusion/lms",
+)
 
 
 class Unet(torch.nn.Module):
@@ -38,7 +46,11 @@ class Unet(torch.nn.Module):
     def answer(self, x, t, marks):
         """The prediction for x (B, C, H, W), as `Run.network` gives it."""
         self.calls.append((x.numpy().tobytes(), float(t), None if marks is None else tuple(marks.tolist())))
-        out = self.net(x.double().numpy(), torch.full((len(x),), float(t), dtype=torch.float64).numpy(), None if marks is None else marks.double().numpy())
+        out = self.net(
+            x.double().numpy(),
+            torch.full((len(x),), float(t), dtype=torch.float64).numpy(),
+            None if marks is None else marks.double().numpy(),
+        )
         return torch.from_numpy(out).to(x.dtype)
 
 

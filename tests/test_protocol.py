@@ -6,8 +6,8 @@ from importlib.resources import files
 
 import jsonschema
 import pytest
-
 from support import HOSTILE
+
 from trueto.errors import DataError
 from trueto.model import Case, Claim
 from trueto.references import reference, reference_names
@@ -61,7 +61,9 @@ def test_what_is_said_is_valid(said):
 
 def test_all_kinds_of_replies_were_seen(said):
     """The exchange has each kind of reply that a Python worker gives, so that the schema of each is tested."""
-    kinds = [kind for kind in ("described", "loaded", "ran", "raised", "died", "failed") if any(not problems(reply, kind) for _, reply in said)]
+    kinds = [
+        kind for kind in ("described", "loaded", "ran", "raised", "died", "failed") if any(not problems(reply, kind) for _, reply in said)
+    ]
     assert ["described", "loaded", "ran", "raised", "died", "failed"] == kinds
 
 
@@ -98,7 +100,10 @@ def test_schema_rejects_a_spoiled_request(said, spoil):
     assert problems(line, "request")
 
 
-@pytest.mark.parametrize("line", [{}, {"protocol": 1, "id": 1}, {"protocol": 1, "id": 1, "died": 3}, {"protocol": 1, "id": 1, "died": "x", "failed": "y"}, [], "died"])
+@pytest.mark.parametrize(
+    "line",
+    [{}, {"protocol": 1, "id": 1}, {"protocol": 1, "id": 1, "died": 3}, {"protocol": 1, "id": 1, "died": "x", "failed": "y"}, [], "died"],
+)
 def test_schema_rejects_a_spoiled_reply(line):
     """A reply that is none of the known kinds, or two of them, is not valid."""
     assert problems(line, "reply")
@@ -111,7 +116,11 @@ def test_every_case_and_profile_can_be_said(name, tmp_path):
     assert claim == claim_from_json(json.loads(json.dumps(claim_to_json(claim))))
     for number, case in enumerate(reference(name).cases, 1):
         chosen = profile(profile_names()[number % len(profile_names())]).to_json()
-        request = json.loads(json.dumps(run_request(number, claim, case, "closed", chosen, twin=True, output=tmp_path / "x.safetensors", limits=Limits().to_json())))
+        request = json.loads(
+            json.dumps(
+                run_request(number, claim, case, "closed", chosen, twin=True, output=tmp_path / "x.safetensors", limits=Limits().to_json())
+            )
+        )
         assert [] == problems(request, "request")
         assert case == Case.from_json(request["case"])
 

@@ -5,11 +5,11 @@ import shutil
 import zipfile
 
 import pytest
-
 import support
 import toy_codebase
 from support import trueto
 from toy_codebase import git
+
 from trueto.errors import DataError, SourceError, UnknownName
 from trueto.recording.source import open_source
 from trueto.references import codebase, load_golden, reference
@@ -145,7 +145,9 @@ def test_package(toy, tmp_path, monkeypatch):
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("toy.py", toy_codebase.ORIGINAL)
         archive.writestr("toy_original-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: toy-original\nVersion: 1.0\n")
-        archive.writestr("toy_original-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            "toy_original-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr("toy_original-1.0.dist-info/RECORD", "")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
@@ -226,7 +228,10 @@ def test_check_writes_nothing_and_says_what_is_beyond_the_floor(again):
     tensors = read_tensors(path)
     for scale, code, words in ((1 + 2.0**-23, 0, "within the original's own rounding"), (1.01, 1, "beyond its rounding: two trajectory")):
         dtypes = ("float32",) if code == 0 else ("float32", "float64")
-        moved = {key: (values * values.dtype.type(scale) if key.endswith("/sample") and values.dtype in dtypes else values) for key, values in tensors.items()}
+        moved = {
+            key: (values * values.dtype.type(scale) if key.endswith("/sample") and values.dtype in dtypes else values)
+            for key, values in tensors.items()
+        }
         support.write_tensors(path, moved, read_header(path))
         support.Manifest(root / "references/toy/manifest.json").write(path.parent)
         before = file_digest(path)
@@ -238,7 +243,9 @@ def test_check_writes_nothing_and_says_what_is_beyond_the_floor(again):
 def test_check_sees_that_the_original_raises_no_more(again):
     """`--check` fails when the original raises where it did not, or returns where it raised."""
     source, root = again
-    support.rewrite_golden(root, NAME, {f"outcome.three.{net}.{dtype}": "ok" for net in ("closed", "open") for dtype in ("float32", "float64")})
+    support.rewrite_golden(
+        root, NAME, {f"outcome.three.{net}.{dtype}": "ok" for net in ("closed", "open") for dtype in ("float32", "float64")}
+    )
     done = record(source, root, "--check")
     assert 1 == done.returncode, done.stdout
     assert "beyond its rounding: three" in done.stdout
@@ -316,11 +323,15 @@ def test_casts_set_back_to_float32_are_bit_identical_to_the_untouched_original(a
     module = importlib.import_module(f"{ref.frame.__package__}.record")
     original, case = module.load(source), ref.case("two")
     levels = schedule(case.schedule)
-    run = Run(case, network(case.network, levels), levels, torch.float32, start_noise(case.seed, case.shape), NoiseSource(None), seeded=True)
+    run = Run(
+        case, network(case.network, levels), levels, torch.float32, start_noise(case.seed, case.shape), NoiseSource(None), seeded=True
+    )
     torch.manual_seed(case.seed)
     with Interposer(NoiseSource(None), torch.float32):
         module.drive(original, "step", run)
-    untouched = Run(case, network(case.network, levels), levels, torch.float32, start_noise(case.seed, case.shape), NoiseSource(None), seeded=True)
+    untouched = Run(
+        case, network(case.network, levels), levels, torch.float32, start_noise(case.seed, case.shape), NoiseSource(None), seeded=True
+    )
     torch.manual_seed(case.seed)
     module.drive(original, "step", untouched)
     assert untouched.observation.path.tobytes() == run.observation.path.tobytes()
@@ -332,7 +343,16 @@ def test_casts_set_back_to_float32_are_bit_identical_to_the_untouched_original(a
     assert tape(case.seed, case.shape).values.dtype == "float32"
 
 
-@pytest.mark.parametrize("draw", ["torch.randn(shape)", "torch.randn_like(torch.zeros(shape))", "torch.zeros(shape).normal_()", "torch.normal(torch.zeros(shape), 1.0)", "fill(torch.zeros(shape))"])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "torch.randn(shape)",
+        "torch.randn_like(torch.zeros(shape))",
+        "torch.zeros(shape).normal_()",
+        "torch.normal(torch.zeros(shape), 1.0)",
+        "fill(torch.zeros(shape))",
+    ],
+)
 def test_every_way_to_draw_is_replayed(draw):
     """However noise is drawn, the tape is served, in place too; another shape is left alone, since it is not the latents' noise."""
     from trueto.fixtures import tape

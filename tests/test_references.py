@@ -16,7 +16,10 @@ from trueto.running.certify import certify
 
 NAMES = reference_names()
 # Knob values that speak to the judge and not to the spec.
-OF_THE_JUDGE = {("draws", "sequential"): "layer noise compares draws", ("refusal", "after_first_call"): "where the original raises there is no run"}
+OF_THE_JUDGE = {
+    ("draws", "sequential"): "layer noise compares draws",
+    ("refusal", "after_first_call"): "where the original raises there is no run",
+}
 # Knob values that only matter beside another one.
 BESIDE = {
     ("previous", "stride"): {"spacing": "linspace"},  # on other grids a step ends a stride earlier anyway
@@ -160,7 +163,12 @@ def test_variants_are_made_of_knobs(name):
         assert dict(knobs) == ref.variant(variant)
         assert [] == [knob for knob, value in knobs.items() if value not in ref.knobs[knob]]
     assert {"start": ref.knobs["start"][1], "table": "float32"} == ref.variant(f"start={ref.knobs['start'][1]}, table=float32")
-    for text, words in {"strat=unit": "did you mean 'start'", "table=flota32": "did you mean 'float32'", "table": "unknown value of knob table ''", "papre": "unknown knob"}.items():
+    for text, words in {
+        "strat=unit": "did you mean 'start'",
+        "table=flota32": "did you mean 'float32'",
+        "table": "unknown value of knob table ''",
+        "papre": "unknown knob",
+    }.items():
         with pytest.raises(UnknownName, match=words):
             ref.variant(text)
     with pytest.raises(UsageError, match="an empty variant"):
@@ -181,7 +189,7 @@ def test_own_grid_given_back_changes_nothing(name):
     """Given its own levels, times and start as if they were a candidate's, a spec does the same again."""
     ref = reference(name)
     for case in quick(ref):
-        plain = observe_spec(ref, case, "open")
+        plain = observe_spec(ref, case, "open", spread="float64")
         again = observe_spec(ref, case, "open", levels=plain.exact.levels, told=plain.exact.told, start=plain.exact.start)
         assert plain.exact.told.tobytes() == again.exact.told.tobytes()
         assert plain.exact.levels.tobytes() == again.exact.levels.tobytes()
@@ -192,14 +200,21 @@ def test_own_grid_given_back_changes_nothing(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_float64_is_nearer_to_itself_than_float32(name):
     """A spec's float64 run is a refinement of its float32 run: near it, and with a far smaller spread."""
-    seen = observe_spec(reference(name), quick(reference(name))[0], "closed")
-    assert seen.spread64.rms[-1] < 1e-6 * seen.spread.rms[-1]
+    case = quick(reference(name))[0]
+    seen, fine = (observe_spec(reference(name), case, "closed", spread=dtype) for dtype in ("float32", "float64"))
+    assert fine.spread64.rms[-1] < 1e-6 * seen.spread.rms[-1]
     expected = expect(seen.exact.path, seen.exact.path, spread=seen.spread)
     assert compare(seen.native.path, expected, "state", limit=20).agrees
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(2, 40), st.sampled_from(["model", "karras", "exponential"]), st.sampled_from(["eps", "v", "x0"]), st.sampled_from(["mixture", "smooth"]), st.integers(0, 1))
+@given(
+    st.integers(2, 40),
+    st.sampled_from(["model", "karras", "exponential"]),
+    st.sampled_from(["eps", "v", "x0"]),
+    st.sampled_from(["mixture", "smooth"]),
+    st.integers(0, 1),
+)
 def test_specs_run_on_drawn_cases(steps, grid, kind, net, seed):
     """On step counts, grids and networks that no golden covers a spec takes the steps asked for and ends clean and finite."""
     case = Case("drawn", steps, grid=grid, parameterization=kind, network=net, seed=seed)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from support import cell, judged, runs_of_spec
+
 from trueto.errors import DataError
 from trueto.model import LAYERS, Layer, Verdict
 from trueto.references import load_golden
@@ -97,7 +97,9 @@ def test_spec_is_faithful_and_a_turned_knob_is_not(layer):
 
 
 DTYPES = st.sampled_from(["float16", "float32", "float64"])
-CHANGES = st.fixed_dictionaries({}, optional={name: st.tuples(st.sampled_from(shapes), st.sampled_from(FILLS), DTYPES) for name, shapes in SHAPES.items()})
+CHANGES = st.fixed_dictionaries(
+    {}, optional={name: st.tuples(st.sampled_from(shapes), st.sampled_from(FILLS), DTYPES) for name, shapes in SHAPES.items()}
+)
 
 
 @pytest.mark.parametrize(

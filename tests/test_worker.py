@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from support import HOSTILE
+
 from trueto.errors import WorkerError
 from trueto.events import RunWriter
 from trueto.model import Claim, Verdict

@@ -9,7 +9,7 @@ from pathlib import Path
 from trueto.settings import data_root
 
 # The original: casts to float32 in two places, one draw that matters, one that does not, a refusal, and a bad habit on request.
-ORIGINAL = '''
+ORIGINAL = """
 import torch
 
 
@@ -32,7 +32,7 @@ def sample_step(model, x, sigmas, habit="none"):
         if habit == "chaos":
             x = torch.sin(1e6 * x)
     return x
-'''
+"""
 RECORD = '''
 """How to run the toy."""
 
@@ -73,10 +73,10 @@ CASES = (Case("two", 2, quick=True, shape=(1, 2, 2, 2)), Case("three", 3, layers
 def sample(*_):
     raise NotImplementedError
 '''
-FRAME = '''
+FRAME = """
 KNOBS = {"start": ("own", "other")}
 PRECISION_KNOBS = ()
-'''
+"""
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from trueto.model import Comparison
 
-__all__ = ["Expected", "Spread", "compare", "expect", "factor", "grey_levels", "measure", "same_bits", "size_of", "spread_of"]
+__all__ = ["Expected", "Spread", "compare", "expect", "factor", "grey_levels", "measure", "same_bits", "size_of", "spread_of", "unlike"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -48,7 +48,8 @@ class Spread:
 class Expected:
     """The original's values and its own floor, row by row.
 
-    `values` (K, ...) float64; `floor_rms`, `floor_max` (K,); `steps` (K,) names the sampling step of each row; `exact` (K,) marks rows that must match exactly.
+    `values` (K, ...) float64; `floor_rms`, `floor_max` (K,); `steps` (K,) names the sampling step of each row; `exact` (K,)
+    marks rows that must match exactly.
     """
 
     values: Array
@@ -94,9 +95,9 @@ def expect(
 ) -> Expected:
     """The original's values with their floor (DESIGN.md, section 4).
 
-    The floor of a row is the largest of |native - exact|, the spread of nudged runs, the floors of earlier rows, and half a unit in the last place of the
-    signal. `pooled` takes one floor for all rows (tables). `scale_from` is the float32 floor of the same
-    values, of which a float64 floor is at least 2^-29. Rows equal to one of `ends`, and all-zero rows, demand equality.
+    The floor of a row is the largest of |native - exact|, the spread of nudged runs, the floors of earlier rows, and half a unit
+    in the last place of the signal. `pooled` takes one floor for all rows (tables). `scale_from` is the float32 floor of the
+    same values, of which a float64 floor is at least 2^-29. Rows equal to one of `ends`, and all-zero rows, demand equality.
     """
     values = _rows(exact)
     rms, maximum = _norms(_rows(native) - values)
@@ -196,9 +197,9 @@ def compare(got: Array, expected: Expected, what: str, limit: float | None = Non
     bound = factor() if limit is None else limit
     values = expected.values
     if got.shape != values.shape:
-        return _unlike(_shapes(got.shape, values.shape), what)
+        return unlike(_shapes(got.shape, values.shape), what)
     if not len(got):
-        return _unlike("nothing was recorded", what)
+        return unlike("nothing was recorded", what)
     rms, maximum = _distances(got, values)
     floor_rms, floor_max = expected.floor_rms.tolist(), expected.floor_max.tolist()
     ratios = [max(_ratio(r, fr), _ratio(m, fm)) for r, fr, m, fm in zip(rms, floor_rms, maximum, floor_max, strict=True)]
@@ -234,7 +235,8 @@ def _shapes(got: tuple[int, ...], expected: tuple[int, ...]) -> str:
     return f"shape {got} where the original has {expected}"
 
 
-def _unlike(note: str, what: str) -> Comparison:
+def unlike(note: str, what: str) -> Comparison:
+    """A comparison that cannot be made: shapes or numbers of calls differ. It never agrees."""
     inf = math.inf
     return Comparison(
         identical=False, agrees=False, ratio=inf, drift=inf, floor=0.0, drift_rms=(), floor_rms=(), drift_max=(), floor_max=(),

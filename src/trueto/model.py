@@ -118,7 +118,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """"This candidate, configured so, is that reference", and where its own docs say it.
+    """A statement that a candidate, configured so, is a reference, and where its own docs say it.
 
     `configure(case)` is data: a table from grid name (or `*`) to the candidate's own settings. `cases`
     are glob patterns of the case ids that the claim covers.

@@ -15,6 +15,7 @@ __all__ = ["NetworkFunction", "Observation", "Probe", "StepError", "by_branch", 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 TENSORS = ("told", "step", "states", "levels", "start", "sample", "noise")
+COIN = 0.5
 EMPTY: Array = np.zeros((0,), np.float64)
 
 
@@ -35,8 +36,8 @@ class Observation:
 
     `told` (K,) are the times given to the network in its K calls, `step` (K,) the sampling step of each call, `states`
     (K, B, C, H, W) the inputs of the calls, which are x / sqrt(alpha^2 + sigma^2), `levels` (S+1,) the noise levels before each
-    step and at the end, of kind `sigma` (sigma/alpha) or `alpha_bar`, `start` and `sample` (B, C, H, W) the same scaled state at both ends, `noise` (N, B, C, H, W) the
-    draws that moved Y. `error` is set when the run raised.
+    step and at the end, of kind `sigma` (sigma/alpha) or `alpha_bar`, `start` and `sample` (B, C, H, W) the same scaled state at
+    both ends, `noise` (N, B, C, H, W) the draws that moved Y. `error` is set when the run raised.
     """
 
     told: Array
@@ -84,12 +85,14 @@ def theta(levels: Array, kind: str) -> Array:
 class NetworkFunction(Protocol):
     """A closed-form network: (x, t, condition) in float64 to float64."""
 
-    def __call__(self, x: Array, t: Array, condition: Array | None = None) -> Array: ...
+    def __call__(self, x: Array, t: Array, condition: Array | None = None) -> Array:
+        """The prediction for x (B, C, H, W) at t (B,)."""
+        ...
 
 
 def nudge_signs(seed: int, count: int) -> Array:
     """`count` signs, +1 or -1, for the repetition of that number: the same for an original and its spec."""
-    return np.where(np.random.default_rng([20260104, seed]).random(count) < 0.5, -1.0, 1.0)  # noqa: PLR2004 - a fair coin
+    return np.where(np.random.default_rng([20260104, seed]).random(count) < COIN, -1.0, 1.0)
 
 
 def by_branch(net: NetworkFunction, x: Array, t: Array, condition: Array | None) -> Array:

@@ -99,8 +99,8 @@ def _gate_session(config: pytest.Config) -> GateSession:
     from trueto.running.entry import open_gate
 
     chosen = {option.name: config.getoption(f"--trueto-{option.name}") for option in GATE_OPTIONS}
-    gate, record = open_gate(config.getoption("--trueto-candidate"), chosen, config.getoption("--trueto-record"))
-    return GateSession(gate, record, chosen["fail-on"], None)
+    gate, record = open_gate(str(config.getoption("--trueto-candidate")), chosen, config.getoption("--trueto-record"))
+    return GateSession(gate, record, str(chosen["fail-on"]), None)
 
 
 class Given:

@@ -59,7 +59,9 @@ def read_tensors(path: Path, prefix: str = "") -> dict[str, Array]:
     try:
         with safe_open(str(path), framework="numpy") as handle:
             return {
-                name[len(prefix) :]: handle.get_tensor(name) for name in handle.keys() if name.startswith(prefix)  # noqa: SIM118
+                name[len(prefix) :]: handle.get_tensor(name)
+                for name in handle.keys()  # noqa: SIM118 - a handle is no dict
+                if name.startswith(prefix)
             }
     except (SafetensorError, OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}", "dvc pull") from error

@@ -25,7 +25,7 @@ class Run:
     `seeded` runs draw their own noise; others replay the tape.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that a run is fed
         self,
         case: Case,
         net: Network,
@@ -74,7 +74,7 @@ class Run:
 
     def network(self, x: torch.Tensor, t: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         """The closed-form network as the original calls it: x (B, C, H, W), t (B,), condition (B, 1) in {0, 1} or None."""
-        with torch._C.DisableTorchFunction():  # noqa: SLF001 - what the harness itself does is not the candidate's, and need not be interposed
+        with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - what the harness itself does is not the candidate's, and need not be interposed
             marks = None if condition is None else to_numpy(condition).reshape(-1).astype(np.float64)
             values = to_numpy(x)
             times = to_numpy(t).reshape(-1).astype(np.float64)
@@ -84,8 +84,8 @@ class Run:
             self.probe.record(branch, float(times[-1]), self.step)
             return to_torch(by_branch(self.probe.net, values.astype(np.float64), times, marks), x)
 
-    def draw(self, step: int, order: int = 0) -> torch.Tensor:
-        """Noise for a place where the original lets its caller give it; keyed by (step, order)."""
+    def draw(self, step: int) -> torch.Tensor:
+        """Noise for a place where the original lets its caller give it; keyed by the step and the order of draws in it."""
         self.noise.step = step
         blank = torch.zeros(self.case.shape, dtype=self.dtype, device=self.device)
         return self.noise.serve(lambda: blank, self.case.shape)

@@ -22,7 +22,7 @@ def claim(reference: str, name: str = "") -> Claim:
 
 
 def training_sigmas(run: Any) -> Any:
-    """sigma of every training time."""
+    """Sigma of every training time."""
     table = run.table(run.schedule.alphas_cumprod)
     return ((1 - table) / table) ** 0.5
 
@@ -105,7 +105,7 @@ class Port:
         __import__("torch")
         self._load()
 
-    def settings(self, claim: Claim, case: Case) -> dict[str, Any]:
+    def settings(self, claim: Claim, case: Case) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
         """Nothing to configure."""
         return {"steps": case.steps}
 
@@ -113,7 +113,7 @@ class Port:
         """Whether an exception started in this folder."""
         return "/hostile/" in filename
 
-    def sample(self, claim: Claim, run: Any, flags: Mapping[str, Any]) -> None:
+    def sample(self, claim: Claim, run: Any, flags: Mapping[str, Any]) -> None:  # noqa: ARG002 - as settings
         """Run the claimed behaviour."""
         next(behaviour for known, behaviour in self.pairs if known.id == claim.id)(run)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from base import faithful, one  # noqa: E402
+from base import one
 
 
 def behave(run):

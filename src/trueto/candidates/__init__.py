@@ -99,8 +99,6 @@ def load_candidate(spec: str) -> Adapter:
 
 def ledger_path(spec: str) -> Path | None:
     """The candidate's own deviations.toml, or None; found without importing anything of it."""
-    if spec.endswith(".py"):
-        path = Path(spec).with_name("deviations.toml")
-    else:
-        path = Path(__file__).parent / spec / "deviations.toml"
+    folder = Path(spec).parent if spec.endswith(".py") else Path(__file__).parent / spec
+    path = folder / "deviations.toml"
     return path if path.is_file() else None

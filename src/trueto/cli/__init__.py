@@ -45,7 +45,7 @@ class Lazy(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's callback signature
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         from trueto import __version__
 

@@ -126,13 +126,22 @@ class _Progress:
 
         from trueto import __version__
 
-        click.echo(f"trueto {__version__} · {gate.name} {gate.version} · profiles {', '.join(gate.selection.profiles)} · {len(gate.cells)} cells")
+        click.echo(
+            f"trueto {__version__} · {gate.name} {gate.version} · profiles {', '.join(gate.selection.profiles)} · {len(gate.cells)} cells"
+        )
         for name, why in {**gate.absent, **gate.skipped}.items():
             click.echo(f"profile {name} cannot run here: {why}")
         if sys.stdout.isatty():
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-            self._bar = Progress(TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"), transient=True)
+            self._bar = Progress(
+                TextColumn("judging"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}"),
+                transient=True,
+            )
             self._task = self._bar.add_task("importing the library", total=len(gate.cells))
             self._bar.start()
 

@@ -18,7 +18,7 @@ KINDS = ("references", "candidates", "claims", "cases", "fixtures", "profiles")
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
 def command(kind: str, name: str | None, *, as_json: bool) -> int:
     """List what trueto knows. NAME narrows: a candidate for claims (default diffusers), a reference for cases."""
-    rows = globals()[f"_{kind}"](name)
+    rows = ROWS[kind](name)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return 0
@@ -31,7 +31,10 @@ def command(kind: str, name: str | None, *, as_json: bool) -> int:
 def _references(_: str | None) -> list[dict[str, Any]]:
     from trueto.references import reference, reference_names
 
-    return [{"name": n, "title": reference(n).card.title, "cases": f"{len(reference(n).cases)} cases", "paper": reference(n).card.paper} for n in reference_names()]
+    return [
+        {"name": n, "title": reference(n).card.title, "cases": f"{len(reference(n).cases)} cases", "paper": reference(n).card.paper}
+        for n in reference_names()
+    ]
 
 
 def _candidates(_: str | None) -> list[dict[str, Any]]:
@@ -57,7 +60,9 @@ def _claims(name: str | None) -> list[dict[str, Any]]:
         said = worker.describe()
     finally:
         worker.close()
-    claimed = [{"claim": c["id"], "implementation": c["implementation"], "quote": f"\"{c['quote']}\" ({c['source']})"} for c in said["claims"]]
+    claimed = [
+        {"claim": c["id"], "implementation": c["implementation"], "quote": f'"{c["quote"]}" ({c["source"]})'} for c in said["claims"]
+    ]
     return claimed + [{"claim": n, "implementation": "no claim", "quote": why} for n, why in said["no_claims"].items()]
 
 
@@ -65,7 +70,16 @@ def _cases(name: str | None) -> list[dict[str, Any]]:
     from trueto.references import reference, reference_names
 
     return [
-        {"reference": n, "case": c.id, "steps": f"{c.steps} steps", "grid": c.grid, "predicts": c.parameterization, "network": c.network, "options": str(dict(c.options)), "quick": "quick" if c.quick else ""}
+        {
+            "reference": n,
+            "case": c.id,
+            "steps": f"{c.steps} steps",
+            "grid": c.grid,
+            "predicts": c.parameterization,
+            "network": c.network,
+            "options": str(dict(c.options)),
+            "quick": "quick" if c.quick else "",
+        }
         for n in ([name] if name else reference_names())
         for c in reference(n).cases
     ]
@@ -82,3 +96,13 @@ def _profiles(_: str | None) -> list[dict[str, Any]]:
     from trueto.running.profiles import absent, profile, profile_names
 
     return [{"name": n, "summary": profile(n).summary, "here": absent(profile(n)) or "can run here"} for n in profile_names()]
+
+
+ROWS = {
+    "references": _references,
+    "candidates": _candidates,
+    "claims": _claims,
+    "cases": _cases,
+    "fixtures": _fixtures,
+    "profiles": _profiles,
+}

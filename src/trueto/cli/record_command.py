@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import click
 
@@ -15,7 +15,9 @@ __all__ = ["command"]
 
 @click.command("record")
 @click.argument("codebase")
-@click.option("--source", required=True, metavar="DIR|pypi:NAME==VERSION", help="a clean checkout at the pinned commit, or the pinned package")
+@click.option(
+    "--source", required=True, metavar="DIR|pypi:NAME==VERSION", help="a clean checkout at the pinned commit, or the pinned package"
+)
 @click.option("--reference", "only", multiple=True, metavar="NAME", help="only this algorithm of the codebase")
 @click.option("--check", "checking", is_flag=True, help="record again and compare with the goldens, writing nothing")
 def command(codebase: str, source: str, only: tuple[str, ...], *, checking: bool) -> int:
@@ -70,7 +72,7 @@ class _progress:  # noqa: N801 - reads as a function
     def __init__(self, total: int) -> None:
         self.total, self.done = total, 0
 
-    def __enter__(self) -> _progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

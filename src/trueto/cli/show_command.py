@@ -36,7 +36,9 @@ def command(name: str, *, spec: bool) -> int:
     )
     promise = card.promise
     lines += ["", "what the original promises exactly"]
-    lines += _table({"start": promise.start, "grid": promise.grid, "update": promise.update, "final step": promise.final_step, "noise": promise.noise})
+    lines += _table(
+        {"start": promise.start, "grid": promise.grid, "update": promise.update, "final step": promise.final_step, "noise": promise.noise}
+    )
     lines += ["", *_table({"code and paper": card.code_and_paper})]
     lines += ["", "knobs: the known ways in which implementations differ (the original's value first)"]
     lines += [f"  {knob} = {' | '.join(values)}" for knob, values in ref.knobs.items()]

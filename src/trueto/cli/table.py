@@ -33,7 +33,10 @@ SYMBOLS = {
 }
 ORDER = list(SYMBOLS)
 SIZES = ("none", "not measured", "negligible", "small", "visible", "another image")
-LEGEND = "✓ same as the original (within its own rounding)   ≠ declared   ✗ undeclared   ! the ledger is wrong   ? could not judge   · not part of it"
+LEGEND = (
+    "✓ same as the original (within its own rounding)   ≠ declared   ≈ declared, unexplained   ✗ undeclared   "
+    "! the ledger is wrong   ? could not judge   · not part of it"
+)
 
 
 def _worst(cells: Iterable[dict[str, Any]]) -> Verdict | None:

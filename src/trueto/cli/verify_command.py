@@ -39,10 +39,10 @@ def command(references: tuple[str, ...], case_id: str | None, *, verbose: bool) 
         judged = [c for c in certificates if c.exact is not None]
         raised = sorted({c.case for c in certificates if c.exact is None})
         if judged:
-            worst = max(judged, key=lambda c: c.exact.ratio)
-            native = max(c.native.ratio for c in judged)
+            worst = max(judged, key=lambda c: c.ratio)
+            native = max(c.native_ratio for c in judged)
             mark = "" if not bad else f"  NOT CERTIFIED: {len(bad)} checks fail"
-            click.echo(f"{name:34}{len(certificates):>7}{worst.exact.ratio:>10.2g}{native:>10.2g}  {worst.case} {worst.layer}{mark}")
+            click.echo(f"{name:34}{len(certificates):>7}{worst.ratio:>10.2g}{native:>10.2g}  {worst.case} {worst.layer}{mark}")
         if raised:
             click.echo(f"{'':34}the original raises on {', '.join(raised)}")
         for certificate in certificates if verbose else bad:
@@ -56,4 +56,7 @@ def _line(certificate: Any) -> str:
         return f"    {certificate.case:22}{certificate.layer:12}{certificate.note}"
     exact = certificate.exact
     word = "ok " if certificate.passed else "BAD"
-    return f"  {word} {certificate.case:20}{certificate.layer:12}float64 {exact.ratio:9.2g} ({exact.drift:.1e} / {exact.floor:.1e})  float32 {certificate.native.ratio:9.2g}  {exact.what}"
+    return (
+        f"  {word} {certificate.case:20}{certificate.layer:12}float64 {exact.ratio:9.2g} ({exact.drift:.1e} / {exact.floor:.1e})"
+        f"  float32 {certificate.native.ratio:9.2g}  {exact.what}"
+    )

@@ -6,7 +6,6 @@ run)` calls it with what `run` holds and ends with `run.finish(...)`.
 
 from __future__ import annotations
 
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
@@ -19,6 +18,7 @@ from unittest.mock import MagicMock
 from trueto.torch_run import Run
 
 __all__ = ["Run", "import_file", "quiet_progress", "stand_in"]
+
 
 def stand_in(*names: str) -> None:
     """Make these modules importable as empty stand-ins, for imports that the recorded functions never use."""
@@ -48,11 +48,15 @@ class _NoBar:
         """Do nothing."""
 
 
+def _silent_range(count: int, **_: Any) -> range:
+    return range(count)
+
+
 def quiet_progress() -> None:
     """Put progress bars that show nothing in the place of tqdm."""
     for name in ("tqdm", "tqdm.auto"):
         module = types.ModuleType(name)
-        vars(module).update(tqdm=_NoBar, trange=lambda count, **_: range(count))
+        vars(module).update(tqdm=_NoBar, trange=_silent_range)
         sys.modules[name] = module
 
 

@@ -38,7 +38,10 @@ LIMIT = 1e-3
 _OURS = frozenset(str(Path(__file__).parents[1] / name) for name in ("interpose.py", "torch_run.py", "observe.py"))
 
 
-def observe_original(
+Original = tuple[Any, Any, Reference]
+
+
+def observe_original(  # noqa: PLR0913 - a run of an original has that many sides, and names keep them apart
     module: Any,
     original: Any,
     ref: Reference,
@@ -89,11 +92,13 @@ def _raised(run: Run, ref: Reference, error: Exception) -> Observation:
     return Observation(told, steps, states, EMPTY, ref.codebase.level_kind, blank, blank, error=failed)
 
 
-def _repeat(args: tuple[Any, ...], case: Case, net: str, dtype: str, base: Observation) -> Spread:
+def _repeat(args: Original, case: Case, net: str, dtype: str, base: Observation) -> Spread:
     starts = nudged(start_noise(case.seed, case.shape).astype(dtype), NUDGES).reshape(NUDGES, *case.shape)
     runs = [observe_original(*args, case, net, dtype, start=start, nudge=n)[0].path for n, start in enumerate(starts)]
     if any(run.shape != base.path.shape for run in runs):
-        raise DataError(f"{args[2].id} case {case.id}: a nudge of one unit in the last place changes its number of network calls: choose another case")
+        raise DataError(
+            f"{args[2].id} case {case.id}: a nudge of one unit in the last place changes its number of network calls: choose another case"
+        )
     return spread_of(np.stack(runs), base.path)
 
 
@@ -163,7 +168,7 @@ def record_case(module: Any, original: Any, ref: Reference, case: Case, writer: 
         _seeded(args, case, writer, quick=quick)
 
 
-def _seeded(args: tuple[Any, ...], case: Case, writer: CaseWriter, *, quick: bool) -> None:
+def _seeded(args: Original, case: Case, writer: CaseWriter, *, quick: bool) -> None:
     """Keep the draws that move Y when the original draws its own noise from the case's seed, in order.
 
     Their spread is how far they move when levels move by one unit in the last place: nothing for plain draws, much for a Brownian path.

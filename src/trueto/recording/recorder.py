@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from trueto.errors import DataError
-from trueto.judge import measure, same_bits
+from trueto.judge import compare, measure, same_bits
+from trueto.model import LAYERS, Layer
 from trueto.references import Codebase, Golden, load_golden, reference, reference_names
 from trueto.references.golden import golden_path, manifest_of
 from trueto.running.truth import golden_truth, parts
-from trueto.model import LAYERS, Layer
-from trueto.judge import compare
 from trueto.settings import offline_environment
 from trueto.store import read_header, read_tensors
 
@@ -45,8 +44,17 @@ class Change:
         return not (self.moved or self.new or self.gone)
 
 
-def _run(base: Codebase, names: list[str], source: Path, provenance: str, output: Path, *, quick: bool, progress: Callable[[str], None]) -> None:
-    job = {"codebase": base.name, "references": names, "source": str(source), "provenance": provenance, "output": str(output), "quick": quick}
+def _run(
+    base: Codebase, names: list[str], source: Path, provenance: str, output: Path, *, quick: bool, progress: Callable[[str], None]
+) -> None:
+    job = {
+        "codebase": base.name,
+        "references": names,
+        "source": str(source),
+        "provenance": provenance,
+        "output": str(output),
+        "quick": quick,
+    }
     job_file = output / "job.json"
     job_file.write_text(json.dumps(job))
     command = [sys.executable, "-m", "trueto.recording.process", str(job_file)]
@@ -59,7 +67,10 @@ def _run(base: Codebase, names: list[str], source: Path, provenance: str, output
         if process.wait() != 0:
             errors.seek(0)
             tail = errors.read().strip().splitlines()[-6:]
-            raise DataError(f"the original's process ended with status {process.returncode}:\n    " + "\n    ".join(tail), f"references/{base.name}/record.py")
+            raise DataError(
+                f"the original's process ended with status {process.returncode}:\n    " + "\n    ".join(tail),
+                f"references/{base.name}/record.py",
+            )
 
 
 def references_of(base: Codebase, only: tuple[str, ...]) -> list[str]:

@@ -41,7 +41,8 @@ def _checkout(base: Codebase, folder: Path) -> Path:
     commit = _git(folder, "rev-parse", "HEAD").stdout.strip()
     if commit != base.commit:
         raise SourceError(
-            f"{folder} is at commit {commit[:12] or 'none'}; {base.name} is pinned to {base.commit[:12]}", f"git -C {folder} checkout {base.commit}"
+            f"{folder} is at commit {commit[:12] or 'none'}; {base.name} is pinned to {base.commit[:12]}",
+            f"git -C {folder} checkout {base.commit}",
         )
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no").stdout.strip()
     stray = _git(folder, "status", "--porcelain", "--", *base.files).stdout.strip()
@@ -67,10 +68,14 @@ def _published(base: Codebase, requirement: str, folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or len(wheels) != 1:
-        raise SourceError(f"{wanted} could not be downloaded: {done.stderr.strip().splitlines()[-1:] or 'no wheel'}", f"pip download {wanted}")
+        raise SourceError(
+            f"{wanted} could not be downloaded: {done.stderr.strip().splitlines()[-1:] or 'no wheel'}", f"pip download {wanted}"
+        )
     seen = file_digest(wheels[0])
     if seen != base.pypi["sha256"]:
-        raise SourceError(f"{wheels[0].name} has SHA-256 {seen[:12]}…, pinned is {base.pypi['sha256'][:12]}…", f"trueto record {base.name} --source DIR")
+        raise SourceError(
+            f"{wheels[0].name} has SHA-256 {seen[:12]}…, pinned is {base.pypi['sha256'][:12]}…", f"trueto record {base.name} --source DIR"
+        )
     with zipfile.ZipFile(wheels[0]) as archive:
         archive.extractall(folder / "unpacked")
     return folder / "unpacked"

@@ -61,7 +61,9 @@ class Golden:
         """How far the original's nudged repetitions end up from each other."""
         prefix = f"{case}/{net}/{dtype}/spread_"
         if prefix + "rms" not in self.tensors:
-            raise DataError(f"the golden of {self.name} lacks the spread of case {case} ({net}, {dtype}): an older trueto recorded it", self._again())
+            raise DataError(
+                f"the golden of {self.name} lacks the spread of case {case} ({net}, {dtype}): an older trueto recorded it", self._again()
+            )
         return Spread(self.tensors[prefix + "rms"], self.tensors[prefix + "max"])
 
     def own_error(self, case: str, net: str, dtype: str) -> tuple[Array, Array] | None:

@@ -24,6 +24,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 NUDGES = 8
 LEVEL_NUDGES = 4
+COIN = 0.5
 
 
 @dataclass(slots=True)
@@ -78,7 +79,7 @@ class SpecResult:
 def nudged(values: Array, count: int = NUDGES) -> Array:
     """`count` copies of `values` along the first axis, every element moved by one unit in the last place, up or down."""
     rng = np.random.default_rng(20260103)
-    targets = np.where(rng.random((count, *values.shape)) < 0.5, -np.inf, np.inf).astype(values.dtype)
+    targets = np.where(rng.random((count, *values.shape)) < COIN, -np.inf, np.inf).astype(values.dtype)
     return np.concatenate(list(np.nextafter(values[None], targets)))
 
 
@@ -89,7 +90,7 @@ def _idle(x: Array, t: Array, condition: Array | None = None) -> Array:
 
 
 def _stacked(net: Network, batch: int, copies: int) -> NetworkFunction:
-    """The network for `copies` runs stacked along the batch: `open` looks at the place in the batch and not at x, so one copy is asked for all."""
+    """The network for stacked runs: `open` looks at the place in the batch and not at x, so one copy is asked for all."""
     if copies == 1 or net.name != "open":
         return net
 
@@ -129,7 +130,9 @@ def _once(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, 
         return run(ref.sample, inputs)
 
 
-def _spread(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, str], overrides: Mapping[str, Any], base: Observation) -> Spread:
+def _spread(
+    ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, str], overrides: Mapping[str, Any], base: Observation
+) -> Spread:
     """Spread of 8 repetitions: 4 ways to move the levels, each with 2 ways to move the start, stacked along the batch."""
     found = []
     for nudge in range(LEVEL_NUDGES):
@@ -160,7 +163,9 @@ def _remembered(name: str, case: str, net: str, knobs: tuple[tuple[str, str], ..
     return _observe(reference(name), Case.from_json(json.loads(case)), net, dict(knobs), spread, overrides)
 
 
-def _observe(ref: Reference, case: Case, net: str, knobs: Mapping[str, str], spread: str | None, overrides: Mapping[str, Any]) -> SpecResult:
+def _observe(
+    ref: Reference, case: Case, net: str, knobs: Mapping[str, str], spread: str | None, overrides: Mapping[str, Any]
+) -> SpecResult:
     native = _once(ref, case, net, "float32", knobs, overrides)
     exact = _once(ref, case, net, "float64", knobs, overrides)
     if native.error is not None or exact.error is not None or net == "idle" or spread is None:

@@ -26,6 +26,16 @@ class Certificate:
     note: str = ""
 
     @property
+    def ratio(self) -> float:
+        """Distance over rounding in float64; 0 where the original raises."""
+        return 0.0 if self.exact is None else self.exact.ratio
+
+    @property
+    def native_ratio(self) -> float:
+        """The same in float32."""
+        return 0.0 if self.native is None else self.native.ratio
+
+    @property
     def passed(self) -> bool:
         """Whether both precisions agree (or both sides raise alike)."""
         return self.exact is None or (self.exact.agrees and self.native is not None and self.native.agrees)

@@ -151,7 +151,8 @@ class Worker:
         return reply
 
     def _read_line(self, seconds: float) -> bytes:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         deadline = time.monotonic() + seconds
         descriptor = self._process.stdout.fileno()
         while b"\n" not in self._buffer:
@@ -168,7 +169,8 @@ class Worker:
 
 
 def _memory_folder() -> str | None:
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    shared = "/dev/shm"  # noqa: S108 - a folder of our own is made in it, with a random name
+    return shared if os.access(shared, os.W_OK) else None
 
 
 def _exit_words(status: int) -> str:
@@ -193,7 +195,7 @@ class Pool:
 
     def __init__(self, spec: str, profile: Profile, size: int, limits: Limits) -> None:
         self.limits = limits
-        self._tasks: queue.Queue[tuple[Future[Outcome], tuple[Any, ...], bool] | None] = queue.Queue()
+        self._tasks: queue.Queue[tuple[Future[Outcome], tuple[Claim, Case, str], bool] | None] = queue.Queue()
         self._workers = [Worker(spec, profile) for _ in range(size)]
         self._threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
         for thread in self._threads:

@@ -96,7 +96,12 @@ class Gate:
             if native is not None and native.failed and not native.meta.get("import"):
                 raise TruetoError(f"the harness failed on {cell.id}: {native.failed}", "trueto doctor")
         judgement = judge_cell(cell, self.version, ref, chosen, runs, self.ledger)
-        extra = {"claim_source": cell.claim.source, "quote": cell.claim.quote, "implementation": cell.claim.implementation, "command": self.command(cell)}
+        extra = {
+            "claim_source": cell.claim.source,
+            "quote": cell.claim.quote,
+            "implementation": cell.claim.implementation,
+            "command": self.command(cell),
+        }
         if runs.native.meta.get("settings"):
             extra["settings"] = runs.native.meta["settings"]
         judgement.evidence.update(extra)  # type: ignore[attr-defined]
@@ -151,7 +156,9 @@ class Gate:
             pool.close()
 
 
-def run_all(gate: Gate, writer: RunWriter, run_id: str, fail_on: str, progress: Callable[[Judgement], None] | None = None) -> Sequence[Judgement]:
+def run_all(
+    gate: Gate, writer: RunWriter, run_id: str, fail_on: str, progress: Callable[[Judgement], None] | None = None
+) -> Sequence[Judgement]:
     """Judge every planned cell into a run record (without pytest)."""
     writer.header(**gate.header(run_id))
     judgements = []

@@ -60,7 +60,15 @@ class Deviation:
 
     def to_json(self) -> dict[str, Any]:
         """What the run record keeps of the entry."""
-        return {"variant": self.variant, "band": self.band, "reason": self.reason, "link": self.link, "test": self.test, "since": self.since, "owner": self.owner}
+        return {
+            "variant": self.variant,
+            "band": self.band,
+            "reason": self.reason,
+            "link": self.link,
+            "test": self.test,
+            "since": self.since,
+            "owner": self.owner,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,9 @@ def plan(candidate: str, claims: Sequence[Claim], selection: Selection) -> list[
         if layer in case.layers and _matches(layer, selection.layers) and not _repeats(layer, case, selection)
     ]
     if not cells:
-        raise NothingSelected(f"nothing to judge: no claim of {candidate} matches {_describe(selection)}", f"trueto list claims {candidate}")
+        raise NothingSelected(
+            f"nothing to judge: no claim of {candidate} matches {_describe(selection)}", f"trueto list claims {candidate}"
+        )
     return cells
 
 

@@ -16,7 +16,7 @@ def failure_screen(cell: Mapping[str, Any]) -> str:
     lines = [
         f"{cell['reference']} · layer {cell['layer']} · case {cell['case']} · profile {cell['profile']}: {cell['verdict'].upper()}",
         "",
-        f"claimed       {evidence.get('implementation', '')} is {cell['reference']}: \"{evidence.get('quote', '')}\"",
+        f'claimed       {evidence.get("implementation", "")} is {cell["reference"]}: "{evidence.get("quote", "")}"',
         f"              {evidence.get('claim_source', '')}",
         f"what happened {cell['reason']}",
     ]
@@ -30,7 +30,7 @@ def failure_screen(cell: Mapping[str, Any]) -> str:
         f"original      {source.get('function', '')}  {source.get('link', '')}",
         f"spec          {evidence.get('spec_source', '')}",
         f"repeat        {evidence.get('command', '')}",
-        f"declare       add to deviations.toml: reference = \"{cell['reference']}\", layers = [\"{cell['layer']}\"], cases = [\"{cell['case']}\"], variant = \"knob=value\"",
+        f'declare       add to deviations.toml: reference = "{cell["reference"]}", layers = ["{cell["layer"]}"], cases = ["{cell["case"]}"], variant = "knob=value"',
         f"              knobs and their values: trueto show {cell['reference']}",
     ]
     return "\n".join(lines)
@@ -43,8 +43,8 @@ def _numbers(cell: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[str]:
     lines = []
     if cell["drift"] is not None:
         lines.append(
-            f"how far       {evidence.get('what', '')} differs by {number(cell['drift'])}, the original's own rounding is {number(cell['floor'])}"
-            f" (compared with: {evidence.get('compared_with', 'original')})"
+            f"how far       {evidence.get('what', '')} differs by {number(cell['drift'])}, "
+            f"the original's own rounding is {number(cell['floor'])} (compared with: {evidence.get('compared_with', 'original')})"
         )
     if cell["first_step"] is not None:
         lines.append(f"first step    {cell['first_step']}")

@@ -57,7 +57,9 @@ def _path(truth: Truth, dtype: str, rows: slice) -> Expected:
         return expect(path64, path64, dtype="float64", spread=spread64, steps=steps, scale_from=expected)
     if dtype != "float32":
         rms, maximum = truth.low[dtype]
-        return Expected(path64, np.maximum(rms[rows], expected.floor_rms), np.maximum(maximum[rows], expected.floor_max), steps, expected.exact)
+        return Expected(
+            path64, np.maximum(rms[rows], expected.floor_rms), np.maximum(maximum[rows], expected.floor_max), steps, expected.exact
+        )
     return expected
 
 

@@ -89,7 +89,12 @@ def _judge(context: _Context) -> Judgement:
     if native.raised is not None:
         context.evidence["error"] = {"type": native.raised.type, "message": native.raised.message, "where": native.raised.where}
         cause = "memory" if _out_of_memory(native.raised) else "exception"
-        return _plain(context, Verdict.BROKEN, cause, f"raises {native.raised.type}: {native.raised.message} ({native.raised.where}), where the original returns a sample")
+        return _plain(
+            context,
+            Verdict.BROKEN,
+            cause,
+            f"raises {native.raised.type}: {native.raised.message} ({native.raised.where}), where the original returns a sample",
+        )
     assert native.observation is not None
     if (fault := _malformed(native.observation, bench)) is not None:
         return _plain(context, Verdict.BROKEN, *fault)
@@ -116,7 +121,7 @@ def _original_raises(context: _Context, wanted: Any) -> Judgement:
     raised = native.raised
     if raised is None:
         return _plain(context, Verdict.BROKEN, _cause_of_death(native.died), f"the run {native.died}; the original raises {wanted.type}")
-    said = f"raises {raised.type} after {raised.at_call} network calls ({raised.where}), the original raises {wanted.type} after {wanted.at_call}"
+    said = f"raises {raised.type} after {raised.at_call} network calls ({raised.where}), the original {wanted.type} after {wanted.at_call}"
     if raised.own and raised.at_call == wanted.at_call:
         return _plain(context, Verdict.STALE if context.entries else Verdict.FAITHFUL, "", said)
     declared = _union(context.entries).get("refusal")
@@ -144,7 +149,12 @@ def _malformed(seen: Observation, bench: Bench) -> tuple[str, str] | None:
 
 
 def _not_finite(seen: Observation) -> tuple[str, str] | None:
-    parts = {"sample": seen.sample, "picture that the network is asked about": seen.states, "time told to the network": seen.told, "start": seen.start}
+    parts = {
+        "sample": seen.sample,
+        "picture that the network is asked about": seen.states,
+        "time told to the network": seen.told,
+        "start": seen.start,
+    }
     for name, values in parts.items():
         if not np.isfinite(values).all():
             return "not finite", f"the {name} has NaN or infinite values"
@@ -185,7 +195,9 @@ def _judge_numbers(context: _Context) -> Judgement:
         verdict = Verdict.IDENTICAL if against_original.native.identical else Verdict.FAITHFUL
         return _numbers(context, against_original, verdict, "", "the same as the original, within its own rounding")
     if not context.entries:
-        return _numbers(context, against_original, Verdict.DRIFTED, against_original.cause, difference(against_original.native, against_original.twin))
+        return _numbers(
+            context, against_original, Verdict.DRIFTED, against_original.cause, difference(against_original.native, against_original.twin)
+        )
     context.evidence["original"] = {"ratio": against_original.native.ratio, "drift": against_original.native.drift}
     return _judge_declared(context, against_original)
 
@@ -203,7 +215,13 @@ def _judge_declared(context: _Context, against_original: _Seen) -> Judgement:
         low, high = bands[0]
         inside = low <= against_original.native.ratio <= high
         verdict = Verdict.DECLARED_UNEXPLAINED if inside else Verdict.STALE
-        return _numbers(context, against_original, verdict, against_original.cause, f"the ledger allows {low:g} to {high:g} times the original's rounding: {entries[0].reason}")
+        return _numbers(
+            context,
+            against_original,
+            verdict,
+            against_original.cause,
+            f"the ledger allows {low:g} to {high:g} times the original's rounding: {entries[0].reason}",
+        )
     variant = _compare(context, _union(entries))
     if not variant.agrees:
         reason = f"is not the declared variant `{_text(entries)}`: {disagreement(variant.native, variant.twin)}"
@@ -211,7 +229,13 @@ def _judge_declared(context: _Context, against_original: _Seen) -> Judgement:
     for index, entry in enumerate(entries):
         rest = entries[:index] + entries[index + 1 :]
         if rest and not entry.rounding and _compare(context, _union(rest)).agrees:
-            return _numbers(context, variant, Verdict.STALE, "stale ledger", f"the declared `{entry.variant}` is no longer there: the rest of the ledger explains everything")
+            return _numbers(
+                context,
+                variant,
+                Verdict.STALE,
+                "stale ledger",
+                f"the declared `{entry.variant}` is no longer there: the rest of the ledger explains everything",
+            )
     context.evidence["compared_with"] = "variant"
     return _numbers(context, variant, Verdict.DECLARED, against_original.cause, "; ".join(entry.reason for entry in entries))
 
@@ -226,7 +250,12 @@ def _text(entries: tuple[Deviation, ...]) -> str:
 
 def _joined(entries: tuple[Deviation, ...]) -> dict[str, Any]:
     parts = [entry.to_json() for entry in entries]
-    return {**parts[0], "variant": _text(entries), "reason": "; ".join(p["reason"] for p in parts), "test": ", ".join(dict.fromkeys(p["test"] for p in parts))}
+    return {
+        **parts[0],
+        "variant": _text(entries),
+        "reason": "; ".join(p["reason"] for p in parts),
+        "test": ", ".join(dict.fromkeys(p["test"] for p in parts)),
+    }
 
 
 def _judge_noise(context: _Context, seen: Observation) -> Judgement:
@@ -239,7 +268,12 @@ def _judge_noise(context: _Context, seen: Observation) -> Judgement:
     if not found.agrees and context.runs.effective is not None:
         again = context.runs.effective()
         if again.observation is None:
-            return _plain(context, Verdict.BROKEN, _cause_of_death(again.died), f"the run {again.died or again.failed}, where the original returns a sample")
+            return _plain(
+                context,
+                Verdict.BROKEN,
+                _cause_of_death(again.died),
+                f"the run {again.died or again.failed}, where the original returns a sample",
+            )
         got = again.observation.noise
         found = compare(got, expected, "noise drawn")
     result = _Seen(found, None, "noise is compared as it is drawn")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import resource
@@ -53,7 +54,8 @@ def _load(adapter: Adapter, profile: Mapping[str, Any]) -> dict[str, Any]:
 def _warm() -> None:
     """Import and read once what every fork needs, and keep the collector from touching (and so copying) it in each of them."""
     from trueto.fixtures.source import FAMILIES, family_tensors
-    from trueto.workers import run  # noqa: F401
+
+    importlib.import_module("trueto.workers.run")
 
     with contextlib.suppress(TruetoError):  # the run that needs the fixture says what is wrong with it
         for family in FAMILIES:
@@ -164,7 +166,7 @@ def serve(spec: str, requests: Any, replies: Any) -> int:
 def main() -> int:
     """Keep the protocol's output to ourselves; candidates print to standard error."""
     replies = os.fdopen(os.dup(1), "w")
-    os.set_inheritable(replies.fileno(), False)
+    os.set_inheritable(replies.fileno(), False)  # noqa: FBT003 - the standard library's signature
     os.dup2(2, 1)
     return serve(sys.argv[1], sys.stdin, replies)
 

@@ -67,11 +67,11 @@ class DiffusersAdapter:
         latents = run.start_noise() * scheduler.init_noise_sigma
         extra = self._step_arguments(claim, scheduler, case, run, latents)
         step = torch.compile(scheduler.step, backend=flags["compile"]) if flags.get("compile") else scheduler.step
-        start = None
+        start = latents
         for index, t in enumerate(scheduler.timesteps):
             run.step = run.noise.step = _step_of(index, claim.settings["stages"]["kind"])
             scaled = scheduler.scale_model_input(latents, t)
-            start = scaled if start is None else start
+            start = scaled if index == 0 else start
             latents = step(_guided(run, scheduler, scaled, latents, t), t, latents, return_dict=False, **extra)[0]
         run.finish(levels=_levels(scheduler, claim, case), level_kind=claim.settings["levels"]["kind"], start=start, sample=latents)
 
@@ -86,7 +86,7 @@ class DiffusersAdapter:
 def _brownian(scheduler: Any, run: Run, latents: Any) -> Any:
     """The scheduler's own Brownian tree, made at its first draw, in a seeded run; recorded increments else."""
     if not run.seeded:
-        return lambda *_: run.draw(run.step)
+        return _recorded(run)
     module = importlib.import_module(type(scheduler).__module__)
     positive = scheduler.sigmas[scheduler.sigmas > 0]
     trees: list[Any] = []
@@ -98,6 +98,15 @@ def _brownian(scheduler: Any, run: Run, latents: Any) -> Any:
         return trees[0](*interval)
 
     return run.noise.watch(increment)
+
+
+def _recorded(run: Run) -> Any:
+    """Recorded increments, one for each draw of the step that is running."""
+
+    def increment(*_: Any) -> Any:
+        return run.draw(run.step)
+
+    return increment
 
 
 def _step_of(index: int, stages: str) -> int:

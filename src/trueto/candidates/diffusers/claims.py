@@ -1,8 +1,9 @@
 """What diffusers' documentation says its schedulers are, and the configuration in which it says so.
 
-`settings` of a claim: `base` goes into the scheduler's constructor for every case, `grids` by the case's grid, `parameterizations` by what
-the network predicts, `init` and `step` name the options of the original that the scheduler takes in its constructor or in step(). A case that needs anything else is not
-claimed. `stages` says how network calls make up sampling steps.
+`settings` of a claim: `base` goes into the scheduler's constructor for every case, `grids` by the case's grid,
+`parameterizations` by what the network predicts; `options` says which options of the original the scheduler takes, in its
+constructor (`init`) or in `step()`. A case that needs anything else is not claimed. `stages` says how network calls make up
+sampling steps.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ EXPONENTIAL = {"exponential": {"timestep_spacing": "linspace", "use_exponential_
 GRIDS: dict[str, dict[str, Any]] = {"model": {}, **KARRAS, **EXPONENTIAL}
 
 
-def _claim(
+def _claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
     reference: str,
     scheduler: str,
     source: str,
@@ -117,7 +118,8 @@ CLAIMS: tuple[Claim, ...] = (
         "k_diffusion/lms",
         "LMSDiscreteScheduler",
         DOCS + "lms_discrete",
-        "The scheduler is ported from and created by Katherine Crowson, and the original implementation can be found at crowsonkb/k-diffusion.",
+        "The scheduler is ported from and created by Katherine Crowson, and the original implementation can be found at "
+        "crowsonkb/k-diffusion.",
         parameterizations=ALL_THREE,
         step=("order",),
     ),
