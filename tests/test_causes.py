@@ -4,15 +4,18 @@ Nothing here goes through the specs: the originals' formulas stand in formulas.p
 difference is there as released, and is gone (below SAME) as soon as that one thing is changed.
 """
 
+import itertools
+
 import formulas as original
 import numpy as np
 import pytest
 from formulas import NOISE, START, TABLE, predict
 
-from trueto.judge import measure
-
 torch = pytest.importorskip("torch")
-diffusers = pytest.importorskip("diffusers")
+pytest.importorskip("diffusers")
+
+from driving import SAME, UNIT, all_but_one, counting, drive, far, scheduler, with_levels  # noqa: E402 - it imports diffusers
+
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 SIGMA_FAMILY = ("EulerDiscreteScheduler", "HeunDiscreteScheduler", "LMSDiscreteScheduler", "KDPM2DiscreteScheduler")
@@ -64,7 +67,7 @@ def test_multistep_rounds_the_time_it_tells(name):
 
 
 def test_multistep_truncates_the_time_it_tells():
-    """On exponential levels the times are cut down to whole numbers, 999 to 998 by a rounding error; told the exact ones, it is the original."""
+    """On exponential levels the times are cut down to whole numbers, 999 even to 998; told the exact ones, it is the original."""
     made = scheduler("DPMSolverMultistepScheduler", 10, use_exponential_sigmas=True)
     exact = original.time_of(original.levels(10, "exponential")[:-1])
     whole = np.floor(exact[1:-1])
@@ -251,7 +254,7 @@ def test_euler_draws_only_where_it_churns():
 
 
 def test_the_brownian_path_is_the_same_at_the_same_levels():
-    """At the same two ends and levels its Brownian tree gives k-diffusion's increments, bit for bit; at its own levels it reads another place."""
+    """At the same levels its Brownian tree gives k-diffusion's increments, bit for bit; at its own levels it reads another place."""
     torchsde = pytest.importorskip("torchsde")
     from diffusers.schedulers.scheduling_dpmsolver_sde import BrownianTreeNoiseSampler
 

@@ -63,7 +63,7 @@ def test_digest_names_all_of_x(root):
     assert 4 == len(before)
     (root / "fixtures/noise/fixture.toml").unlink()
     forget()
-    with pytest.raises(DataError, match="fixture.toml is missing"):
+    with pytest.raises(DataError, match=r"fixture\.toml is missing"):
         fixture_digest()
 
 

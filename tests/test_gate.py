@@ -3,24 +3,18 @@
 import itertools
 import json
 import os
-import xml.etree.ElementTree as ET
 from importlib.resources import files
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
 import support
-from support import BASE, HOSTILE, cell, judged, lines, plugin_option, program, trueto
+from support import BASE, HOSTILE, lines, plugin_option, program, trueto
 
-from trueto import cli
-from trueto.errors import UsageError
-from trueto.model import Layer, Verdict
-from trueto.observe import StepError
-from trueto.references import load_golden
+from trueto.model import Verdict
 from trueto.running import entry
-from trueto.running.client import Outcome
 from trueto.running.gate import exit_code
 from trueto.running.profiles import profile
-from trueto.running.verdict import Runs
 from trueto.settings import GATE_OPTIONS, data_root
 
 BAD = (Verdict.DRIFTED, Verdict.STALE, Verdict.BROKEN)
@@ -127,58 +121,35 @@ def test_formats(tmp_path):
     shown = json.loads(done.stdout)
     cells = shown if isinstance(shown, list) else shown["cells"]
     assert (0, ["drifted"]) == (done.returncode, [found["verdict"] for found in cells])
-    wanted = ["candidate", "version", "reference", "layer", "case", "seed", "profile", "verdict", "drift", "floor", "ratio", "size", "first_step", "cause", "reason"]
+    wanted = [
+        "candidate",
+        "version",
+        "reference",
+        "layer",
+        "case",
+        "seed",
+        "profile",
+        "verdict",
+        "drift",
+        "floor",
+        "ratio",
+        "size",
+        "first_step",
+        "cause",
+        "reason",
+    ]
     assert [] == [field for field in wanted if field not in cells[0]]
     done = trueto(*drifting("--format", "junit", "--output", "out/junit.xml"), cwd=tmp_path)
-    tree = ET.fromstring((tmp_path / "out/junit.xml").read_text())  # noqa: S314 - our own file
+    tree = ElementTree.fromstring((tmp_path / "out/junit.xml").read_text())  # noqa: S314 - our own file
     assert (1, 1) == (done.returncode, len(tree.findall(".//failure")))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (("gate", "difusers"), 4, "unknown candidate 'difusers'; did you mean 'diffusers'?"),
-        (("gate", "none.py"), 4, "candidate file none.py does not exist"),
-        (("gate", BASE, "--reference", "k_diffusion/eular"), 4, "unknown reference 'k_diffusion/eular'; did you mean 'k_diffusion/euler'?"),
-        (("gate", BASE, "--claim", "k_diffusion/eular"), 4, "unknown claim 'k_diffusion/eular'; did you mean 'k_diffusion/euler'?"),
-        (("gate", BASE, "--case", "karas-20"), 4, "unknown case 'karas-20'; did you mean 'karras-20'?"),
-        (("gate", BASE, "--profile", "cudda"), 4, "unknown profile 'cudda'; did you mean 'cuda'?"),
-        (("gate", BASE, "--layer", "strat"), 4, "'strat' is not one of 'schedule'"),
-        (("gate", BASE, "--seed", "one"), 4, "a seed is a whole number; saw one"),
-        (("gate", BASE, "--jobs", "0"), 4, "--jobs is at least 1"),
-        (("gate", BASE, "--fail-on", "never"), 4, "'never' is not one of"),
-        (("gate", BASE, "--ledger", "none.toml"), 4, "ledger none.toml cannot be read"),
-        (("gate", BASE, "--output", "/proc/none/out.txt"), 4, "/proc/none/out.txt cannot be written"),
-        (("gate", BASE, "--output", "."), 4, ". cannot be written"),
-        (("gate", BASE, "--record", "/proc/none/run.jsonl"), 4, "/proc/none/run.jsonl cannot be written"),
-        (("gate", BASE, "--reference", "compvis/*"), 5, "nothing to judge"),
-        (("gate", BASE, "--seed", "77"), 5, "nothing to judge"),
-        (("gate", str(HOSTILE / "raises_at_import.py")), 2, "RuntimeError: the adapter is broken"),
-        (("gat",), 4, "no command 'gat'; did you mean 'gate'?"),
-        (("gate",), 4, "CANDIDATE"),
-        (("show", "k_diffusion/eular"), 4, "did you mean 'k_diffusion/euler'?"),
-        (("record", "k-diffusion", "--source", "."), 4, "unknown codebase 'k-diffusion'; did you mean 'k_diffusion'?"),
-        (("verify", "k_diffusion/eular"), 4, "did you mean 'k_diffusion/euler'?"),
-        (("verify", "k_diffusion/euler", "--case", "karas-2"), 4, "did you mean 'karras-20'?"),
-    ],
-)
-def test_wrong_usage(tmp_path, monkeypatch, capsys, arguments, code, words):
-    """A wrong name, option or file ends in one sentence with the nearest name and its exit code, before anything runs."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["trueto", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    said = capsys.readouterr()
-    assert (code, "") == (caught.value.code, said.out), said.err
-    assert words in " ".join(said.err.split())
-    assert 4 >= len(said.err.splitlines())
 
 
 def test_library_that_is_not_installed(tmp_path):
     """A built-in candidate whose library is missing says so, with the command that installs it; never green."""
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.metadata as m\nreal = m.version\n"
-        "def version(name):\n    if name == 'diffusers':\n        raise m.PackageNotFoundError(name)\n    return real(name)\nm.version = version\n"
+        "def version(name):\n    if name == 'diffusers':\n        raise m.PackageNotFoundError(name)\n"
+        "    return real(name)\nm.version = version\n"
     )
     done = trueto("gate", "diffusers", cwd=tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     assert 2 == done.returncode
@@ -280,58 +251,6 @@ def test_suites_without_a_candidate_are_skipped(tmp_path):
     """`pytest suites/` without a candidate skips and says how to name one."""
     done = program("pytest", *plugin_option(), "-q", "-rs", str(data_root() / "suites"), cwd=tmp_path)
     assert "5 skipped" in done.stdout
-
-
-RAISING = ("compvis/plms", "uniform-3")
-
-
-@pytest.mark.parametrize(
-    ("outcome", "verdict", "words"),
-    [
-        (
-            Outcome(None, raised=StepError("IndexError", "index 1000", "scheduler.py:1", own=True, at_call=0)),
-            Verdict.FAITHFUL,
-            "raises IndexError after 0 network calls",
-        ),
-        (
-            Outcome(None, raised=StepError("ValueError", "no", "scheduler.py:1", own=True, at_call=0)),
-            Verdict.FAITHFUL,
-            "the original raises IndexError after 0",
-        ),
-        (
-            Outcome(None, raised=StepError("IndexError", "index 1000", "adapter.py:1", own=False, at_call=0)),
-            Verdict.BROKEN,
-            "raises IndexError",
-        ),
-        (
-            Outcome(None, raised=StepError("IndexError", "index 1000", "scheduler.py:1", own=True, at_call=2)),
-            Verdict.BROKEN,
-            "after 2 network calls (scheduler.py:1), the original raises IndexError after 0",
-        ),
-        (Outcome(None, died="died by SIGSEGV"), Verdict.BROKEN, "SIGSEGV"),
-        (Outcome(None, failed="cannot be imported: no", meta={"import": True}), Verdict.UNJUDGED, "cannot be imported"),
-    ],
-)
-def test_where_the_original_raises(outcome, verdict, words):
-    """Raising too agrees only if the exception starts in the candidate's own frames at the same call; dying never does."""
-    seen = judged(cell(*RAISING, Layer.TRAJECTORY), Runs(outcome, None))
-    assert verdict == seen.verdict
-    assert words in seen.reason
-
-
-def test_returning_where_the_original_raises_is_beyond():
-    """A sample where the original raises is beyond it: listed, not a failure."""
-    seen = judged(
-        cell(*RAISING, Layer.TRAJECTORY), Runs(Outcome(load_golden("compvis/plms").observation("uniform-2", "closed", "float32")), None)
-    )
-    assert (Verdict.BEYOND, "returns a sample where the original raises IndexError") == (seen.verdict, seen.reason)
-
-
-def test_unwritable_is_found_before_anything_runs(tmp_path):
-    """A file that cannot be written is an error of usage that names it."""
-    with pytest.raises(UsageError, match="cannot be written"):
-        entry.writable(tmp_path)
-    assert tmp_path / "new/run.jsonl" == entry.writable(tmp_path / "new/run.jsonl")
 
 
 @pytest.mark.slow

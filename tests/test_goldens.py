@@ -15,8 +15,8 @@ from trueto.settings import data_root
 SOURCE = Path(support.__file__).parents[1] / "src"
 NAME = "k_diffusion/euler"
 PROVENANCE = (
-    "schema", "recorder", "codebase", "repository", "commit", "source", "reference", "fixture", "level_kind", "dtypes", "device", "cpu", "threads",
-    "python", "torch", "numpy",
+    "schema", "recorder", "codebase", "repository", "commit", "source", "reference", "fixture", "level_kind", "dtypes", "device", "cpu",
+    "threads",     "python", "torch", "numpy",
 )  # fmt: skip
 
 

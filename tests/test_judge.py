@@ -12,7 +12,7 @@ from support import small
 from trueto.judge import EPS, Spread, compare, expect, factor, grey_levels, measure, same_bits, size_of, spread_of
 
 EXACT = small()
-NONE = np.zeros(5)
+THIRD = np.array([0, 0, 1e-3, 0, 0])
 
 
 def ratio(got, **how):
@@ -50,7 +50,7 @@ def test_half_a_unit_in_the_last_place_is_always_allowed():
     "term",
     [
         {"native": off(1e-3)},
-        {"spread": Spread(NONE + [0, 0, 1e-3, 0, 0], NONE + [0, 0, 1e-3, 0, 0])},
+        {"spread": Spread(THIRD, THIRD)},
         {"native": off(1e-3, row=1)},
         {"native": off(1e-3, row=4), "pooled": True},
     ],
@@ -79,7 +79,7 @@ def test_all_zero_row_demands_zero():
     exact, native = EXACT.copy(), EXACT.copy()
     exact[3] = 0
     native[1] += 1
-    seen = compare(exact + [[[0]], [[0]], [[0]], [[1e-300]], [[0]]], expect(exact, native), "state")
+    seen = compare(exact + np.array([0, 0, 0, 1e-300, 0])[:, None, None], expect(exact, native), "state")
     assert (math.inf, 3) == (seen.ratio, seen.first_step)
 
 
@@ -88,9 +88,9 @@ def test_ends_must_be_exact():
     ends = (0.0, math.pi / 2)
     table = np.array([math.pi / 2, 1.0, 0.5, 0.0])
     expected = expect(table, table.astype(np.float32), pooled=True, ends=ends)
-    assert compare(table + [0, 1e-8, -1e-8, 0], expected, "level").agrees
+    assert compare(table + np.array([0, 1e-8, -1e-8, 0]), expected, "level").agrees
     for moved in ([1e-8, 0, 0, 0], [0, 0, 0, 1e-12]):
-        assert math.inf == compare(table + moved, expected, "level").ratio
+        assert math.inf == compare(table + np.array(moved), expected, "level").ratio
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -224,7 +224,7 @@ def test_sizes_in_plain_words(levels, word):
 def test_grey_levels():
     """One unit of the picture is 127.5 grey levels; another shape or a NaN is another image."""
     zeros = np.zeros((2, 3))
-    assert 127.5 == grey_levels(zeros + [[0, 1, 0], [0, -0.5, 0]], zeros)
+    assert 127.5 == grey_levels(zeros + np.array([[0, 1, 0], [0, -0.5, 0]]), zeros)
     assert "another image" == size_of(grey_levels(zeros + math.nan, zeros)) == size_of(grey_levels(np.zeros((2, 4)), zeros))
 
 

@@ -35,7 +35,8 @@ def test_imports_are_light(code):
 )
 def test_commands_are_light(arguments):
     """Help, version, lists and cards load no heavy library, and the help does not even load numpy."""
-    code = f"import sys\nsys.argv = ['trueto', *{arguments!r}]\nfrom trueto.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code"
+    code = f"import sys\nsys.argv = ['trueto', *{arguments!r}]\nfrom trueto.cli import main\n"
+    code += "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code"
     if arguments == ["--help"]:
         code += "\nassert 'numpy' not in sys.modules"
     assert [] == loaded(code)

@@ -39,7 +39,8 @@ class Unet(torch.nn.Module):
         self.guided = case.guidance is not None
         self.calls = []
 
-    def forward(self, x, t, encoder_hidden_states, return_dict, **_):
+    def forward(self, x, t, encoder_hidden_states, **_):
+        """As the pipeline calls it."""
         marks = encoder_hidden_states.reshape(-1) if self.guided else None
         return (self.answer(x, t, marks),)
 

@@ -10,6 +10,7 @@ from support import cell, judged, runs_of_spec
 
 from trueto.errors import DataError
 from trueto.model import LAYERS, Layer, Verdict
+from trueto.observe import StepError
 from trueto.references import load_golden
 from trueto.running.client import Outcome
 from trueto.running.verdict import Runs
@@ -20,7 +21,8 @@ CASE = "model-2"
 SHAPES = {
     "told": [(0,), (1,), (2,), (3,)], "step": [(0,), (1,), (2,), (3,)], "levels": [(1,), (2,), (3,), (4,)],
     "start": [(2, 4, 4, 3), (2, 4, 4, 2), (1, 1, 1, 1)], "sample": [(2, 4, 4, 3), (2, 4, 4, 2), (0, 4, 4, 3)],
-    "states": [(0, 2, 4, 4, 3), (1, 2, 4, 4, 3), (2, 2, 4, 4, 3), (2, 2, 4, 4, 2), (3, 2, 4, 4, 3)], "noise": [(0,), (0, 2, 4, 4, 3), (1, 2, 4, 4, 3), (2, 1, 1, 1, 1)],
+    "states": [(0, 2, 4, 4, 3), (1, 2, 4, 4, 3), (2, 2, 4, 4, 3), (2, 2, 4, 4, 2), (3, 2, 4, 4, 3)],
+    "noise": [(0,), (0, 2, 4, 4, 3), (1, 2, 4, 4, 3), (2, 1, 1, 1, 1)],
 }  # fmt: skip
 FILLS = [0.0, 1.0, -1.0, np.nan, np.inf]
 
@@ -94,6 +96,51 @@ def test_spec_is_faithful_and_a_turned_knob_is_not(layer):
     assert judged(chosen, runs_of_spec(chosen)).verdict.same
     knobs = {Layer.SCHEDULE: {"told": "rounded"}, Layer.START: {"start": "unit"}}.get(layer, {"midpoint": "plain"})
     assert Verdict.DRIFTED == judged(chosen, runs_of_spec(chosen, **knobs)).verdict
+
+
+RAISING = ("compvis/plms", "uniform-3")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdict", "words"),
+    [
+        (
+            Outcome(None, raised=StepError("IndexError", "index 1000", "scheduler.py:1", own=True, at_call=0)),
+            Verdict.FAITHFUL,
+            "raises IndexError after 0 network calls",
+        ),
+        (
+            Outcome(None, raised=StepError("ValueError", "no", "scheduler.py:1", own=True, at_call=0)),
+            Verdict.FAITHFUL,
+            "raises ValueError after 0 network calls",
+        ),
+        (
+            Outcome(None, raised=StepError("IndexError", "index 1000", "adapter.py:1", own=False, at_call=0)),
+            Verdict.BROKEN,
+            "raises IndexError",
+        ),
+        (
+            Outcome(None, raised=StepError("IndexError", "index 1000", "scheduler.py:1", own=True, at_call=2)),
+            Verdict.BROKEN,
+            "raises IndexError after 2 network calls (scheduler.py:1), the original",
+        ),
+        (Outcome(None, died="died by SIGSEGV"), Verdict.BROKEN, "SIGSEGV"),
+        (Outcome(None, failed="cannot be imported: no", meta={"import": True}), Verdict.UNJUDGED, "cannot be imported"),
+    ],
+)
+def test_where_the_original_raises(outcome, verdict, words):
+    """Raising too agrees only if the exception starts in the candidate's own frames at the same call; dying never does."""
+    seen = judged(cell(*RAISING, Layer.TRAJECTORY), Runs(outcome, None))
+    assert verdict == seen.verdict
+    assert words in seen.reason
+
+
+def test_returning_where_the_original_raises_is_beyond():
+    """A sample where the original raises is beyond it: listed, not a failure."""
+    seen = judged(
+        cell(*RAISING, Layer.TRAJECTORY), Runs(Outcome(load_golden("compvis/plms").observation("uniform-2", "closed", "float32")), None)
+    )
+    assert (Verdict.BEYOND, "returns a sample where the original raises IndexError") == (seen.verdict, seen.reason)
 
 
 DTYPES = st.sampled_from(["float16", "float32", "float64"])

@@ -67,7 +67,12 @@ from trueto.model import Case
 from trueto.references.card import Card, Promise
 
 CARD = Card("Toy", "a\\n\\nb", "us", 2026, "none, arXiv", "1", "toy.py: sample_step", Promise("a", "b", "c", "d"))
-CASES = (Case("two", 2, quick=True, shape=(1, 2, 2, 2)), Case("three", 3, layers=("trajectory",), shape=(1, 2, 2, 2)), Case("loud", 2, options={"habit": "print"}, shape=(1, 2, 2, 2)))
+SHAPE = (1, 2, 2, 2)
+CASES = (
+    Case("two", 2, quick=True, shape=SHAPE),
+    Case("three", 3, layers=("trajectory",), shape=SHAPE),
+    Case("loud", 2, options={"habit": "print"}, shape=SHAPE),
+)
 
 
 def sample(*_):
@@ -101,7 +106,8 @@ def write_root(root: Path, commit: str, pypi: str = "") -> Path:
     folder = root / "references" / "toy"
     folder.mkdir(parents=True)
     (folder / "codebase.toml").write_text(
-        f'title = "Toy"\nrepository = "https://example.com/toy"\ncommit = "{commit}"\nlicence = "MIT"\nfiles = ["toy.py"]\nlevel_kind = "sigma"\nhow = "as it is"\n{pypi}'
+        f'title = "Toy"\nrepository = "https://example.com/toy"\ncommit = "{commit}"\nlicence = "MIT"\n'
+        f'files = ["toy.py"]\nlevel_kind = "sigma"\nhow = "as it is"\n{pypi}'
     )
     for name, text in {"record": RECORD, "step": SPEC, "frame": FRAME}.items():
         (folder / f"{name}.py").write_text(text)

@@ -30,7 +30,9 @@ def failure_screen(cell: Mapping[str, Any]) -> str:
         f"original      {source.get('function', '')}  {source.get('link', '')}",
         f"spec          {evidence.get('spec_source', '')}",
         f"repeat        {evidence.get('command', '')}",
-        f'declare       add to deviations.toml: reference = "{cell["reference"]}", layers = ["{cell["layer"]}"], cases = ["{cell["case"]}"], variant = "knob=value"',
+        "declare       add to deviations.toml:",
+        f'              reference = "{cell["reference"]}"  layers = ["{cell["layer"]}"]  cases = ["{cell["case"]}"]',
+        '              variant = "knob=value"',
         f"              knobs and their values: trueto show {cell['reference']}",
     ]
     return "\n".join(lines)

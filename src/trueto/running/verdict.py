@@ -11,10 +11,11 @@ import numpy as np
 from trueto.errors import DataError
 from trueto.judge import compare, grey_levels, same_bits, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
-from trueto.observe import Observation, StepError
+from trueto.observe import Observation
 from trueto.references import Reference
 from trueto.running.arms import Arm, Bench
 from trueto.running.client import Outcome
+from trueto.running.faults import cause_of_death, malformed, out_of_memory
 from trueto.running.ledger import Deviation, Ledger
 from trueto.running.words import difference, disagreement
 
@@ -85,10 +86,10 @@ def _judge(context: _Context) -> Judgement:
     if (wanted := bench.original_error()) is not None:
         return _original_raises(context, wanted)
     if native.died:
-        return _plain(context, Verdict.BROKEN, _cause_of_death(native.died), f"the run {native.died}, where the original returns a sample")
+        return _plain(context, Verdict.BROKEN, cause_of_death(native.died), f"the run {native.died}, where the original returns a sample")
     if native.raised is not None:
         context.evidence["error"] = {"type": native.raised.type, "message": native.raised.message, "where": native.raised.where}
-        cause = "memory" if _out_of_memory(native.raised) else "exception"
+        cause = "memory" if out_of_memory(native.raised) else "exception"
         return _plain(
             context,
             Verdict.BROKEN,
@@ -96,7 +97,7 @@ def _judge(context: _Context) -> Judgement:
             f"raises {native.raised.type}: {native.raised.message} ({native.raised.where}), where the original returns a sample",
         )
     assert native.observation is not None
-    if (fault := _malformed(native.observation, bench)) is not None:
+    if (fault := malformed(native.observation, bench)) is not None:
         return _plain(context, Verdict.BROKEN, *fault)
     if missing := bench.cannot_judge():
         return _plain(context, Verdict.UNJUDGED, "precision not recorded", missing)
@@ -105,22 +106,13 @@ def _judge(context: _Context) -> Judgement:
     return _judge_numbers(context)
 
 
-def _out_of_memory(raised: StepError) -> bool:
-    """Whether an exception says that memory ran out; torch says it in its own ways."""
-    return raised.type in ("MemoryError", "OutOfMemoryError") or "allocate memory" in raised.message
-
-
-def _cause_of_death(died: str) -> str:
-    return next((word for word in ("time-out", "garbage") if word in died), "crash")
-
-
 def _original_raises(context: _Context, wanted: Any) -> Judgement:
     native = context.runs.native
     if native.observation is not None:
         return _plain(context, Verdict.BEYOND, "", f"returns a sample where the original raises {wanted.type}")
     raised = native.raised
     if raised is None:
-        return _plain(context, Verdict.BROKEN, _cause_of_death(native.died), f"the run {native.died}; the original raises {wanted.type}")
+        return _plain(context, Verdict.BROKEN, cause_of_death(native.died), f"the run {native.died}; the original raises {wanted.type}")
     said = f"raises {raised.type} after {raised.at_call} network calls ({raised.where}), the original {wanted.type} after {wanted.at_call}"
     if raised.own and raised.at_call == wanted.at_call:
         return _plain(context, Verdict.STALE if context.entries else Verdict.FAITHFUL, "", said)
@@ -130,35 +122,6 @@ def _original_raises(context: _Context, wanted: Any) -> Judgement:
         context.evidence["ledger"] = context.entries[0].to_json()
         return _plain(context, Verdict.DECLARED if as_said else Verdict.STALE, "raises elsewhere", f"{context.entries[0].reason} ({said})")
     return _plain(context, Verdict.BROKEN, "exception", said)
-
-
-def _malformed(seen: Observation, bench: Bench) -> tuple[str, str] | None:
-    """Cause and sentence for results that no comparison is needed for."""
-    shape = tuple(seen.sample.shape)
-    if shape != bench.case.shape:
-        return "wrong shape", f"returns a sample of shape {shape} where {bench.case.shape} was asked for"
-    if str(seen.sample.dtype) not in bench.numpy_dtypes:
-        return "wrong dtype", f"returns {seen.sample.dtype} where latents in {bench.profile.dtype} were given"
-    if seen.states.shape[1:] != bench.case.shape:
-        return "wrong shape", f"asks the network about latents of shape {seen.states.shape[1:]} where {bench.case.shape} were given"
-    if seen.start.shape != bench.case.shape:
-        return "wrong shape", f"starts from latents of shape {seen.start.shape} where {bench.case.shape} were given"
-    if bench.layer is not Layer.NOISE and not len(seen.told):
-        return "no network call", "never calls the network"
-    return _not_finite(seen)
-
-
-def _not_finite(seen: Observation) -> tuple[str, str] | None:
-    parts = {
-        "sample": seen.sample,
-        "picture that the network is asked about": seen.states,
-        "time told to the network": seen.told,
-        "start": seen.start,
-    }
-    for name, values in parts.items():
-        if not np.isfinite(values).all():
-            return "not finite", f"the {name} has NaN or infinite values"
-    return ("not finite", "a noise level is NaN") if np.isnan(seen.levels).any() else None
 
 
 def _twin_observation(context: _Context) -> tuple[Observation | None, str]:
@@ -271,7 +234,7 @@ def _judge_noise(context: _Context, seen: Observation) -> Judgement:
             return _plain(
                 context,
                 Verdict.BROKEN,
-                _cause_of_death(again.died),
+                cause_of_death(again.died),
                 f"the run {again.died or again.failed}, where the original returns a sample",
             )
         got = again.observation.noise

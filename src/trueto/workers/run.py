@@ -14,7 +14,7 @@ import torch
 
 from trueto.candidates import Adapter
 from trueto.fixtures import network, schedule, start_noise, tape
-from trueto.interpose import TORCH_OF, Interposer, NoiseSource, Promoted
+from trueto.interpose import TORCH_OF, Interposer, NoiseSource, Promoted, served_draws
 from trueto.model import Case
 from trueto.observe import Observation
 from trueto.torch_run import Run
@@ -54,10 +54,10 @@ def _observe(adapter: Adapter, request: Mapping[str, Any], run: Run) -> str:
     torch.manual_seed(run.case.seed)
     torch.set_num_threads(int(profile["threads"]))
     torch.set_default_dtype(torch.float64 if request["twin"] else torch.float32)
-    mode = Interposer(run.noise, torch.float64 if request["twin"] else None)
+    mode = Interposer(run.noise, torch.float64) if request["twin"] else served_draws(run.noise, adapter.modules)
     with torch.no_grad(), mode:
         adapter.sample(claim_from_json(request["claim"]), run, profile.get("flags", {}))
-    return mode.below
+    return mode.below if isinstance(mode, Interposer) else ""
 
 
 def _error(error: BaseException, adapter: Adapter, run: Run) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""Wrong usage: names, options and files that cannot be taken are said in one sentence, before anything runs."""
+
+import pytest
+from support import BASE, HOSTILE
+
+from trueto import cli
+from trueto.errors import UsageError
+from trueto.running import entry
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("gate", "difusers"), 4, "unknown candidate 'difusers'; did you mean 'diffusers'?"),
+        (("gate", "none.py"), 4, "candidate file none.py does not exist"),
+        (("gate", BASE, "--reference", "k_diffusion/eular"), 4, "unknown reference 'k_diffusion/eular'; did you mean 'k_diffusion/euler'?"),
+        (("gate", BASE, "--claim", "k_diffusion/eular"), 4, "unknown claim 'k_diffusion/eular'; did you mean 'k_diffusion/euler'?"),
+        (("gate", BASE, "--case", "karas-20"), 4, "unknown case 'karas-20'; did you mean 'karras-20'?"),
+        (("gate", BASE, "--profile", "cudda"), 4, "unknown profile 'cudda'; did you mean 'cuda'?"),
+        (("gate", BASE, "--layer", "strat"), 4, "'strat' is not one of 'schedule'"),
+        (("gate", BASE, "--seed", "one"), 4, "a seed is a whole number; saw one"),
+        (("gate", BASE, "--jobs", "0"), 4, "--jobs is at least 1"),
+        (("gate", BASE, "--fail-on", "never"), 4, "'never' is not one of"),
+        (("gate", BASE, "--ledger", "none.toml"), 4, "ledger none.toml cannot be read"),
+        (("gate", BASE, "--output", "/proc/none/out.txt"), 4, "/proc/none/out.txt cannot be written"),
+        (("gate", BASE, "--output", "."), 4, ". cannot be written"),
+        (("gate", BASE, "--record", "/proc/none/run.jsonl"), 4, "/proc/none/run.jsonl cannot be written"),
+        (("gate", BASE, "--reference", "compvis/*"), 5, "nothing to judge"),
+        (("gate", BASE, "--seed", "77"), 5, "nothing to judge"),
+        (("gate", str(HOSTILE / "raises_at_import.py")), 2, "RuntimeError: the adapter is broken"),
+        (("gat",), 4, "no command 'gat'; did you mean 'gate'?"),
+        (("gate",), 4, "CANDIDATE"),
+        (("show", "k_diffusion/eular"), 4, "did you mean 'k_diffusion/euler'?"),
+        (("record", "k-diffusion", "--source", "."), 4, "unknown codebase 'k-diffusion'; did you mean 'k_diffusion'?"),
+        (("verify", "k_diffusion/eular"), 4, "did you mean 'k_diffusion/euler'?"),
+        (("verify", "k_diffusion/euler", "--case", "karas-2"), 4, "did you mean 'karras-20'?"),
+    ],
+)
+def test_wrong_usage(tmp_path, monkeypatch, capsys, arguments, code, words):
+    """A wrong name, option or file ends in one sentence with the nearest name and its exit code, before anything runs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["trueto", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    said = capsys.readouterr()
+    assert (code, "") == (caught.value.code, said.out), said.err
+    assert words in " ".join(said.err.split())
+    assert 4 >= len(said.err.splitlines())
+
+
+def test_unwritable_is_found_before_anything_runs(tmp_path):
+    """A file that cannot be written is an error of usage that names it."""
+    with pytest.raises(UsageError, match="cannot be written"):
+        entry.writable(tmp_path)
+    assert tmp_path / "new/run.jsonl" == entry.writable(tmp_path / "new/run.jsonl")
