@@ -1,7 +1,7 @@
 """The experiment behind the judge's one factor: how far harmless rewrites go, and which faults the factor still sees.
 
-python benchmarks/calibration.py [--all] writes calibration.json and calibration.svg beside itself and prints the table. Every rewrite is one
-of a certified spec, judged against the goldens in both arms, exactly as a candidate is.
+python benchmarks/calibration.py [--all] writes calibration.json and calibration.svg beside itself and prints the table.
+Every rewrite is one of a certified spec, judged against the goldens in both arms, exactly as a candidate is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import os
 import signal
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from calibration_plot import plot
+from calibration_plot import plot, show
 from calibration_rewrites import FAULTS, HARMLESS, rewritten
 
 from trueto.candidates import load_candidate
@@ -97,7 +97,7 @@ def _told_spread(name: str, case_id: str, dtype: str) -> float:
     return spread
 
 
-def _judge(ref: Reference, case: Case, net: str, truth: Truth, knobs: Mapping[str, str], start: bool) -> dict[str, Any]:
+def _judge(ref: Reference, case: Case, net: str, truth: Truth, knobs: Mapping[str, str], *, start: bool) -> dict[str, Any]:
     """Both arms of one rewritten spec on one golden; a rewrite that raises is beyond any ratio."""
     found: dict[str, Any] = {}
     for dtype in ARMS:
@@ -140,7 +140,7 @@ def _goldens(name: str, limit: int | None) -> Iterator[tuple[Reference, Case, st
 def _see(
     ref: Reference, case: Case, net: str, truth: Truth, name: str, base: Mapping[str, Any], *, knobs: Any = None, start: bool = False
 ) -> Seen:
-    found = _judge(ref, case, net, truth, knobs or {}, start)
+    found = _judge(ref, case, net, truth, knobs or {}, start=start)
     changed = any(found[f"path {dtype}"] != base[f"path {dtype}"] for dtype in ARMS)
     return Seen(ref.id, case.id, NETS[net].value, name, found["float32"], found["float64"], found["told float32"], changed)
 
@@ -278,20 +278,6 @@ def calibrate(*, every: bool) -> dict[str, Any]:
     }
 
 
-def _print(found: Mapping[str, Any], say: Callable[[str], None] = print) -> None:
-    say(f"{found['harmless_runs']} harmless runs of {len(found['references'])} references; {found['fault_count']} faults")
-    for kind in ("harmless", "faults"):
-        say(f"\n{kind:<45} {'float32: median':>16} {'99 %':>8} {'max':>9} {'float64: median':>16} {'99 %':>8} {'max':>9}  worst")
-        for name, row in found[kind].items():
-            numbers = [row[arm].get(key, math.nan) for arm in ARMS for key in ("median", "q99", "max")]
-            cells = [f"{value:>{width}.3g}" for value, width in zip(numbers, (16, 8, 9, 16, 8, 9), strict=True)]
-            say(f"{name[:45]:<45} {' '.join(cells)}  {row['worst']}")
-    say(f"\n{'share of faults seen, by factor':<45} " + " ".join(f"{factor:>6g}" for factor in FACTORS))
-    for arm, row in found["killed"].items():
-        say(f"{arm:<45} " + " ".join(f"{share:>6.1%}" for share in row.values()))
-    say(f"\nlargest harmless ratio {found['largest_harmless']:.2f}; recommended factor {found['recommended']:g}")
-
-
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -300,7 +286,7 @@ def main() -> None:
     plot(found, FACTORS, HERE / "calibration.svg")
     del found["curves"]
     (HERE / "calibration.json").write_text(json.dumps(found, indent=1) + "\n")
-    _print(found)
+    show(found, FACTORS)
 
 
 if __name__ == "__main__":

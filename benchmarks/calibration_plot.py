@@ -1,4 +1,4 @@
-"""The picture of the calibration: harmless ratios and the share of faults seen, over the factor, as SVG."""
+"""The picture and the table of the calibration: harmless ratios and the share of faults seen, over the factor, as SVG."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["plot"]
+__all__ = ["plot", "show"]
 
 WIDTH, HEIGHT, LEFT, TOP = 720, 400, 60, 30
 SPAN, RISE = WIDTH - LEFT - 170, HEIGHT - TOP - 60
@@ -37,8 +37,8 @@ def _line(points: Sequence[tuple[float, float]], colour: str) -> str:
 
 def _axes(factor: float) -> list[str]:
     lines = [f'<rect x="{LEFT}" y="{TOP}" width="{SPAN}" height="{RISE}" fill="none" stroke="#888"/>']
-    for tick in (0.1, 0.5, 1, 2.5, 5, 10, 50, 100):
-        lines.append(f'<text x="{_x(tick):.1f}" y="{TOP + RISE + 16}" text-anchor="middle">{tick:g}</text>')
+    ticks = (0.1, 0.5, 1, 2.5, 5, 10, 50, 100)
+    lines += [f'<text x="{_x(tick):.1f}" y="{TOP + RISE + 16}" text-anchor="middle">{tick:g}</text>' for tick in ticks]
     lines += [f'<text x="{LEFT - 6}" y="{_y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>' for share in (0, 0.25, 0.5, 0.75, 1)]
     lines.append(f'<line x1="{_x(factor):.1f}" x2="{_x(factor):.1f}" y1="{TOP}" y2="{TOP + RISE}" stroke="#000" stroke-dasharray="4 3"/>')
     lines.append(f'<text x="{_x(factor) + 4:.1f}" y="{TOP + 14}">factor {factor:g}</text>')
@@ -70,3 +70,18 @@ def plot(found: Mapping[str, Any], factors: Sequence[float], path: Path) -> None
         )
         lines.append(f'<text x="{LEFT + SPAN + 38}" y="{y}">{name}</text>')
     path.write_text("\n".join([*lines, "</svg>"]) + "\n")
+
+
+def show(found: Mapping[str, Any], factors: Sequence[float]) -> None:
+    """Print the table of the calibration."""
+    print(f"{found['harmless_runs']} harmless runs of {len(found['references'])} references; {found['fault_count']} faults")
+    for kind in ("harmless", "faults"):
+        print(f"\n{kind:<45} {'float32: median':>16} {'99 %':>8} {'max':>9} {'float64: median':>16} {'99 %':>8} {'max':>9}  worst")
+        for name, row in found[kind].items():
+            numbers = [row[arm].get(key, math.nan) for arm in ("float32", "float64") for key in ("median", "q99", "max")]
+            cells = [f"{value:>{width}.3g}" for value, width in zip(numbers, (16, 8, 9, 16, 8, 9), strict=True)]
+            print(f"{name[:45]:<45} {' '.join(cells)}  {row['worst']}")
+    print(f"\n{'share of faults seen, by factor':<45} " + " ".join(f"{factor:>6g}" for factor in factors))
+    for arm, row in found["killed"].items():
+        print(f"{arm:<45} " + " ".join(f"{share:>6.1%}" for share in row.values()))
+    print(f"\nlargest harmless ratio {found['largest_harmless']:.2f}; recommended factor {found['recommended']:g}")

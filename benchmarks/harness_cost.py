@@ -150,7 +150,8 @@ def _cell() -> list[Figure]:
     best = best_seconds({**contenders, "judging": lambda: _judged(adapter, case, outcomes)}, ROUNDS)
     judging = best.pop("judging") / judged
     alone = sum(best.values()) / cells
-    note = f"runs {runs * 1e3:.1f} ms, of which candidate and network {alone * 1e3:.1f}; judging {judging * 1e3:.1f}; wall of the runs {wall * 1e3:.1f}"
+    note = f"runs {runs * 1e3:.1f} ms, of which candidate and network {alone * 1e3:.1f}; "
+    note += f"judging {judging * 1e3:.1f}; wall of the runs {wall * 1e3:.1f}"
     return [
         Figure("harness, a cell", (runs - alone + judging) * 1e3, "ms CPU", at_most=10, note=note),
         Figure("harness, judging a cell", judging * 1e3, "ms CPU"),

@@ -28,7 +28,7 @@ class Null:
         """There is no library."""
         import torch  # noqa: F401
 
-    def settings(self, claim: Claim, case: Case) -> dict[str, Any]:
+    def settings(self, claim: Claim, case: Case) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
         """There are none."""
         return {}
 
@@ -36,7 +36,7 @@ class Null:
         """Whether a source file is this one."""
         return filename.endswith("null_candidate.py")
 
-    def sample(self, claim: Claim, run: Any, flags: Mapping[str, Any]) -> None:
+    def sample(self, claim: Claim, run: Any, flags: Mapping[str, Any]) -> None:  # noqa: ARG002 - as settings
         """Lu et al. 2022 (arXiv 2211.01095), algorithm 2."""
         import torch
 

@@ -37,8 +37,9 @@ def _machine() -> str:
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             versions.append(f"no {package}")
-    load = os.getloadavg()[0]
-    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()}, Python {platform.python_version()}, {', '.join(versions)}; load before the run {load:.1f}"
+    load, system = os.getloadavg()[0], f"{platform.system()}, Python {platform.python_version()}"
+    packages = ", ".join(versions)
+    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {system}, {packages}; load before the run {load:.1f}"
 
 
 def _calibration() -> str:
@@ -47,16 +48,19 @@ def _calibration() -> str:
     if not path.is_file():
         return "Not run yet: `python benchmarks/calibration.py`.\n"
     found = json.loads(path.read_text())
+    runs, specs, largest = found["harmless_runs"], len(found["references"]), found["largest_harmless"]
     shares = found["killed"]["either"]
     lines = [
-        f"{found['harmless_runs']} harmless runs of {len(found['references'])} certified specs: the largest ratio is {found['largest_harmless']:.2f}.",
+        f"{runs} harmless runs of {specs} certified specs: the largest ratio is {largest:.2f}.",
         f"{found['fault_count']} seeded faults, judged in both arms:",
         "",
         "| factor | " + " | ".join(shares) + " |",
         "|---" * (len(shares) + 1) + "|",
         *(f"| seen ({arm}) | " + " | ".join(f"{share:.1%}" for share in row.values()) + " |" for arm, row in found["killed"].items()),
         "",
-        f"Rule: the least whole number a quarter above the largest harmless ratio: {found['recommended']:g}. Every number: calibration.json; picture: calibration.svg.",
+        "Those that no factor sees (listed in calibration.json as `never_seen`) are the same formula in exact arithmetic, not faults.",
+        f"Rule: the least whole number a quarter above the largest harmless ratio: {found['recommended']:g}.",
+        "Every number: calibration.json; picture: calibration.svg.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -152,7 +152,7 @@ def served_draws(noise: NoiseSource, modules: tuple[str, ...]) -> Generator[None
     Half the time of a short run goes into an Interposer, which sees every operation; where nothing is promoted this is enough.
     """
     homes: list[Any] = [torch, torch.Tensor]
-    homes += [module for name, module in list(sys.modules.items()) if name.startswith(modules) and module is not None]
+    homes += [module for name, module in list(sys.modules.items()) if name.startswith(modules)]
     replaced: list[tuple[Any, str, Any]] = []
     wrappers: dict[Any, Any] = {function: _draw_of(function, noise) for function in DRAWS}
     for home in homes:

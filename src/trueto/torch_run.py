@@ -50,6 +50,7 @@ class Run:
         self.step = 0
         self._start = start
         self.observation: Observation | None = None
+        self.built: Any = None
 
     def table(self, values: Array) -> torch.Tensor:
         """A float64 table in the dtype that the original keeps tables in."""

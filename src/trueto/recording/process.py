@@ -150,7 +150,7 @@ class CaseWriter:
 
 
 def record_case(module: Any, original: Any, ref: Reference, case: Case, writer: CaseWriter, *, quick: bool = False) -> None:
-    """Record one case of one reference on both networks, in every precision; `quick` skips repetitions, 16-bit runs, long searches for draws."""
+    """Record one case of one reference on both networks, in every precision; `quick` does only what is quick."""
     args = (module, original, ref)
     for net in ("closed", "open"):
         native, _ = observe_original(*args, case, net, "float32")

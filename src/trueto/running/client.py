@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,8 @@ from trueto.workers.protocol import VERSION, read_observation, run_request
 __all__ = ["Limits", "Outcome", "Pool", "Worker"]
 
 GRACE = 10.0
+# Large pages for the heap: a worker forks for every run, and copying page tables is most of what that costs.
+FORKS = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "PYTHONMALLOC": "malloc"}
 DESCRIBE_SECONDS = 30.0
 LOAD_SECONDS = 180.0
 MAX_LINE = 1 << 22
@@ -116,7 +118,7 @@ class Worker:
         return self._send({"protocol": VERSION, "id": self._number, **request}, seconds)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        environment = {**offline_environment(), **self.profile.env}
+        environment = {**offline_environment(), **FORKS, **self.profile.env}
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             environment[name] = str(self.profile.threads)
         command = [sys.executable, "-m", "trueto.workers.python", self.spec]
@@ -190,30 +192,41 @@ def _outcome(reply: Mapping[str, Any], output: Path) -> Outcome:
         return Outcome(None, died=f"garbage: {error.message}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One run that somebody waits for."""
+
+    future: Future[Outcome]
+    claim: Claim
+    case: Case
+    net: str
+    twin: bool
+
+
 class Pool:
     """A few workers of one candidate under one profile, fed from one queue; results come as futures."""
 
     def __init__(self, spec: str, profile: Profile, size: int, limits: Limits) -> None:
         self.limits = limits
-        self._tasks: queue.Queue[tuple[Future[Outcome], tuple[Claim, Case, str], bool] | None] = queue.Queue()
+        self._tasks: queue.Queue[list[_Task] | None] = queue.Queue()
         self._workers = [Worker(spec, profile) for _ in range(size)]
         self._threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, claim: Claim, case: Case, net: str, *, twin: bool) -> Future[Outcome]:
-        """Ask for one run."""
-        future: Future[Outcome] = Future()
-        self._tasks.put((future, (claim, case, net), twin))
-        return future
+    def submit(self, claim: Claim, case: Case, runs: Sequence[tuple[str, bool]]) -> list[Future[Outcome]]:
+        """Ask for runs of one case, each (network, twin); one worker takes them all, so that what they share is built once."""
+        tasks = [_Task(Future(), claim, case, net, twin) for net, twin in runs]
+        self._tasks.put(tasks)
+        return [task.future for task in tasks]
 
     def _serve(self, worker: Worker) -> None:
-        while (task := self._tasks.get()) is not None:
-            future, arguments, twin = task
-            try:
-                future.set_result(worker.run(*arguments, self.limits, twin=twin))
-            except Exception as error:  # noqa: BLE001 - handed to whoever waits
-                future.set_exception(error)
+        while (tasks := self._tasks.get()) is not None:
+            for task in tasks:
+                try:
+                    task.future.set_result(worker.run(task.claim, task.case, task.net, self.limits, twin=task.twin))
+                except Exception as error:  # noqa: BLE001 - handed to whoever waits
+                    task.future.set_exception(error)
 
     def close(self) -> None:
         """Stop the workers; runs that were not started are dropped."""

@@ -16,7 +16,7 @@ from trueto import __version__
 from trueto.errors import TruetoError
 from trueto.events import RunWriter
 from trueto.fixtures import fixture_digest
-from trueto.model import Cell, Claim, Judgement, Layer, Profile, Verdict
+from trueto.model import Cell, Claim, Judgement, Layer, Verdict
 from trueto.references import load_golden, reference, reference_names
 from trueto.running.client import Limits, Outcome, Pool, Worker
 from trueto.running.ledger import Ledger
@@ -28,7 +28,6 @@ from trueto.workers.protocol import claim_from_json
 __all__ = ["Gate", "exit_code"]
 
 NETS = {Layer.SCHEDULE: "closed", Layer.START: "closed", Layer.TRAJECTORY: "closed", Layer.UPDATE: "open", Layer.NOISE: "seeded"}
-NO_ANSWER = Outcome(None, failed="was not run")
 
 
 def fails(verdict: Verdict, fail_on: str) -> bool:
@@ -78,10 +77,14 @@ class Gate:
         self.absent = {p: why for p in self.selection.profiles if (why := absent(profile(p)))}
 
     def start(self) -> None:
-        """Ask for every run at once; workers take them while cells are judged."""
+        """Ask for every run at once, case by case; workers take them while cells are judged."""
+        groups: dict[tuple[str, str, str], tuple[Cell, list[tuple[str, bool]]]] = {}
         for cell in self.cells:
             if cell.profile not in self.absent:
-                self._runs_of(cell)
+                wanted = groups.setdefault((cell.claim.id, cell.case.id, cell.profile), (cell, []))[1]
+                wanted += [run for run in self._wanted(cell) if run not in wanted]
+        for cell, runs in groups.values():
+            self._submit(cell, sorted(runs, key=lambda run: run[1]))
 
     def judge(self, cell: Cell) -> Judgement:
         """The verdict on one cell."""
@@ -90,10 +93,12 @@ class Gate:
         if cell.profile in self.absent:
             runs = Runs(Outcome(None, failed=f"cannot run under profile {cell.profile}: {self.absent[cell.profile]}"), None)
         else:
-            native, twin, closed = (None if f is None else f.result() for f in self._runs_of(cell))
-            effective = (lambda: self._ask(cell, "effective", chosen, twin=False).result()) if cell.layer is Layer.NOISE else None
-            runs = Runs(native or NO_ANSWER, twin, closed, effective)
-            if native is not None and native.failed and not native.meta.get("import"):
+            net = NETS[cell.layer]
+            native = self._outcome(cell, net)
+            twin = self._outcome(cell, net, twin=True) if (net, True) in self._wanted(cell) else None
+            effective = (lambda: self._outcome(cell, "effective")) if cell.layer is Layer.NOISE else None
+            runs = Runs(native, twin, self._outcome(cell, "closed"), effective)
+            if native.failed and not native.meta.get("import"):
                 raise TruetoError(f"the harness failed on {cell.id}: {native.failed}", "trueto doctor")
         judgement = judge_cell(cell, self.version, ref, chosen, runs, self.ledger)
         extra = {
@@ -112,20 +117,25 @@ class Gate:
         seed = "" if cell.profile == "default" else f" --profile {cell.profile}"
         return f"trueto gate {self.spec} --claim {cell.claim.id} --layer {cell.layer} --case {cell.case.id}{seed}"
 
-    def _runs_of(self, cell: Cell) -> tuple[Future[Outcome] | None, ...]:
-        chosen = profile(cell.profile)
-        twin = chosen.id == "default" and cell.layer is not Layer.NOISE
+    def _wanted(self, cell: Cell) -> list[tuple[str, bool]]:
+        """The runs, each (network, twin), that a cell needs: its own, its twin, and the closed loop for the size of a drift."""
         net = NETS[cell.layer]
-        native = self._ask(cell, net, chosen, twin=False)
-        return native, self._ask(cell, net, chosen, twin=True) if twin else None, self._ask(cell, "closed", chosen, twin=False)
+        twin = cell.profile == "default" and cell.layer is not Layer.NOISE
+        return list(dict.fromkeys([(net, False), ("closed", False), *([(net, True)] if twin else [])]))
 
-    def _ask(self, cell: Cell, net: str, chosen: Profile, *, twin: bool) -> Future[Outcome]:
-        key = (cell.claim.id, cell.case.id, net, chosen.id, twin)
+    def _submit(self, cell: Cell, runs: list[tuple[str, bool]]) -> None:
+        chosen = profile(cell.profile)
+        if chosen.id not in self._pools:
+            self._pools[chosen.id] = Pool(self.spec, chosen, self.jobs, self.limits)
+        for run, future in zip(runs, self._pools[chosen.id].submit(cell.claim, cell.case, runs), strict=True):
+            self._runs[cell.claim.id, cell.case.id, chosen.id, *run] = future
+
+    def _outcome(self, cell: Cell, net: str, *, twin: bool = False) -> Outcome:
+        """The outcome of a run, asked for now if nobody did before."""
+        key = (cell.claim.id, cell.case.id, cell.profile, net, twin)
         if key not in self._runs:
-            if chosen.id not in self._pools:
-                self._pools[chosen.id] = Pool(self.spec, chosen, self.jobs, self.limits)
-            self._runs[key] = self._pools[chosen.id].submit(cell.claim, cell.case, net, twin=twin)
-        return self._runs[key]
+            self._submit(cell, [(net, twin)])
+        return self._runs[key].result()
 
     def header(self, run_id: str) -> dict[str, Any]:
         """The first line of the run record."""

@@ -24,6 +24,7 @@ from typing import Any
 from trueto.candidates import Adapter, load_candidate
 from trueto.errors import TruetoError
 from trueto.workers.protocol import VERSION, claim_from_json, claim_to_json
+from trueto.workers.rooms import Rooms
 
 __all__ = ["main"]
 
@@ -64,7 +65,7 @@ def _warm() -> None:
     gc.freeze()
 
 
-def _child(adapter: Adapter, request: Mapping[str, Any], reply: int, protocol: int) -> None:
+def _child(adapter: Adapter, request: Mapping[str, Any], reply: int, protocol: int, built: Any) -> None:
     """The fork: limits, the run, the reply on a pipe; never returns."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -78,7 +79,7 @@ def _child(adapter: Adapter, request: Mapping[str, Any], reply: int, protocol: i
     from trueto.workers.run import run_case
 
     try:
-        answer = run_case(adapter, request)
+        answer = run_case(adapter, request, built)
     except MemoryError:
         answer = {"error": {"type": "MemoryError", "message": "went over its memory limit", "where": "", "own": True, "at_call": 0}}
     except BaseException as error:  # noqa: BLE001 - the harness itself failed: said as such, never as the candidate's fault
@@ -122,12 +123,12 @@ def _wait(child: int, pipe: int, seconds: float) -> tuple[bytes, str]:
     return b"".join(chunks), "ok" if ended == "answered" else ended
 
 
-def _run(adapter: Adapter, request: Mapping[str, Any], protocol: int) -> dict[str, Any]:
+def _run(adapter: Adapter, request: Mapping[str, Any], protocol: int, built: Any = None) -> dict[str, Any]:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        _child(adapter, request, writer, protocol)
+        _child(adapter, request, writer, protocol, built)
     os.close(writer)
     payload, ended = _wait(child, reader, float(request["limits"]["seconds"]))
     os.close(reader)
@@ -141,9 +142,19 @@ def _run(adapter: Adapter, request: Mapping[str, Any], protocol: int) -> dict[st
     return answer if mine else {"died": "garbage: it answered another request"}
 
 
+def _rooms(adapter: Adapter, protocol: int) -> Rooms | None:
+    """Rooms for adapters that can build their object apart from running it."""
+    if not hasattr(adapter, "build"):
+        return None
+    from trueto.workers.run import build_for
+
+    return Rooms(lambda request: build_for(adapter, request), lambda request, built: _run(adapter, request, protocol, built))
+
+
 def serve(spec: str, requests: Any, replies: Any) -> int:
     """Answer requests until the input ends."""
     adapter: Adapter | None = None
+    rooms: Rooms | None = None
     for line in requests:
         request = json.loads(line)
         reply: dict[str, Any]
@@ -155,7 +166,8 @@ def serve(spec: str, requests: Any, replies: Any) -> int:
                 reply = _load(adapter, request["profile"])
             else:
                 claim_from_json(request["claim"])
-                reply = _run(adapter, request, replies.fileno())
+                rooms = rooms or _rooms(adapter, replies.fileno())
+                reply = _run(adapter, request, replies.fileno()) if rooms is None else rooms.run(request)
         except BaseException as error:  # noqa: BLE001 - any failure of a candidate is data
             reply = {"failed": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-TAIL:]}
         replies.write(json.dumps({"protocol": VERSION, "id": request["id"], **reply}) + "\n")

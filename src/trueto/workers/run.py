@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,15 @@ def _promote_numpy(modules: tuple[str, ...]) -> None:
             for alias in ("np", "numpy"):
                 if getattr(module, alias, None) is np:
                     setattr(module, alias, Promoted(np))
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An object that an adapter built for a case, or why it could not."""
+
+    made: Any
+    error: Exception | None = None
+    below: str = ""
 
 
 def _prepare(request: Mapping[str, Any], bump: int | None = None) -> Run:
@@ -84,27 +95,29 @@ def _effective(adapter: Adapter, request: Mapping[str, Any], run: Run, seconds: 
     assert run.observation is not None
     profile = request["profile"]
     plain = profile["device"] == "cpu" and int(profile["threads"]) == 1 and not profile.get("flags")
-    known = _moved_by_branches(adapter, request, run.observation) if plain and seconds > FORK_SECONDS else {}
+    known = _moved_by_branches(adapter, request, run.observation, run.built) if plain and seconds > FORK_SECONDS else {}
     moved = []
     for index, drawn in enumerate(run.noise.draws):
-        if known[index] if index in known else _moved_alone(adapter, request, run.observation, index):
+        if known[index] if index in known else _moved_alone(adapter, request, run.observation, index, run.built):
             moved.append(drawn)
     return np.stack(moved) if moved else np.zeros((0, *run.case.shape), np.float32)
 
 
-def _moved_alone(adapter: Adapter, request: Mapping[str, Any], base: Observation, index: int) -> bool:
+def _moved_alone(adapter: Adapter, request: Mapping[str, Any], base: Observation, index: int, built: Any) -> bool:
     """Whether draw `index` moves Y, by a whole run in which it is perturbed."""
     again = _prepare(request, bump=index)
+    again.built = built
     _observe(adapter, request, again)
     return again.observation is None or again.observation.path.tobytes() != base.path.tobytes()
 
 
-def _moved_by_branches(adapter: Adapter, request: Mapping[str, Any], base: Observation) -> dict[int, bool]:
+def _moved_by_branches(adapter: Adapter, request: Mapping[str, Any], base: Observation, built: Any) -> dict[int, bool]:
     """The same for all draws in one run, which forks at each draw; a fork perturbs it and ends where its path parts from `base`.
 
     Draws whose fork ended otherwise (it raised, it died) are left out: they need a whole run.
     """
     again = _prepare(request)
+    again.built = built
     branches = Branches(again.probe, base)
     again.noise.branch = branches.at
     try:
@@ -116,14 +129,32 @@ def _moved_by_branches(adapter: Adapter, request: Mapping[str, Any], base: Obser
     return branches.moved
 
 
-def run_case(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
+def build_for(adapter: Any, request: Mapping[str, Any]) -> Built:
+    """What the adapter builds for a case, in the precision of the request; its exception, if it raises."""
+    twin, case = bool(request["twin"]), Case.from_json(request["case"])
+    if twin:
+        _promote_numpy(adapter.modules)
+    torch.set_default_dtype(torch.float64 if twin else torch.float32)
+    mode = Interposer(None, torch.float64) if twin else contextlib.nullcontext()
+    try:
+        with mode:
+            made = adapter.build(claim_from_json(request["claim"]), case)
+    except Exception as error:  # noqa: BLE001 - raised again in every run of the case
+        return Built(None, error)
+    return Built(made, below=mode.below if isinstance(mode, Interposer) else "")
+
+
+def run_case(adapter: Adapter, request: Mapping[str, Any], built: Built | None = None) -> dict[str, Any]:
     """Run, observe, write the tensors; an exception of the candidate is part of the answer."""
     if request["twin"]:
         _promote_numpy(adapter.modules)
     run = _prepare(request)
     began = time.process_time()
     try:
-        below = _observe(adapter, request, run)
+        if built is not None and built.error is not None:
+            raise built.error  # noqa: TRY301 - it belongs to this run as well
+        run.built = None if built is None else built.made
+        below = _observe(adapter, request, run) or ("" if built is None else built.below)
         seconds = time.process_time() - began
         if run.observation is None:
             raise RuntimeError("the adapter ended without run.finish(...)")  # noqa: TRY301
