@@ -50,8 +50,8 @@ def headline(view: Overview) -> str:
             if total > 1
             else f"{view.library} computes what the original computes."
         )
-    parts = [f"{view.library} computes the same as {same} of {plural(total, 'original')}"]
-    parts += [f"differs as declared from {declared}"] if declared else []
+    parts = [f"{view.library} computes the same as {same} of {plural(total, 'original')} on every input tried"]
+    parts += [f"differs as declared, on some inputs, from {declared}"] if declared else []
     parts += [f"differs undeclared from {bad}"] if bad else []
     parts += [f"could not be judged against {unknown}"] if unknown else []
     return (parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]) + "."
