@@ -11,10 +11,9 @@ import json
 import math
 import os
 import signal
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 from calibration_plot import plot, show
 from calibration_rewrites import FAULTS, HARMLESS, rewritten
+from calibration_shares import ARMS, FACTORS, Seen, by_name, killed, peaks_of, recommended
 
 from trueto.candidates import load_candidate
 from trueto.errors import DataError
@@ -39,29 +39,12 @@ from trueto.running.truth import Truth, golden_truth, parts
 __all__ = ["main"]
 
 HERE = Path(__file__).parent
-FACTORS = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0)
-ARMS = ("float32", "float64")
 NETS = {"open": Layer.UPDATE, "closed": Layer.TRAJECTORY}
+FINER = {"grid_dtype": "float64"}  # a knob, but no fault: the same grid with less rounding
 TOLD = "time told to the network"
 EXECUTIONS = ("default", "float64", "threads-1", "threads-2", "isa-default", "isa-avx2", "isa-avx512", "onednn-off")
-MARGIN = 1.25  # the factor is at least this far above the largest harmless ratio
 FAULT_CASES = 2
 RUN_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One rewrite of one spec on one golden: the ratio in each arm."""
-
-    reference: str
-    case: str
-    layer: str
-    name: str
-    float32: float
-    float64: float
-    told32: float
-    changed: bool
-    raised: bool = False
 
 
 def _worst(layer: Layer, truth: Truth, seen: Observation, dtype: str, told_spread: float) -> tuple[float, float]:
@@ -130,7 +113,10 @@ def _goldens(name: str, which: slice = slice(None)) -> Iterator[tuple[Reference,
     except DataError as error:
         print(f"left out: {name}: {error.message}", flush=True)
         return
-    cases = [case for case in ref.cases if case.steps != 1]
+    own_steps = getattr(ref.sample, "by_range", False)  # such a sampler takes many steps whatever the case says
+    cases = [case for case in ref.cases if case.steps != 1 or own_steps]
+    if not cases:
+        raise DataError(f"{name} has no case with several steps", "benchmarks/calibration.py")
     for case in cases[which]:
         for net in NETS:
             truth = golden_truth(golden, case.id, net)
@@ -156,13 +142,15 @@ def harmless(name: str) -> list[Seen]:
         found.append(_see(ref, case, net, truth, "start moved by one unit in the last place", base, start=True))
         for what, sample in samples:
             found.append(_see(replace(ref, sample=sample), case, net, truth, what, base))
+        if "grid_dtype" in ref.knobs:
+            found.append(_see(ref, case, net, truth, "grid in float64, rounded once", base, knobs=FINER))
     return found
 
 
 def faults(name: str, *, every: bool) -> list[Seen]:
     """Every fault at every place of a reference's spec, and every knob of it; those that the first cases let pass meet all the others."""
     found = _faulty(name, slice(None if every else FAULT_CASES), None)
-    peaks = _peaks(found)
+    peaks = peaks_of(found)
     passed = {one.name for one in found if max(peaks.get(f"{name}: {one.name}", [0.0])) <= FACTORS[-1]}
     return found if every else found + _faulty(name, slice(FAULT_CASES, None), passed)
 
@@ -226,65 +214,7 @@ def _too_long(*_: object) -> None:
 
 
 def _knobs(ref: Reference) -> list[tuple[str, str]]:
-    return [(knob, value) for knob, values in ref.knobs.items() for value in values[1:]]
-
-
-def _quantiles(values: list[float]) -> dict[str, float]:
-    ordered = np.sort([value for value in values if math.isfinite(value)])
-    marks = {"median": 0.5, "q90": 0.9, "q99": 0.99, "max": 1.0}
-    return {"count": len(values), **{name: float(np.quantile(ordered, at)) for name, at in marks.items()}} if len(ordered) else {"count": 0}
-
-
-def _peaks(seen: list[Seen]) -> dict[str, list[float]]:
-    """The largest ratio of each fault in each arm; a fault that changes no bit on any case is none there and is left out."""
-    peaks: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for one in seen:
-        if one.changed and not one.raised:
-            peak = peaks[f"{one.reference}: {one.name}"]
-            peak[0], peak[1] = max(peak[0], one.float32), max(peak[1], one.float64)
-    return dict(peaks)
-
-
-def killed(seen: list[Seen]) -> dict[str, Any]:
-    """Share of faults that some case rejects by its numbers, by factor and arm; runs that raise say nothing about a factor.
-
-    `raised` counts the faults that only ever raised, `no_change` those that change no bit on any case, `smallest` are the ratios of the
-    hardest ones, `never_seen` those within the largest factor on every case.
-    """
-    peaks = _peaks(seen)
-    everything = {f"{one.reference}: {one.name}" for one in seen}
-    raised = {f"{one.reference}: {one.name}" for one in seen if one.raised} - set(peaks)
-    values = np.array(list(peaks.values()))
-    columns = {"float32": values[:, 0], "float64": values[:, 1], "either": values.max(axis=1)}
-    ordered = sorted((max(peak), name) for name, peak in peaks.items())
-    return {
-        "killed": {name: {str(factor): float((column > factor).mean()) for factor in FACTORS} for name, column in columns.items()},
-        "fault_count": len(peaks),
-        "raised": len(raised),
-        "no_change": len(everything - set(peaks) - raised),
-        "never_seen": [f"{name} ({ratio:.2g})" for ratio, name in ordered if ratio <= FACTORS[-1]],
-        "smallest": [f"{name} ({ratio:.3g})" for ratio, name in ordered if ratio > FACTORS[-1]][:5],
-    }
-
-
-def recommended(largest: float) -> float:
-    """The rule: the least whole number that is a quarter above the largest harmless ratio of either arm.
-
-    The quarter was chosen with the ratios in sight; the shares of `killed` say how much hangs on it.
-    """
-    return math.ceil(MARGIN * largest) if math.isfinite(largest) else math.inf
-
-
-def _by_name(seen: list[Seen]) -> dict[str, dict[str, Any]]:
-    groups: dict[str, list[Seen]] = defaultdict(list)
-    for one in seen:
-        groups[one.name.partition(":")[0]].append(one)
-    found = {}
-    for name, group in sorted(groups.items()):
-        worst = max(group, key=lambda one: max(one.float32, one.float64))
-        where = f"{worst.reference} {worst.case} {worst.layer}"
-        found[name] = {**{arm: _quantiles([getattr(one, arm) for one in group]) for arm in ARMS}, "worst": where}
-    return found
+    return [(knob, value) for knob, values in ref.knobs.items() for value in values[1:] if FINER.get(knob) != value]
 
 
 def calibrate(*, every: bool) -> dict[str, Any]:
@@ -294,8 +224,8 @@ def calibrate(*, every: bool) -> dict[str, Any]:
     safe, wrong = [one for found, _ in seen for one in found] + execution(), [one for _, found in seen for one in found]
     largest = max(max(one.float32, one.float64) for one in safe)
     return {
-        "harmless": _by_name(safe),
-        "faults": _by_name(wrong),
+        "harmless": by_name(safe),
+        "faults": by_name(wrong),
         **killed(wrong),
         "largest_harmless": largest,
         "told_without_spread": sorted({f"{o.reference} {o.case}: {o.name}: {o.told32:.3g}" for o in safe if o.told32 > largest}),

@@ -10,6 +10,7 @@ from typing import Any
 from trueto.errors import NothingSelected, UnknownName
 from trueto.model import LAYERS, Case, Cell, Claim, Layer
 from trueto.references import reference, reference_names
+from trueto.running.profiles import profile
 
 __all__ = ["Selection", "covers", "plan"]
 
@@ -72,6 +73,7 @@ def plan(candidate: str, claims: Sequence[Claim], selection: Selection) -> list[
         if covers(claim, case) and _wanted(case, selection)
         for layer in LAYERS
         if layer in case.layers and _matches(layer, selection.layers) and not _repeats(layer, case, selection)
+        if layer is not Layer.NOISE or profile(name).dtype == "float32"  # a generator draws other numbers in another dtype
     ]
     if not cells:
         raise NothingSelected(
