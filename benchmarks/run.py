@@ -58,10 +58,10 @@ def _calibration() -> str:
         "|---" * (len(shares) + 1) + "|",
         *(f"| seen ({arm}) | " + " | ".join(f"{share:.1%}" for share in row.values()) + " |" for arm, row in found["killed"].items()),
         "",
-        f"Left out: {found['raised']} faults that only raise, {found['no_change']} that change no bit on any case. {len(found['never_seen'])} stay",
+        f"Left out: {found['raised']} faults that only raise, {found['no_change']} that change no bit on any case. {len(found['never_seen'])} stay",  # noqa: E501 - a sentence of the report
         "within 50 on every case in both arms (`never_seen` in calibration.json): in float64 they are at the level of rounding.",
         f"The hardest of the others: {found['smallest'][0]}.",
-        f"Rule: the least whole number a quarter above the largest harmless ratio: {found['recommended']:g} (the quarter was chosen after the ratios were seen).",
+        f"Rule: the least whole number a quarter above the largest harmless ratio: {found['recommended']:g} (the quarter was chosen after the ratios were seen).",  # noqa: E501 - a sentence of the report
         "Every number: calibration.json; picture: calibration.svg.",
     ]
     return "\n".join(lines) + "\n"
