@@ -78,7 +78,7 @@ def recommended(largest: float) -> float:
 
 
 def by_name(seen: list[Seen]) -> dict[str, dict[str, Any]]:
-    """Measure the shares and print them."""
+    """The seeded faults grouped by the name of their operator."""
     groups: dict[str, list[Seen]] = defaultdict(list)
     for one in seen:
         groups[one.name.partition(":")[0]].append(one)
