@@ -7,7 +7,7 @@ from trueto.errors import DataError, UnknownName, UsageError
 from trueto.fixtures import FAMILIES, fixture_digest, network, schedule, start_noise, tape
 from trueto.fixtures.networks import NETWORKS, PARAMETERIZATIONS
 from trueto.fixtures.noise import ORDERS, STEPS
-from trueto.fixtures.schedules import float32_alphas_cumprod, schedule_names
+from trueto.fixtures.schedules import float32_alphas_cumprod, schedule_names, table_names
 from trueto.fixtures.source import family_info, family_tensors
 from trueto.settings import data_root
 from trueto.store import Manifest
@@ -104,6 +104,13 @@ def test_networks_have_a_mean():
         assert np.abs(means).max() > 0.05
 
 
+# Times as the schedules without a table tell them, two for a batch of two; and their ends.
+TOLD = {name: np.array(pair) for name, pair in {
+    "flow": (0.3, 0.8), "flow1000": (300.0, 800.0), "ve": (0.7, 5.0), "edm": (-0.4, 0.6), "edm1000": (-400.0, 600.0),
+}.items()}  # fmt: skip
+ENDS = {"flow": (0.01, 0.99), "flow1000": (10.0, 990.0), "ve": (0.01, 80.0), "edm": (-1.5, 1.1), "edm1000": (-1500.0, 1100.0)}
+
+
 def test_open_network_ignores_the_picture():
     """The open-loop network depends on time, place and sample only, so that an update rule's error is not amplified."""
     assert at("open", 500).tobytes() == at("open", 500, 100 * X + 7).tobytes()
@@ -114,12 +121,30 @@ def test_open_network_ignores_the_picture():
 @pytest.mark.parametrize("name", CLOSED)
 @pytest.mark.parametrize("schedule_name", schedule_names())
 def test_parameterizations_say_the_same(name, schedule_name):
-    """eps, v, x0 and flow are one prediction: x = alpha x0 + sigma eps, v = alpha eps - sigma x0, flow = eps - x0."""
+    """All are one prediction: x = alpha x0 + sigma eps, v = alpha eps - sigma x0, flow = eps - x0, score = -eps / sigma, edm: D = x0."""
     levels = schedule(schedule_name)
-    alpha, sigma = (part[:, None, None, None] for part in levels.level(T))
-    eps, v, x0, flow = (network(name, levels, kind)(X, T) for kind in PARAMETERIZATIONS)
-    for wanted, seen in ((X, alpha * x0 + sigma * eps), (v, alpha * eps - sigma * x0), (flow, eps - x0), (x0, alpha * X - sigma * v)):
-        assert size(seen - wanted) < 1e-12
+    told = TOLD.get(schedule_name, T)
+    alpha, sigma = (part[:, None, None, None] for part in levels.level(told))
+    eps, v, x0, flow, edm, score = (network(name, levels, kind)(X, told) for kind in PARAMETERIZATIONS)
+    level = sigma / alpha
+    c_skip, c_out = 0.25 / (level**2 + 0.25), 0.5 * level / np.sqrt(level**2 + 0.25)
+    one = (alpha**2 + sigma**2) * x0
+    pairs = [(X, alpha * x0 + sigma * eps), (v, alpha * eps - sigma * x0), (flow, eps - x0), (one, alpha * X - sigma * v)]
+    for wanted, seen in (*pairs, (eps, -sigma * score), (x0, c_skip * X / alpha + c_out * edm)):
+        assert size(seen - wanted) < 1e-12 * max(1.0, size(wanted))
+
+
+@pytest.mark.parametrize("name", sorted(set(schedule_names()) - set(table_names())))
+def test_formulas_rise_from_clean_to_noise(name):
+    """Without a table the level and its phase rise steadily with the time told, from about 0 to about 1."""
+    low, high = ENDS[name]
+    told = np.linspace(low, high, 500)
+    alpha, sigma = schedule(name).level(told)
+    phase = schedule(name).phase(told)
+    assert (np.diff(sigma / alpha) > 0).all()
+    assert (np.diff(phase) > 0).all()
+    assert phase[0] < 0.1
+    assert phase[-1] > 0.9
 
 
 def flow_velocity(x, t):
@@ -159,7 +184,7 @@ def test_exact_solution_can_be_undone():
         network("smooth", SD).exact(X, *ends)
 
 
-@pytest.mark.parametrize("name", schedule_names())
+@pytest.mark.parametrize("name", table_names())
 def test_levels_at_whole_times_are_the_table(name):
     """At a whole training time alpha^2 is alpha_bar of that time, and alpha^2 + sigma^2 = 1; in between levels rise steadily."""
     levels = schedule(name)

@@ -10,10 +10,11 @@ import numpy as np
 
 from trueto.errors import DataError
 
-__all__ = ["NetworkFunction", "Observation", "Probe", "StepError", "by_branch", "nudge_signs", "theta"]
+__all__ = ["LEVEL_KINDS", "NetworkFunction", "Observation", "Probe", "StepError", "by_branch", "nudge_signs", "theta"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+LEVEL_KINDS = ("sigma", "alpha_bar", "flow")
 TENSORS = ("told", "step", "states", "levels", "start", "sample", "noise")
 COIN = 0.5
 EMPTY: Array = np.zeros((0,), np.float64)
@@ -36,8 +37,8 @@ class Observation:
 
     `told` (K,) are the times given to the network in its K calls, `step` (K,) the sampling step of each call, `states`
     (K, B, C, H, W) the inputs of the calls, which are x / sqrt(alpha^2 + sigma^2), `levels` (S+1,) the noise levels before each
-    step and at the end, of kind `sigma` (sigma/alpha) or `alpha_bar`, `start` and `sample` (B, C, H, W) the same scaled state at
-    both ends, `noise` (N, B, C, H, W) the draws that moved Y. `error` is set when the run raised.
+    step and at the end, of kind `sigma` (sigma/alpha), `alpha_bar` or `flow` (sigma = 1 - alpha), `start` and `sample` (B, C, H, W) the
+    same scaled state at both ends, `noise` (N, B, C, H, W) the draws that moved Y. `error` is set when the run raised.
     """
 
     told: Array
@@ -79,7 +80,9 @@ def theta(levels: Array, kind: str) -> Array:
         return np.arctan2(values, 1.0)
     if kind == "alpha_bar":
         return np.arctan2(np.sqrt(np.maximum(1 - values, 0)), np.sqrt(values))
-    raise DataError(f"unknown kind of noise level '{kind}': expected sigma or alpha_bar")
+    if kind == "flow":
+        return np.arctan2(values, 1.0 - values)
+    raise DataError(f"unknown kind of noise level '{kind}': expected {', '.join(LEVEL_KINDS)}")
 
 
 class NetworkFunction(Protocol):

@@ -14,7 +14,7 @@ from typing import Any
 
 from trueto.errors import DataError
 from trueto.model import Case, Claim
-from trueto.observe import Observation, StepError
+from trueto.observe import LEVEL_KINDS, Observation, StepError
 from trueto.store import read_header, read_tensors, write_tensors
 
 __all__ = ["VERSION", "check_form", "claim_from_json", "claim_to_json", "read_observation", "run_request", "write_observation"]
@@ -71,8 +71,8 @@ def read_observation(path: Path, error: StepError | None, meta: Mapping[str, Any
 
 def check_form(seen: Observation) -> None:
     """DataError when an answer is not made as agreed (docs/worker-protocol.md), so that the judge need not expect the impossible."""
-    if seen.level_kind not in ("sigma", "alpha_bar"):
-        raise DataError(f"level_kind is {seen.level_kind!r}, expected sigma or alpha_bar", HINT)
+    if seen.level_kind not in LEVEL_KINDS:
+        raise DataError(f"level_kind is {seen.level_kind!r}, expected {', '.join(LEVEL_KINDS)}", HINT)
     for name, rank in FORM.items():
         values = getattr(seen, name)
         if values.ndim != rank and not (name == "noise" and values.shape == (0,)):

@@ -1,0 +1,76 @@
+"""A claim of diffusers as a row of a table, and the settings that many claims share.
+
+`settings` of a claim: `config` (SD v1's released one unless given) and `base` go into the scheduler's constructor for every case,
+`grids` by the case's grid, `parameterizations` by what the network predicts; `options` says which options of the original the scheduler
+takes, in its constructor (`init`) or in `step()`. A case that needs anything else is not claimed. `stages` says how network calls make
+up sampling steps, `levels` how the noise levels are read off the scheduler, `loop` which loop drives it (diffusers/loops.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trueto.model import Claim
+
+__all__ = ["ALL_THREE", "DOCS", "EPS", "EPS_V", "EXPONENTIAL", "GRIDS", "KARRAS", "SD_V1", "TABLE", "claim"]
+
+DOCS = "diffusers documentation, api/schedulers/"
+TABLE = DOCS + "overview, table 'A1111/k-diffusion'"
+
+# scheduler/scheduler_config.json as Stable Diffusion v1-4 and v1-5 were released with (PNDMScheduler), without the betas,
+# which come from the case's training schedule.
+SD_V1: dict[str, Any] = {
+    "num_train_timesteps": 1000,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+    "clip_sample": False,
+}
+EPS = {"eps": "epsilon"}
+EPS_V = {**EPS, "v": "v_prediction"}
+ALL_THREE = {**EPS_V, "x0": "sample"}
+KARRAS = {"karras": {"use_karras_sigmas": True}}
+# docs, api/schedulers/overview, "Noise schedules and schedule types"
+EXPONENTIAL = {"exponential": {"timestep_spacing": "linspace", "use_exponential_sigmas": True}}
+GRIDS: dict[str, dict[str, Any]] = {"model": {}, **KARRAS, **EXPONENTIAL}
+
+
+def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
+    reference: str,
+    scheduler: str,
+    source: str,
+    quote: str,
+    *,
+    name: str = "",
+    stages: str = "single",
+    grids: dict[str, dict[str, Any]] | None = None,
+    parameterizations: dict[str, str] | None = None,
+    config: dict[str, Any] | None = None,
+    base: dict[str, Any] | None = None,
+    init: tuple[str, ...] = (),
+    step: tuple[str, ...] = (),
+    levels: str = "sigma",
+    loop: str = "pipeline",
+    cases: tuple[str, ...] = ("*",),
+    note: str = "",
+) -> Claim:
+    """One row: that a scheduler, so configured, is a reference; `quote` and `source` are the documentation's own words and their place."""
+    return Claim(
+        id=f"{reference}@{name}" if name else reference,
+        reference=reference,
+        implementation=scheduler,
+        source=source,
+        quote=quote,
+        note=note,
+        cases=cases,
+        settings={
+            "stages": {"kind": stages},
+            "levels": {"kind": levels},
+            "loop": {"kind": loop},
+            "grids": GRIDS if grids is None else grids,
+            "parameterizations": EPS_V if parameterizations is None else parameterizations,
+            "config": SD_V1 if config is None else config,
+            "base": base or {},
+            "options": {**dict.fromkeys(init, "init"), **dict.fromkeys(step, "step")},
+        },
+    )
