@@ -22,16 +22,17 @@ def scheduler(name, n, **more):
     return made
 
 
-def drive(made, *, scale=1.0, told=None, **step):
-    """The loop of diffusers' pipelines: final sample and the times told. `scale` and `told` are the things to change."""
-    x = torch.from_numpy(NOISE).float() * made.init_noise_sigma * scale
+def drive(made, *, scale=1.0, told=None, start=None, **step):
+    """The loop of diffusers' pipelines: final sample and the times told. `scale`, `told` and `start` are the things to change."""
+    noise = torch.from_numpy(NOISE).float() if start is None else start
+    x = noise * made.init_noise_sigma * scale
     times = []
     for i, t in enumerate(made.timesteps):
         scaled = made.scale_model_input(x, t)
         times.append(float(t) if told is None else float(told[i]))
         extra = {key: value(i) for key, value in step.items()}
-        x = made.step(torch.from_numpy(predict(scaled, times[-1])).float(), t, x, return_dict=False, **extra)[0]
-    return x.numpy(), times
+        x = made.step(torch.from_numpy(predict(scaled.float(), times[-1])).to(noise.dtype), t, x, return_dict=False, **extra)[0]
+    return (x.float() if x.dtype == torch.bfloat16 else x).numpy(), times
 
 
 def with_levels(made, sigmas):

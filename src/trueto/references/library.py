@@ -18,9 +18,12 @@ from trueto.model import Case
 from trueto.references.card import Card
 from trueto.settings import data_root
 
-__all__ = ["Codebase", "Reference", "codebase", "codebase_names", "reference", "reference_names"]
+__all__ = ["COMMON_KNOBS", "STATE", "Codebase", "Reference", "codebase", "codebase_names", "reference", "reference_names"]
 
 PACKAGE = "trueto_references"
+STATE = "state"
+# Knobs that every spec has. state: where latents of 16 bits are given, whether they become float32 at once or stay in 16 bits.
+COMMON_KNOBS = {STATE: ("promoted", "rounded")}
 NOT_SPECS = frozenset({"record", "frame", "cases", "__init__"})
 
 
@@ -157,8 +160,8 @@ def reference(name: str) -> Reference:
         card=module.CARD,
         cases=tuple(module.CASES),
         sample=module.sample,
-        knobs={**frame.KNOBS, **getattr(module, "KNOBS", {})},
-        precision_knobs=frozenset(frame.PRECISION_KNOBS),
+        knobs={**COMMON_KNOBS, **frame.KNOBS, **getattr(module, "KNOBS", {})},
+        precision_knobs=frozenset((*COMMON_KNOBS, *frame.PRECISION_KNOBS)),
         frame=frame,
         path=Path(str(module.__file__)),
         line=inspect.getsourcelines(module.sample)[1],

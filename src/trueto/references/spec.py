@@ -13,10 +13,11 @@ import numpy as np
 from trueto.fixtures import Network, network, schedule, start_noise, tape
 from trueto.fixtures.noise import Tape
 from trueto.fixtures.schedules import Schedule
-from trueto.judge import Spread, spread_of
+from trueto.judge import Spread, expect, spread_of
 from trueto.model import Case
 from trueto.observe import NetworkFunction, Observation, Probe, nudge_signs
-from trueto.references.library import Reference, reference
+from trueto.references.library import STATE, Reference, reference
+from trueto.references.rounded import LowProbe, low_latents
 
 __all__ = ["LEVEL_NUDGES", "NUDGES", "SpecInputs", "SpecResult", "nudged", "observe_spec"]
 
@@ -68,12 +69,16 @@ class SpecInputs:
 
 @dataclass(frozen=True, slots=True)
 class SpecResult:
-    """A spec seen in float32 and float64 with the spread of its nudged repetitions, where asked for: as good as a golden for any X."""
+    """A spec seen in float32 and float64 with the spread of its nudged repetitions, where asked for: as good as a golden for any X.
+
+    `low` is its own error in the 16-bit dtype that was asked for, (rms, maximum) per row.
+    """
 
     native: Observation
     exact: Observation
-    spread: Spread | None
-    spread64: Spread | None
+    spread: Spread | None = None
+    spread64: Spread | None = None
+    low: tuple[Array, Array] | None = None
 
 
 def nudged(values: Array, count: int = NUDGES) -> Array:
@@ -108,19 +113,24 @@ def _once(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, 
     noise = start_noise(case.seed, case.shape).astype(dtype)
     if copies > 1:
         noise = nudged(noise, copies)
-    fields = {k: v for k, v in overrides.items() if k not in ("copies", "start")}
+    fields = {k: v for k, v in overrides.items() if k not in ("copies", "start", "low")}
     start = overrides.get("start")
     if start is not None:
         start = np.asarray(start, dtype)
         start = nudged(start, copies) if copies > 1 else start
+    called = _idle if net == "idle" else _stacked(network(name, levels, case.parameterization), case.shape[0], copies)
+    low, stay = overrides.get("low", ""), knobs.get(STATE) == "rounded"
+    if low:
+        noise = low_latents(noise, low, stay=stay)
+        start = None if start is None else low_latents(start, low, stay=stay)
     inputs = SpecInputs(
         case=case,
         dtype=np.dtype(dtype),
         schedule=levels,
-        probe=Probe(_idle if net == "idle" else _stacked(network(name, levels, case.parameterization), case.shape[0], copies)),
+        probe=LowProbe(called, low, stay=stay) if low else Probe(called),
         start_noise=noise,
         noise=tape(case.seed, case.shape),
-        knobs=knobs,
+        knobs={name: value for name, value in knobs.items() if name != STATE},
         copies=copies,
         start=start,
         **fields,
@@ -142,33 +152,54 @@ def _spread(
     return spread_of(np.concatenate(found), base.path)
 
 
+def _own_error(
+    ref: Reference, case: Case, net: str, low: str, knobs: Mapping[str, str], overrides: Mapping[str, Any], exact: Observation
+) -> tuple[Array, Array]:
+    """How far 16-bit latents take the spec from itself, per row."""
+    path = np.asarray(_once(ref, case, net, "float32", knobs, {**overrides, "low": low}).path).view(np.ndarray)
+    expected = expect(exact.path, path, dtype=low)
+    return expected.floor_rms, expected.floor_max
+
+
 def observe_spec(
-    ref: Reference, case: Case, net: str, knobs: Mapping[str, str] | None = None, *, spread: str | None = None, **overrides: Array
+    ref: Reference,
+    case: Case,
+    net: str,
+    knobs: Mapping[str, str] | None = None,
+    *,
+    spread: str | None = None,
+    low: str = "",
+    **overrides: Array,
 ) -> SpecResult:
     """Run a spec in float32 and float64, and 8 times nudged by one unit in the last place in the dtype that `spread` names.
+
+    `low` names a 16-bit dtype, for its own error there.
 
     `net` is `open`, `closed`, or `idle` (answers zero: enough for the grid and the start, and has no spread); `levels`, `told`, `start` in
     `overrides` replace the spec's own. Results are remembered: layers and arms ask for the same ones.
     """
     frozen = tuple((name, value.dtype.str, value.shape, value.tobytes()) for name, value in sorted(overrides.items()))
-    return _remembered(ref.id, json.dumps(case.to_json(), sort_keys=True), net, tuple(sorted((knobs or {}).items())), spread, frozen)
+    return _remembered(ref.id, json.dumps(case.to_json(), sort_keys=True), net, tuple(sorted((knobs or {}).items())), spread, low, frozen)
 
 
 Frozen = tuple[tuple[str, str, tuple[int, ...], bytes], ...]
 
 
 @lru_cache(maxsize=512)
-def _remembered(name: str, case: str, net: str, knobs: tuple[tuple[str, str], ...], spread: str | None, frozen: Frozen) -> SpecResult:
+def _remembered(
+    name: str, case: str, net: str, knobs: tuple[tuple[str, str], ...], spread: str | None, low: str, frozen: Frozen
+) -> SpecResult:
     overrides = {key: np.frombuffer(data, dtype).reshape(shape) for key, dtype, shape, data in frozen}
-    return _observe(reference(name), Case.from_json(json.loads(case)), net, dict(knobs), spread, overrides)
+    return _observe(reference(name), Case.from_json(json.loads(case)), net, dict(knobs), spread, low, overrides)
 
 
 def _observe(
-    ref: Reference, case: Case, net: str, knobs: Mapping[str, str], spread: str | None, overrides: Mapping[str, Any]
+    ref: Reference, case: Case, net: str, knobs: Mapping[str, str], spread: str | None, low: str, overrides: Mapping[str, Any]
 ) -> SpecResult:
     native = _once(ref, case, net, "float32", knobs, overrides)
     exact = _once(ref, case, net, "float64", knobs, overrides)
-    if native.error is not None or exact.error is not None or net == "idle" or spread is None:
-        return SpecResult(native, exact, None, None)
-    nudged_runs = _spread(ref, case, net, spread, knobs, overrides, native if spread == "float32" else exact)
-    return SpecResult(native, exact, nudged_runs if spread == "float32" else None, nudged_runs if spread == "float64" else None)
+    if native.error is not None or exact.error is not None or net == "idle":
+        return SpecResult(native, exact)
+    found = None if spread is None else _spread(ref, case, net, spread, knobs, overrides, native if spread == "float32" else exact)
+    in32, in64 = (found if spread == dtype else None for dtype in ("float32", "float64"))
+    return SpecResult(native, exact, in32, in64, _own_error(ref, case, net, low, knobs, overrides, exact) if low else None)

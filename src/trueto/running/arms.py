@@ -14,6 +14,7 @@ from trueto.judge import Expected, compare, measure, same_bits, unlike
 from trueto.model import Case, Comparison, Layer, Profile
 from trueto.observe import Observation, StepError, theta
 from trueto.references import Golden, Reference, load_golden, observe_spec, reference
+from trueto.references.rounded import LOW
 from trueto.running.truth import Truth, golden_truth, parts, spec_truth
 
 __all__ = ["Arm", "Bench"]
@@ -38,7 +39,7 @@ class Bench:
     def __init__(self, ref: Reference, case: Case, layer: Layer, profile: Profile) -> None:
         self.ref, self.case, self.layer, self.profile = ref, case, layer, profile
         self.net = NET_OF.get(layer, "closed")
-        self.native_dtype = profile.dtype if profile.dtype in ("float16", "bfloat16") else "float32"
+        self.native_dtype = _low(profile.dtype) or "float32"
         self.compared_with = "original"
         self._golden: Golden | None = None
 
@@ -75,10 +76,8 @@ class Bench:
         truth, same_grid = self._truth(arm, knobs)
         if truth is None:
             return _other_calls(arm.seen)
-        dtype = arm.dtype
-        if dtype in ("float16", "bfloat16") and not truth.low:
-            truth = self._with_low_floor(truth, dtype)
-        found = [compare(got, expected, what) for what, expected, got in parts(self.layer, truth, arm.seen, dtype, same_grid=same_grid)]
+        compared = parts(self.layer, truth, arm.seen, arm.dtype, same_grid=same_grid)
+        found = [compare(got, expected, what) for what, expected, got in compared]
         return max(found, key=lambda comparison: comparison.ratio)
 
     def _truth(self, arm: Arm, knobs: Mapping[str, str] | None) -> tuple[Truth | None, bool]:
@@ -96,7 +95,9 @@ class Bench:
             return golden_truth(self.golden, self.case.id, self.net)
         lifted = {k: v for k, v in knobs.items() if dtype != "float64" or k not in self.ref.precision_knobs}
         net = self.net if self.layer is Layer.TRAJECTORY else "idle"
-        return spec_truth(observe_spec(self.ref, self.case, net, lifted, spread=_precision(dtype)))
+        low = _low(dtype)
+        result = observe_spec(self.ref, self.case, net, lifted, spread=_precision(dtype), low=low)
+        return spec_truth(result, low, self.golden.own_error(self.case.id, self.net, low))
 
     def _same_grid(self, truth: Truth, arm: Arm) -> bool:
         """Whether told times and levels are the original's, so that states can be compared step by step."""
@@ -116,26 +117,20 @@ class Bench:
                 return truth
             self.compared_with = "spec on the candidate's own levels"
         own = {} if knobs is None else {k: v for k, v in knobs.items() if k not in self.ref.frame.KNOBS}
-        seen = arm.seen
+        seen, low = arm.seen, _low(arm.dtype)
+        given = {"levels": seen.levels, "told": seen.told, "start": seen.start}
         try:
-            result = observe_spec(
-                self.ref, self.case, "open", own, spread=_precision(arm.dtype), levels=seen.levels, told=seen.told, start=seen.start
-            )
+            result = observe_spec(self.ref, self.case, "open", own, spread=_precision(arm.dtype), low=low, **given)
         except IndexError:
             return None
-        return None if result.exact.told.shape != seen.told.shape else spec_truth(result)
+        if result.exact.told.shape != seen.told.shape:
+            return None
+        return spec_truth(result, low, self.golden.own_error(self.case.id, "open", low))
 
     def _own_grid(self, truth: Truth, arm: Arm) -> bool:
         """Whether levels, times and start have the same bits as the original's in the same precision."""
         original = truth.exact if arm.dtype == "float64" else truth.native
         return all(same_bits(getattr(arm.seen, name), getattr(original, name)) for name in ("told", "levels", "start"))
-
-    def _with_low_floor(self, truth: Truth, dtype: str) -> Truth:
-        """A variant judged in 16 bits, by the original's own error there."""
-        found = self.golden.own_error(self.case.id, self.net, dtype)
-        if found is None or len(found[0]) != len(truth.exact.path):
-            raise DataError(f"no error of the original in {dtype} fits {self.ref.id} {self.case.id}", "trueto record")
-        return Truth(truth.native, truth.exact, truth.spread, truth.spread64, {dtype: found})
 
     def noise(self, knobs: Mapping[str, str] | None, count: int = 0) -> Array:
         """The draws that the original makes from the case's seed, or those of a declared variant of its noise."""
@@ -211,6 +206,11 @@ class Bench:
             return None
         truth = golden_truth(self.golden, self.case.id, "closed").exact
         return {"original": _distance(self.case, truth), "candidate": _distance(self.case, seen)}
+
+
+def _low(dtype: str) -> str:
+    """The dtype, where it has 16 bits; else nothing."""
+    return dtype if dtype in LOW else ""
 
 
 def _precision(dtype: str) -> str:

@@ -33,9 +33,14 @@ class Truth:
     low: dict[str, tuple[Array, Array]]
 
 
-def spec_truth(result: SpecResult) -> Truth:
-    """The truth that a spec run gives."""
-    return Truth(result.native, result.exact, result.spread, result.spread64, {})
+def spec_truth(result: SpecResult, low: str = "", own: tuple[Array, Array] | None = None) -> Truth:
+    """The truth that a spec run gives; `own` is the original's recorded error on the same case in the 16-bit dtype `low`."""
+    errors = {}
+    if low and result.low is not None:
+        rms, maximum = result.low
+        fits = own is not None and len(own[0]) == len(rms)
+        errors[low] = (np.maximum(rms, own[0]), np.maximum(maximum, own[1])) if own is not None and fits else (rms, maximum)
+    return Truth(result.native, result.exact, result.spread, result.spread64, errors)
 
 
 def golden_truth(golden: Golden, case: str, net: str) -> Truth:

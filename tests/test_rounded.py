@@ -1,0 +1,57 @@
+"""Specs in 16 bits: rounded as torch rounds, and only where the latents are."""
+
+import numpy as np
+import pytest
+
+from trueto.judge import measure
+from trueto.references import observe_spec, reference
+from trueto.references.rounded import LOW, low_latents, round_to
+
+RNG = np.random.default_rng(7)
+X, Y = (RNG.standard_normal((2, 4, 3)).astype(np.float32) * scale for scale in (1.0, 40.0))
+
+
+@pytest.mark.parametrize("low", LOW)
+def test_rounding_is_torch_s(low):
+    """Values, ties, zeros, infinities and the largest numbers are rounded to the same bits as torch rounds them."""
+    torch = pytest.importorskip("torch")
+    ties = np.array([1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-11, 1 + 3 * 2**-11, 0.0, -0.0, np.inf, -np.inf, 65519.0, 1e-7], np.float32)
+    for values in (X, Y, ties):
+        wanted = torch.from_numpy(values).to(getattr(torch, low)).float().numpy()
+        assert wanted.tobytes() == round_to(values, low).tobytes()
+
+
+@pytest.mark.parametrize("low", LOW)
+def test_every_operation_is_rounded(low):
+    """A step written with numpy has the bits that torch gives in 16 bits on a CPU: each operation is rounded, coefficients are not."""
+    torch = pytest.importorskip("torch")
+    x, y = (torch.from_numpy(values).to(getattr(torch, low)) for values in (X, Y))
+    a, b = 0.93719, 0.34872
+    wanted = (a * (x - b * y) / b + torch.tanh(y) * x).float().numpy()
+    one, other = low_latents(X, low, stay=True), low_latents(Y, low, stay=True)
+    seen = a * (one - b * other) / b + np.tanh(other) * one
+    assert wanted.tobytes() == seen.view(np.ndarray).tobytes()
+    assert wanted.tobytes() != (a * (X - b * Y) / b + np.tanh(Y) * X).astype(np.float32).tobytes()
+
+
+@pytest.mark.parametrize("name", ["compvis/ddim", "k_diffusion/heun", "k_diffusion/dpmpp_2m"])
+def test_latents_that_stay_lose_more(name):
+    """A spec whose latents stay in 16 bits is farther from itself than one that makes float32 of them, and both are far above float32."""
+    ref = reference(name)
+    case = next(case for case in ref.cases if case.quick)
+    for low, unit in zip(LOW, (2.0**-11, 2.0**-8), strict=True):
+        errors = {}
+        for state in ("promoted", "rounded"):
+            found = observe_spec(ref, case, "open", {"state": state}, low=low).low
+            assert found is not None
+            errors[state] = found[0][-1]
+        assert unit / 100 < errors["promoted"] < errors["rounded"] < 100 * unit
+
+
+def test_without_a_low_dtype_nothing_is_rounded():
+    """The knob alone changes no bit: it speaks of 16-bit runs only."""
+    ref = reference("compvis/ddim")
+    case = ref.case("uniform-20")
+    plain, stay = (observe_spec(ref, case, "closed", knobs) for knobs in ({}, {"state": "rounded"}))
+    assert plain.low is None
+    assert measure(plain.native.sample, stay.native.sample) == (0.0, 0.0)
