@@ -43,7 +43,7 @@ BECOMES = {
     "impersonates": (BROKEN, "garbage", "garbage"),
     "drifts": (DRIFTED, "algorithm", "times the original's own rounding"),
 }
-HARMLESS = ("floods", "forks", "listens", "patches", "reseeds")
+HARMLESS = ("floods", "forks", "listens", "patches", "reseeds", "spoils_its_next_run")
 
 
 def processes_of(words):
@@ -99,6 +99,12 @@ def test_mess_without_a_wrong_answer_is_not_held_against_it(everyone, name):
 def test_the_next_cell_is_judged_right(everyone, name):
     """Nothing that a candidate does to its process reaches the cell after it."""
     assert everyone[f"after_{name}"].verdict.same, everyone[f"after_{name}"].reason
+
+
+def test_no_run_reaches_the_next_one_of_its_case(tmp_path):
+    """Runs of one case share a process only as long as none leaves a trace: the other layers of a case are judged right too."""
+    seen = gate_of("spoils_its_next_run", tmp_path, ("schedule", "update", "trajectory"))
+    assert [] == [judgement.reason for judgement in seen.values() if not judgement.verdict.same]
 
 
 def test_wrong_number_of_network_calls(tmp_path):

@@ -21,7 +21,8 @@ __all__ = ["NUMPY_OF", "Interposer", "NoiseSource", "Promoted", "served_draws", 
 TORCH_OF = {"float32": torch.float32, "float64": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16}
 NUMPY_OF = {torch.float32: np.float32, torch.float64: np.float64, torch.float16: np.float16, torch.bfloat16: np.float32}
 DRAWS = frozenset({torch.randn, torch.randn_like, torch.Tensor.normal_, torch.normal})
-BELOW_FLOAT64 = (torch.float32, torch.float16, torch.bfloat16)
+BELOW_FLOAT64 = frozenset({torch.float32, torch.float16, torch.bfloat16})
+_FLOAT32, _FLOAT64, _TO_FLOAT = torch.float32, torch.float64, torch.Tensor.float
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, np.dtype[Any]]:
@@ -93,7 +94,7 @@ class NoiseSource:
 
 
 def _lift(value: Any, target: torch.dtype) -> Any:
-    return target if value is torch.float32 else value
+    return target if value is _FLOAT32 else value
 
 
 class Interposer(TorchFunctionMode):
@@ -104,23 +105,24 @@ class Interposer(TorchFunctionMode):
         self.noise = noise
         self.promote = promote
         self.below: str = ""
+        self._watches = promote is torch.float64
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        # Every operation of a twin comes through here, so the usual one (no dtype named, no draw) takes the shortest way.
         if self.promote is not None:
             for value in args:
-                if value is torch.float32:
+                if value is _FLOAT32:
                     args = tuple(_lift(a, self.promote) for a in args)
                     break
             if kwargs:
                 kwargs = {k: _lift(v, self.promote) for k, v in kwargs.items()}
-            if func is torch.Tensor.float:
+            if func is _TO_FLOAT:
                 func, args = torch.Tensor.to, (args[0], self.promote)
-        if self.noise is not None and func in DRAWS:
-            return self._draw(func, args, kwargs)
-        result = func(*args, **kwargs)
-        if self.promote is torch.float64 and not self.below and _is_below(result):
-            self.below = str(getattr(func, "__name__", func))
+        if func in DRAWS and self.noise is not None:
+            return self._draw(func, args, kwargs or {})
+        result = func(*args, **kwargs) if kwargs else func(*args)
+        if self._watches and type(result) is torch.Tensor and result.dtype is not _FLOAT64 and result.dtype in BELOW_FLOAT64:
+            self.below, self._watches = str(getattr(func, "__name__", func)), False
         return result
 
     def _draw(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -165,10 +167,6 @@ def served_draws(noise: NoiseSource, modules: tuple[str, ...]) -> Generator[None
     finally:
         for home, name, value in replaced:
             setattr(home, name, value)
-
-
-def _is_below(result: Any) -> bool:
-    return isinstance(result, torch.Tensor) and result.dtype in BELOW_FLOAT64
 
 
 class Promoted:

@@ -1,7 +1,8 @@
-"""Rooms: a fork in which a library's object was built once for one case, and from which each run of that case is forked.
+"""Rooms: one fork for all runs of a case, left as soon as a run has changed anything in it that another run could see.
 
-Building some schedulers takes longer than running them. What is built is the candidate's own, for that configuration alone;
-each run still has a fork of its own, so that no run sees what another did.
+Forking a process with torch in it costs more than most runs, and building some schedulers takes longer than running them. Runs of one
+case therefore share a fork and what the library built for that case, unless a run patches, reseeds or leaves anything behind
+(trueto.workers.traces): then the next one gets a fork of its own. No two cases ever share one.
 """
 
 from __future__ import annotations
@@ -9,59 +10,76 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import time
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Rooms"]
+from trueto.candidates import Adapter
 
-GRACE = 5.0
-KEYS = ("claim", "case", "profile", "twin")
+__all__ = ["TAIL", "Rooms"]
 
-Build = Callable[[Mapping[str, Any]], Any]
-Answer = Callable[[Mapping[str, Any], Any], dict[str, Any]]
+KEYS = ("claim", "case", "profile")
+TAIL = 2000
+GARBAGE = "garbage: its answer is not what was agreed"
 
 
 class Rooms:
     """The one room that is open, if any; a request for another case closes it."""
 
-    def __init__(self, build: Build, answer: Answer) -> None:
-        self._build, self._answer = build, answer
+    def __init__(self, adapter: Adapter, protocol: int) -> None:
+        self.adapter, self.protocol = adapter, protocol
         self._key = ""
         self._child = 0
+        self._twin = False
         self._ask, self._reply = -1, -1
 
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer a run request in the room of its case."""
+        """Answer a run request in the room of its case; {"died": why} when there is no answer."""
         key = json.dumps([request[name] for name in KEYS], sort_keys=True)
-        if key != self._key:
+        twin = bool(request["twin"])
+        # A room once promoted to float64 stays so; and whoever speaks unasked is not waited for.
+        if key != self._key or (self._twin and not twin) or select.select([self._reply], [], [], 0)[0]:
             self.close()
             self._open(key)
-        os.write(self._ask, (json.dumps(request) + "\n").encode())
-        line = self._line(float(request["limits"]["seconds"]) + GRACE)
-        if line is None:
+        self._twin = twin
+        with contextlib.suppress(BrokenPipeError):  # said by the end of its replies
+            os.write(self._ask, (json.dumps(request) + "\n").encode())
+        said = self._said(float(request["limits"]["seconds"]))
+        if said is None:
             self.close()
             return {"died": "time-out"}
-        if not line:
-            ended = self.close()
-            return {"died": f"died by {signal.Signals(ended).name}" if ended else "ended without an answer"}
-        return json.loads(line)
+        if not said:
+            return {"died": self.close()}
+        try:
+            answer = json.loads(said)
+            mine, spoiled = answer.pop("id") == request["id"], answer.pop("spoiled")
+        except (ValueError, AttributeError, KeyError):
+            self.close()
+            return {"died": GARBAGE}
+        if spoiled or not mine:
+            self.close()
+        return answer if mine else {"died": "garbage: it answered another request"}
 
-    def close(self) -> int:
-        """Leave the room; the signal that ended it, or 0."""
+    def close(self) -> str:
+        """Leave the room and end whatever is left in it; how it ended, where it did so by itself."""
         if not self._child:
-            return 0
+            return ""
         for pipe in (self._ask, self._reply):
             os.close(pipe)
         ended, status = os.waitpid(self._child, os.WNOHANG)
+        for kill in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if not ended or kill is os.killpg:
+                    kill(self._child, signal.SIGKILL)
         if not ended:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
-        self._key, self._child = "", 0
-        return os.WTERMSIG(status) if ended and os.WIFSIGNALED(status) else 0
+        self._key, self._child, self._twin, self._reply = "", 0, False, -1
+        return _end_of(status) if ended else "ended without an answer"
 
     def _open(self, key: str) -> None:
         ask_end, self._ask = os.pipe()
@@ -70,23 +88,12 @@ class Rooms:
         if self._child == 0:
             os.close(self._ask)
             os.close(self._reply)
-            self._serve(ask_end, reply_end)
+            serve(self.adapter, ask_end, reply_end, self.protocol)
         os.close(ask_end)
         os.close(reply_end)
 
-    def _serve(self, ask: int, reply: int) -> None:
-        """The room: build, then answer until the worker leaves; never returns."""
-        built: Any = None
-        with os.fdopen(ask) as requests, os.fdopen(reply, "w") as replies:
-            for number, line in enumerate(requests):
-                request = json.loads(line)
-                built = self._build(request) if number == 0 else built
-                replies.write(json.dumps(self._answer(request, built)) + "\n")
-                replies.flush()
-        os._exit(0)
-
-    def _line(self, seconds: float) -> bytes | None:
-        """One reply; None when the time is over, empty when the room is gone."""
+    def _said(self, seconds: float) -> bytes | None:
+        """What the room said: one line; None when the time is over, empty when the room is gone."""
         found, deadline = b"", time.monotonic() + seconds
         while not found.endswith(b"\n"):
             left = deadline - time.monotonic()
@@ -94,6 +101,60 @@ class Rooms:
                 return None
             chunk = os.read(self._reply, 1 << 16)
             if not chunk:
-                return b""
+                self._wait_for_end()
+                return found and GARBAGE.encode()
             found += chunk
         return found
+
+    def _wait_for_end(self) -> None:
+        """Let a room that closed its end of the pipe come to its own end, so that the signal it died by can be told."""
+        with contextlib.suppress(ChildProcessError):
+            for _ in range(100):
+                if os.waitid(os.P_PID, self._child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                    return
+                time.sleep(0.01)
+
+
+def _end_of(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"died by {signal.Signals(os.WTERMSIG(status)).name}"
+    code = os.waitstatus_to_exitcode(status)
+    return f"exited with status {code}" if code else "ended without an answer"
+
+
+def serve(adapter: Adapter, ask: int, reply: int, protocol: int) -> None:
+    """The room: what a candidate may see and use is limited; then it answers until the worker leaves. Never returns."""
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for ours in (0, protocol):  # the harness's requests and replies are not a candidate's to read and write
+        os.dup2(nothing, ours)
+    from trueto.workers.run import Room
+
+    room = Room(adapter)
+    with os.fdopen(ask) as requests, os.fdopen(reply, "w") as replies:
+        for number, line in enumerate(requests):
+            request = json.loads(line)
+            if number == 0:
+                _limit(int(request["limits"]["bytes"]))
+            answer, spoiled = _answer(room, request)
+            replies.write(json.dumps({**answer, "id": request["id"], "spoiled": spoiled}) + "\n")
+            replies.flush()
+            if spoiled:
+                break
+    os._exit(0)
+
+
+def _limit(beyond: int) -> None:
+    """Memory beyond what the loaded library uses, and no core files."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + beyond, used + beyond))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _answer(room: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    try:
+        return room.run(request)
+    except MemoryError:
+        return {"error": {"type": "MemoryError", "message": "went over its memory limit", "where": "", "own": True, "at_call": 0}}, True
+    except BaseException as error:  # noqa: BLE001 - the harness itself failed: said as such, never as the candidate's fault
+        return {"harness_error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-TAIL:]}, True

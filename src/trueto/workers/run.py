@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import sys
 import time
 import traceback
@@ -22,8 +23,9 @@ from trueto.observe import Observation
 from trueto.torch_run import Run
 from trueto.workers.branches import Branches
 from trueto.workers.protocol import claim_from_json, write_observation
+from trueto.workers.traces import traces
 
-__all__ = ["run_case"]
+__all__ = ["Room", "run_case"]
 
 FORK_SECONDS = 0.1  # about three times what a fork costs (benchmarks/harness_cost.py): below it a whole run is cheaper
 
@@ -62,7 +64,8 @@ def _prepare(request: Mapping[str, Any], bump: int | None = None) -> Run:
 def _observe(adapter: Adapter, request: Mapping[str, Any], run: Run) -> str:
     """Run the candidate once; returns what was seen below float64 in a twin."""
     profile = request["profile"]
-    torch.manual_seed(run.case.seed)
+    for seed in (torch.manual_seed, random.seed, np.random.seed):
+        seed(run.case.seed)
     torch.set_num_threads(int(profile["threads"]))
     torch.set_default_dtype(torch.float64 if request["twin"] else torch.float32)
     mode = Interposer(run.noise, torch.float64) if request["twin"] else served_draws(run.noise, adapter.modules)
@@ -132,8 +135,6 @@ def _moved_by_branches(adapter: Adapter, request: Mapping[str, Any], base: Obser
 def build_for(adapter: Any, request: Mapping[str, Any]) -> Built:
     """What the adapter builds for a case, in the precision of the request; its exception, if it raises."""
     twin, case = bool(request["twin"]), Case.from_json(request["case"])
-    if twin:
-        _promote_numpy(adapter.modules)
     torch.set_default_dtype(torch.float64 if twin else torch.float32)
     mode = Interposer(None, torch.float64) if twin else contextlib.nullcontext()
     try:
@@ -144,10 +145,28 @@ def build_for(adapter: Any, request: Mapping[str, Any]) -> Built:
     return Built(made, below=mode.below if isinstance(mode, Interposer) else "")
 
 
+class Room:
+    """The runs of one case in one process: what the library builds for it is built once for each precision."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        self.adapter = adapter
+        self._built: dict[bool, Built | None] = {}
+        self._known: frozenset[str] = frozenset(sys.modules)
+
+    def run(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+        """The answer to one request, and whether the run left anything behind that another run could see."""
+        twin = bool(request["twin"])
+        if twin:
+            _promote_numpy(self.adapter.modules)
+        if twin not in self._built:
+            self._built[twin] = build_for(self.adapter, request) if hasattr(self.adapter, "build") else None
+        before = traces(self.adapter.modules, self._known)
+        answer = run_case(self.adapter, request, self._built[twin])
+        return answer, traces(self.adapter.modules, self._known) != before
+
+
 def run_case(adapter: Adapter, request: Mapping[str, Any], built: Built | None = None) -> dict[str, Any]:
     """Run, observe, write the tensors; an exception of the candidate is part of the answer."""
-    if request["twin"]:
-        _promote_numpy(adapter.modules)
     run = _prepare(request)
     began = time.process_time()
     try:
