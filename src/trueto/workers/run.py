@@ -23,7 +23,7 @@ from trueto.observe import Observation
 from trueto.torch_run import Run
 from trueto.workers.branches import Branches
 from trueto.workers.protocol import claim_from_json, write_observation
-from trueto.workers.traces import traces
+from trueto.workers.traces import Watch
 
 __all__ = ["Room", "run_case"]
 
@@ -135,7 +135,6 @@ def _moved_by_branches(adapter: Adapter, request: Mapping[str, Any], base: Obser
 def build_for(adapter: Any, request: Mapping[str, Any]) -> Built:
     """What the adapter builds for a case, in the precision of the request; its exception, if it raises."""
     twin, case = bool(request["twin"]), Case.from_json(request["case"])
-    torch.set_default_dtype(torch.float64 if twin else torch.float32)
     mode = Interposer(None, torch.float64) if twin else contextlib.nullcontext()
     try:
         with mode:
@@ -151,18 +150,24 @@ class Room:
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
         self._built: dict[bool, Built | None] = {}
-        self._known: frozenset[str] = frozenset(sys.modules)
+        self._watch: Watch | None = None
 
     def run(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         """The answer to one request, and whether the run left anything behind that another run could see."""
         twin = bool(request["twin"])
+        if twin not in self._built:
+            self._enter(request, twin=twin)
+        assert self._watch is not None
+        answer = run_case(self.adapter, request, self._built[twin])
+        return answer, self._watch.anything_left()
+
+    def _enter(self, request: Mapping[str, Any], *, twin: bool) -> None:
+        """Get ready for runs in one precision."""
+        torch.set_default_dtype(torch.float64 if twin else torch.float32)
         if twin:
             _promote_numpy(self.adapter.modules)
-        if twin not in self._built:
-            self._built[twin] = build_for(self.adapter, request) if hasattr(self.adapter, "build") else None
-        before = traces(self.adapter.modules, self._known)
-        answer = run_case(self.adapter, request, self._built[twin])
-        return answer, traces(self.adapter.modules, self._known) != before
+        self._built[twin] = build_for(self.adapter, request) if hasattr(self.adapter, "build") else None
+        self._watch = Watch(self.adapter.modules)
 
 
 def run_case(adapter: Adapter, request: Mapping[str, Any], built: Built | None = None) -> dict[str, Any]:

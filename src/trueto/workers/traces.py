@@ -13,37 +13,42 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["traces"]
+__all__ = ["Watch"]
 
-WATCHED = ("torch", "torch.nn.functional", "torch.Tensor", "numpy", "math", "random", "builtins", "os", "sys", "time")
+WATCHED = ("torch", "torch.nn.functional", "numpy", "math", "random", "builtins", "os", "sys", "time")
 OURS = "trueto."
 
 
-def traces(prefixes: tuple[str, ...], known: frozenset[str]) -> tuple[Any, ...]:
-    """A fingerprint of all that one run could hand on to the next: equal before and after a run that hands on nothing.
+class Watch:
+    """Looks at all that one run could hand on to the next: names of the library's modules and classes, of ours, and of what both stand on.
 
-    `prefixes` are those of the library's modules, `known` the modules to look at (those that were loaded before the first run): a module
-    that a run imports is no trace, a name that it replaces is. What the harness sets anew for each run (seed, default dtype, threads of
-    torch) is not part of it.
+    What the harness sets anew for each run (seeds, torch's default dtype and number of threads) is not part of it. Names that are only
+    added are no trace: libraries import parts of themselves when they are first asked for. `prefixes` are those of the library's modules.
     """
-    watched = [name for name in known if name in WATCHED or name.startswith((*prefixes, OURS))]
-    names = tuple(_names(sys.modules.get(name)) for name in watched)
-    return (names, _of_torch(), tuple(np.geterr().items()), _of_process())
 
+    def __init__(self, prefixes: tuple[str, ...]) -> None:
+        modules = {name: module for name, module in sys.modules.items() if name in WATCHED or name.startswith((*prefixes, OURS))}
+        inside = [(name, value) for name, module in modules.items() if name not in WATCHED for value in vars(module).values()]
+        classes = [value for name, value in inside if isinstance(value, type) and value.__module__ == name]
+        self._scopes: list[Any] = [*modules.values(), torch.Tensor, *classes]
+        self._before = self._look()
 
-def _names(module: Any) -> int:
-    """One number for what all names of a module, and of the classes that it defines, stand for."""
-    if module is None:
-        return 0
-    values = tuple(vars(module).values())
-    owner = getattr(module, "__name__", "")
-    within = tuple(hash(tuple(map(id, vars(v).values()))) for v in values if isinstance(v, type) and v.__module__ == owner)
-    return hash((tuple(map(id, values)), within))
+    def _look(self) -> tuple[list[dict[str, Any]], tuple[Any, ...]]:
+        return [dict(vars(scope)) for scope in self._scopes], (_of_torch(), np.geterr(), _of_process())
+
+    def anything_left(self) -> bool:
+        """Whether a name stands for something else than at the last look, or a setting is another."""
+        (names, state), now = self._before, self._look()
+        self._before = now
+        try:
+            kept = all(before.items() <= after.items() for before, after in zip(names, now[0], strict=True))
+        except Exception:  # noqa: BLE001 - what cannot be compared with what it was before is something else
+            return True
+        return not kept or state != now[1]
 
 
 def _of_torch() -> tuple[Any, ...]:
-    tensor = hash(tuple(map(id, vars(torch.Tensor).values())))
-    return (tensor, torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled(), torch.backends.mkldnn.enabled)
+    return (torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled(), torch.backends.mkldnn.enabled)
 
 
 def _of_process() -> tuple[Any, ...]:
