@@ -20,7 +20,7 @@ from trueto.running.plan import Selection
 from trueto.running.profiles import profile
 from trueto.workers.protocol import claim_from_json
 
-QUICK = Limits(seconds=4.0, bytes=1 << 28)
+QUICK = Limits(seconds=8.0, bytes=1 << 28)
 BROKEN, DRIFTED = Verdict.BROKEN, Verdict.DRIFTED
 
 # What each file of tests/hostile becomes: verdict, cause, and words that its reason must have.

@@ -136,7 +136,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How a candidate is run: device, dtype, threads, CPU capability, and the like."""
+    """How a candidate is run: device, dtype, threads, CPU capability, and the like; `seconds` is the time that one run may take."""
 
     id: str
     dtype: str = "float32"
@@ -145,6 +145,7 @@ class Profile:
     env: Mapping[str, str] = field(default_factory=dict)
     flags: Mapping[str, Any] = field(default_factory=dict)
     needs: str = ""
+    seconds: float = 60.0
     summary: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -179,7 +180,7 @@ class Comparison:
     """How far a candidate's tensors are from the original's, per step and at worst.
 
     `drift_rms`, `drift_max`, `floor_rms`, `floor_max` have one entry per step; `ratio` is the worst drift over floor of all
-    steps and both norms. `first_step` is the first whose ratio exceeds the factor, or None.
+    steps and both norms. `first_step` is the first whose ratio exceeds the factor, or None. `looks` says what the difference looks like.
     """
 
     identical: bool
@@ -200,6 +201,7 @@ class Comparison:
     expected: float | None = None
     got: float | None = None
     note: str = ""
+    looks: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ def _story(claim: ClaimView, cell: dict[str, Any]) -> Html:
             ("from the original itself", against),
             ("how large", size_words(cell["size"], cell["grey_levels"]) if isinstance(cell["ratio"], int | float) else ""),
             ("compared", " with ".join(str(evidence[k]) for k in ("what", "compared_with") if evidence.get(k))),
+            ("looks like", str(evidence.get("looks") or "")),
             ("furthest", _worst_element(evidence.get("worst"))),
             ("in double precision", _twin(evidence.get("twin"))),
             ("error", _error(evidence.get("error"))),

@@ -51,7 +51,7 @@ class Gate:
     selection: Selection
     ledger: Ledger
     jobs: int = 2
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits | None = None
     name: str = ""
     version: str = ""
     claims: tuple[Claim, ...] = ()
@@ -126,7 +126,8 @@ class Gate:
     def _submit(self, cell: Cell, runs: list[tuple[str, bool]]) -> None:
         chosen = profile(cell.profile)
         if chosen.id not in self._pools:
-            self._pools[chosen.id] = Pool(self.spec, chosen, self.jobs, self.limits)
+            limits = self.limits or Limits(seconds=chosen.seconds)
+            self._pools[chosen.id] = Pool(self.spec, chosen, self.jobs, limits)
         for run, future in zip(runs, self._pools[chosen.id].submit(cell.claim, cell.case, runs), strict=True):
             self._runs[cell.claim.id, cell.case.id, chosen.id, *run] = future
 

@@ -55,6 +55,8 @@ def _numbers(cell: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[str]:
         lines.append(f"float64 twin  {said}")
     if worst and worst.get("got") is not None:
         lines.append(f"worst element step {worst['step']}, index {worst['index']}: expected {worst['expected']!r}, got {worst['got']!r}")
+    if evidence.get("looks"):
+        lines.append(f"looks like    {evidence['looks']}")
     if cell["grey_levels"] is not None:
         lines.append(f"in a picture  {cell['size']} ({number(cell['grey_levels'])} grey levels of 255)")
     lines.append(f"cause         {cell['cause'] or 'unknown'}")

@@ -1,0 +1,103 @@
+"""What a difference looks like, in words: an offset, another scale, one step late, swapped samples, missing noise. It decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from trueto.judge import Expected, measure
+
+__all__ = ["looks_like"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+LEFT = 0.05  # share of the difference that an explanation may leave over
+FEW = 0.1  # share of the elements that counts as few
+ENERGY = 0.99  # share of the squared difference that few elements must hold
+MOST_SAMPLES = 6  # a batch of more has too many orders to try
+FLIPS = {"upside down": -2, "left and right swapped": -1, "channels in reverse order": -3}
+
+
+def looks_like(got: Array, expected: Expected, factor: float, draws: Array | None = None) -> str:
+    """The simplest pattern that explains the first row that differs, or nothing.
+
+    `got` (K, ...) is held against the original's values; `draws` (N, B, C, H, W) are the noise that was fed in. A pattern counts when it
+    leaves less than 5 % of the difference over.
+    """
+    values = expected.values
+    if got.shape != values.shape or not len(got):
+        return ""
+    row = _first(got, expected, factor)
+    if row is None:
+        return ""
+    seen, wanted = got[row].astype(np.float64), values[row]
+    if not np.isfinite(seen).all():
+        return "values that are not finite"
+    far = measure(seen, wanted)[0]
+    for words, explained in _patterns(row, seen, expected, draws):
+        if measure(explained, seen)[0] < LEFT * far:
+            return words
+    return _few(seen - wanted) if seen.size > 1 else ""
+
+
+def _first(got: Array, expected: Expected, factor: float) -> int | None:
+    for row, (seen, wanted) in enumerate(zip(got, expected.values, strict=True)):
+        rms, maximum = measure(seen, wanted)
+        beyond = not (rms <= factor * expected.floor_rms[row] and maximum <= factor * expected.floor_max[row])
+        if beyond or (expected.exact[row] and maximum > 0):
+            return row
+    return None
+
+
+def _patterns(row: int, seen: Array, expected: Expected, draws: Array | None) -> Iterator[tuple[str, Array]]:
+    """Words and what the row would be if they were the whole truth, the simplest first."""
+    values = expected.values
+    wanted = values[row]
+    for words, other in (("one step late", row - 1), ("one step early", row + 1)):
+        if 0 <= other < len(values):
+            yield f"{words}: it is what the original has at {'the step before' if other < row else 'the next step'}", values[other]
+    if wanted.size == 1:
+        return
+    yield "the opposite sign", -wanted
+    offset = float((seen - wanted).mean())
+    yield f"an offset: {offset:.2g} added everywhere", wanted + offset
+    scale = float(np.vdot(seen, wanted) / max(float(np.vdot(wanted, wanted)), np.finfo(np.float64).tiny))
+    yield f"another scale: {scale:.6g} times the original", scale * wanted
+    yield from _places(wanted)
+    yield from _noise(seen, wanted, draws)
+
+
+def _places(wanted: Array) -> Iterator[tuple[str, Array]]:
+    """The right values in other places."""
+    if 1 < len(wanted) <= MOST_SAMPLES:
+        for order in permutations(range(len(wanted))):
+            if list(order) != sorted(order):
+                yield f"samples of the batch in the order {', '.join(map(str, order))}", wanted[list(order)]
+    if wanted.ndim == 4:
+        yield from ((words, np.flip(wanted, axis)) for words, axis in FLIPS.items())
+        if wanted.shape[-1] == wanted.shape[-2]:
+            yield "height and width swapped", wanted.swapaxes(-1, -2)
+
+
+def _noise(seen: Array, wanted: Array, draws: Array | None) -> Iterator[tuple[str, Array]]:
+    """A multiple of one draw too much or too little; then one draw in the place of another."""
+    same = [] if draws is None else [np.asarray(draw, np.float64) for draw in draws if draw.shape == wanted.shape]
+    shares = [float(np.vdot(seen - wanted, draw) / np.vdot(draw, draw)) for draw in same]
+    for index, (draw, share) in enumerate(zip(same, shares, strict=True)):
+        yield f"noise: {share:.2g} times draw {index} more than in the original", wanted + share * draw
+    for first in range(len(same)):
+        for second in range(len(same)):
+            if first != second:
+                swap = same[second] - same[first]
+                share = float(np.vdot(seen - wanted, swap) / np.vdot(swap, swap))
+                yield f"noise: draw {second} in the place of draw {first}", wanted + share * swap
+
+
+def _few(difference: Array) -> str:
+    """Whether few elements hold nearly all of the difference."""
+    energy = np.sort(np.square(difference).reshape(-1))[::-1]
+    few = int(np.searchsorted(np.cumsum(energy), ENERGY * energy.sum()) + 1)
+    return f"{few} of {energy.size} elements hold nearly all of it" if few <= FEW * energy.size else ""
