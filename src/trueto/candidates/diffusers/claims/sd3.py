@@ -36,7 +36,7 @@ CLAIMS: tuple[Claim, ...] = (
 NO_CLAIMS: dict[str, str] = {
     "rectified_flow/euler": "the documentation names Stable Diffusion 3 as the origin of FlowMatchEulerDiscreteScheduler; no scheduler "
     "of diffusers lets time run from noise to data or tells 999 t. FlowMatchHeunDiscreteScheduler is documented as based on 'the "
-    "flow-matching sampling introduced in EDM', whose code has none, and FlowMatchLCMScheduler names no original: neither is claimed for anything",
+    "flow-matching sampling introduced in EDM', whose code has none, and FlowMatchLCMScheduler names no original: neither is claimed",
 }
 
 
