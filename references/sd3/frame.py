@@ -1,0 +1,48 @@
+"""The frame of Stable Diffusion 3's spec: its noise levels and the times told. The rest is common to flow matching."""
+
+import numpy as np
+
+from trueto.observe import Observation
+from trueto.references.flow import observe, shifted
+from trueto.references.spec import SpecInputs
+
+# Known ways in which implementations differ from the original (whose value comes first).
+KNOBS = {
+    # How often the clean end is shifted. The original's smallest level is shifted once in its table and again with all the others; once:
+    # the paper, and a repair that was proposed to diffusers.
+    "clean_end": ("shifted_twice", "shifted_once"),
+    # drop_last: n + 1 levels from 1 to 0, the last one dropped, as Flux does.
+    "spacing": ("to_smallest", "drop_last"),
+    "shift": ("as_given", "none"),  # none: a shift of 1.0 in the place of the released 3.0 (sd-scripts' first release for this model)
+    "told": ("thousandths", "rounded"),  # rounded: to the nearest whole training time
+    "start": ("unit", "sqrt_1_sigma2"),  # sqrt_1_sigma2: scaled as samplers of variance exploding models do
+}
+PRECISION_KNOBS = ()
+
+TIMES = 1000  # training times; the smallest level is that of time 1
+
+
+def grid(inputs: SpecInputs) -> np.ndarray:
+    """The levels 1 = s_0 > ... > s_{n-1} > 0, shape (n + 1,): times in equal steps, shifted (Esser et al. 2024, equation 23)."""
+    n, dtype = inputs.case.steps, inputs.dtype
+    shift = 1.0 if inputs.knob("shift", "as_given") == "none" else inputs.case.options.get("shift", 3.0)
+    if inputs.knob("spacing", "to_smallest") == "drop_last":
+        unshifted = np.linspace(1, 0, n + 1, dtype=dtype)[:-1]
+    else:
+        end = 1 / TIMES
+        if inputs.knob("clean_end", "shifted_twice") == "shifted_twice":
+            end = shifted(end, shift)
+        unshifted = np.linspace(1, end, n, dtype=dtype)
+    return np.append(shifted(unshifted, shift), dtype.type(0))
+
+
+def run(sample, inputs: SpecInputs) -> Observation:
+    """Run the spec of Stable Diffusion 3's sampler and observe it."""
+    levels = inputs.nudged(grid(inputs)) if inputs.levels is None else inputs.levels
+    whole = inputs.knob("told", "thousandths") == "rounded"
+
+    def tell(level: np.ndarray) -> np.ndarray:
+        return np.round(level * TIMES) if whole else level * TIMES
+
+    own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
+    return observe(sample, inputs, levels, tell, own)

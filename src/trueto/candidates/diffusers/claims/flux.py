@@ -1,0 +1,90 @@
+"""Which scheduler of diffusers is Black Forest Labs' sampler of FLUX.1, and how its pipeline drives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from trueto.candidates.diffusers.claims.row import claim
+from trueto.candidates.diffusers.claims.sd3 import FLOW, flow_levels, stepper
+from trueto.model import Claim
+
+if TYPE_CHECKING:
+    from trueto.torch_run import Run
+
+__all__ = ["CLAIMS", "LOOPS", "NO_CLAIMS"]
+
+SOURCE = "diffusers documentation, api/pipelines/flux"
+QUOTE = "Original inference code can be found here (https://github.com/black-forest-labs/flux)."
+# scheduler/scheduler_config.json of FLUX.1-dev and FLUX.1-schnell; with use_dynamic_shifting the shift of 3.0 is not used.
+SIZES: dict[str, Any] = {
+    "num_train_timesteps": 1000,
+    "base_image_seq_len": 256,
+    "max_image_seq_len": 4096,
+    "base_shift": 0.5,
+    "max_shift": 1.15,
+}
+DEV: dict[str, Any] = {**SIZES, "shift": 3.0, "use_dynamic_shifting": True}
+SCHNELL: dict[str, Any] = {**SIZES, "shift": 1.0, "use_dynamic_shifting": False}
+
+CLAIMS: tuple[Claim, ...] = (
+    claim(
+        "flux/denoise",
+        "FlowMatchEulerDiscreteScheduler",
+        SOURCE,
+        QUOTE,
+        grids={"released": {}},
+        parameterizations=FLOW,
+        config=DEV,
+        init=("base_shift", "max_shift"),
+        driven=("image_seq_len",),
+        levels="flow",
+        loop="flux",
+        cases=("dev-*",),
+        note="in the configuration that FLUX.1-dev was released with, driven as FluxPipeline does",
+    ),
+    claim(
+        "flux/denoise",
+        "FlowMatchEulerDiscreteScheduler",
+        SOURCE,
+        QUOTE,
+        name="schnell",
+        grids={"released": {}},
+        parameterizations=FLOW,
+        config=SCHNELL,
+        driven=("image_seq_len", "shift"),
+        levels="flow",
+        loop="flux",
+        cases=("schnell-*",),
+        note="in the configuration that FLUX.1-schnell was released with, driven as FluxPipeline does",
+    ),
+)
+
+NO_CLAIMS: dict[str, str] = {}
+
+
+def mu_of(tokens: int, config: Any) -> float:
+    """The shift of a size, as pipeline_flux.py's calculate_shift has it; importing that one would need transformers."""
+    slope = (config.max_shift - config.base_shift) / (config.max_image_seq_len - config.base_image_seq_len)
+    return tokens * slope + (config.base_shift - slope * config.base_image_seq_len)
+
+
+def flux_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
+    """The denoising loop of FluxPipeline: it hands its own sigmas to the scheduler, and tells the network a thousandth of the timestep."""
+    import numpy as np
+
+    steps, tokens = run.case.steps, run.case.options["image_seq_len"]
+    scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), device=run.device, mu=mu_of(tokens, scheduler.config))
+    latents = start = run.start_noise()
+    step = stepper(scheduler, flags)
+    scheduler.set_begin_index(0)
+    for index, t in enumerate(scheduler.timesteps):
+        run.step = index
+        timestep = t.expand(run.case.shape[0]).to(latents.dtype)
+        predicted = run.network(latents, timestep / 1000)
+        latents = step(predicted, t, latents, return_dict=False)[0]
+    kind, levels = flow_levels(scheduler, claim, run.case)
+    run.finish(levels=levels, level_kind=kind, start=start, sample=latents)
+
+
+LOOPS = {"flux": flux_pipeline}

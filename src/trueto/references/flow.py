@@ -1,0 +1,66 @@
+"""What specs of flow-matching samplers share: the shift of noise levels, the velocity that a network predicts, and the run.
+
+The state is x = (1 - s) x0 + s noise with s from 1 (noise) to 0 (clean), and the network predicts dx/ds = noise - x0 (Liu et al. 2022,
+arXiv 2209.03003, equation 1, with time running the other way; Esser et al. 2024, arXiv 2403.03206, section 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from trueto.observe import Observation
+from trueto.references.spec import SpecInputs
+
+__all__ = ["Velocity", "observe", "shifted"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Sample = Callable[..., Array]
+
+
+def shifted(level: Array, shift: float) -> Array:
+    """Move levels towards noise: shift s / (1 + (shift - 1) s) (Esser et al. 2024, arXiv 2403.03206, equation 23)."""
+    return shift * level / (1 + (shift - 1) * level)
+
+
+class Velocity:
+    """velocity(x, level, step): the network's dx/ds, with classifier-free guidance where the case has it; counts its calls.
+
+    `tell` gives the time that is told to the network at a level; a run on a candidate's own grid tells that candidate's times.
+    """
+
+    def __init__(self, inputs: SpecInputs, tell: Callable[[Array], Array]) -> None:
+        self.inputs = inputs
+        self.tell = tell
+        self.calls = 0
+
+    def __call__(self, x: Array, level: Array, step: int) -> Array:
+        """The velocity for x (B, C, H, W) at a level."""
+        told = self.tell(level) if self.inputs.told is None else self.inputs.told[self.calls]
+        self.calls += 1
+        scale, network = self.inputs.case.guidance, self.inputs.probe.run
+        if scale is None:
+            return network(x, told, step)
+        # One doubled batch (Ho and Salimans 2022, arXiv 2207.12598).
+        both = network(np.concatenate([x, x]), told, step, np.repeat([0.0, 1.0], len(x)))
+        unconditional, conditional = both[: len(x)], both[len(x) :]
+        return unconditional + scale * (conditional - unconditional)
+
+
+def observe(sample: Sample, inputs: SpecInputs, levels: Array, tell: Callable[[Array], Array], own: Mapping[str, Any]) -> Observation:
+    """Run one spec from its levels (S + 1,), or on a candidate's own, and observe it; `own` are the arguments of `sample`."""
+    if inputs.levels is not None:
+        levels = inputs.levels
+    levels = levels.astype(inputs.dtype)
+    if inputs.start is not None:
+        x = inputs.start * np.hypot(1 - levels[0], levels[0])
+    elif inputs.knob("start", "unit") == "sqrt_1_sigma2":
+        x = inputs.start_noise * np.sqrt(levels[0] ** 2 + 1)
+    else:
+        x = inputs.start_noise
+    start = x / np.hypot(1 - levels[0], levels[0])
+    out = sample(Velocity(inputs, tell), x, levels, inputs.draw, **own)
+    scale = np.hypot(1 - levels[-1], levels[-1])
+    return inputs.probe.observation(levels=levels, level_kind="flow", start=start, sample=out / scale)
