@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -83,10 +84,18 @@ def nudged(values: Array, count: int = NUDGES) -> Array:
     return np.concatenate(list(np.nextafter(values[None], targets)))
 
 
-def _idle(x: Array, t: Array, condition: Array | None = None) -> Array:
-    """A network that always answers zero."""
-    del t, condition
-    return np.zeros_like(x)
+def _idle() -> NetworkFunction:
+    """A network that does not look at x, and never gives the same answer twice running.
+
+    So no two calls of a step are shown the same state, and taken for two branches of one call; three answers, for two branches.
+    """
+    answers = itertools.cycle((0.0, 1.0, 2.0))
+
+    def answer(x: Array, t: Array, condition: Array | None = None) -> Array:
+        del t, condition
+        return np.full_like(x, next(answers))
+
+    return answer
 
 
 def _stacked(net: Network, batch: int, copies: int) -> NetworkFunction:
@@ -117,7 +126,7 @@ def _once(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, 
         case=case,
         dtype=np.dtype(dtype),
         schedule=levels,
-        probe=Probe(_idle if net == "idle" else _stacked(network(name, levels, case.parameterization), case.shape[0], copies)),
+        probe=Probe(_idle() if net == "idle" else _stacked(network(name, levels, case.parameterization), case.shape[0], copies)),
         start_noise=noise,
         noise=tape(case.seed, case.shape),
         knobs=knobs,
@@ -147,7 +156,7 @@ def observe_spec(
 ) -> SpecResult:
     """Run a spec in float32 and float64, and 8 times nudged by one unit in the last place in the dtype that `spread` names.
 
-    `net` is `open`, `closed`, or `idle` (answers zero: enough for the grid and the start, and has no spread); `levels`, `told`, `start` in
+    `net` is `open`, `closed`, or `idle` (looks at nothing: enough for the grid and the start, and has no spread); `levels`, `told`, `start` in
     `overrides` replace the spec's own. Results are remembered: layers and arms ask for the same ones.
     """
     frozen = tuple((name, value.dtype.str, value.shape, value.tobytes()) for name, value in sorted(overrides.items()))

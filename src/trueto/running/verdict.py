@@ -11,8 +11,8 @@ import numpy as np
 from trueto.errors import DataError
 from trueto.judge import compare, grey_levels, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
-from trueto.observe import Observation
-from trueto.references import Reference
+from trueto.observe import Observation, StepError
+from trueto.references import Reference, observe_spec
 from trueto.running.arms import Arm, Bench
 from trueto.running.client import Outcome
 from trueto.running.faults import cause_of_death, malformed, out_of_memory
@@ -89,6 +89,9 @@ def _judge(context: _Context) -> Judgement:
         return _plain(context, Verdict.BROKEN, cause_of_death(native.died), f"the run {native.died}, where the original returns a sample")
     if native.raised is not None:
         context.evidence["error"] = {"type": native.raised.type, "message": native.raised.message, "where": native.raised.where}
+        if _declared_to_raise(context, native.raised):
+            context.evidence["ledger"] = context.entries[0].to_json()
+            return _plain(context, Verdict.DECLARED, "raises", context.entries[0].reason)
         cause = "memory" if out_of_memory(native.raised) else "exception"
         return _plain(
             context,
@@ -106,6 +109,15 @@ def _judge(context: _Context) -> Judgement:
     return _judge_numbers(context)
 
 
+def _declared_to_raise(context: _Context, raised: StepError) -> bool:
+    """Whether the declared variant of the spec refuses this X as the candidate does: the same exception after as many network calls."""
+    knobs = _union(context.entries)
+    if not knobs or not raised.own:
+        return False
+    wanted = observe_spec(context.bench.ref, context.cell.case, "idle", knobs).native.error
+    return wanted is not None and (wanted.type, wanted.at_call) == (raised.type, raised.at_call)
+
+
 def _original_raises(context: _Context, wanted: Any) -> Judgement:
     native = context.runs.native
     if native.observation is not None:
@@ -116,6 +128,9 @@ def _original_raises(context: _Context, wanted: Any) -> Judgement:
     said = f"raises {raised.type} after {raised.at_call} network calls ({raised.where}), the original {wanted.type} after {wanted.at_call}"
     if raised.own and raised.at_call == wanted.at_call:
         return _plain(context, Verdict.STALE if context.entries else Verdict.FAITHFUL, "", said)
+    if _declared_to_raise(context, raised):
+        context.evidence["ledger"] = context.entries[0].to_json()
+        return _plain(context, Verdict.DECLARED, "raises elsewhere", f"{context.entries[0].reason} ({said})")
     declared = _union(context.entries).get("refusal")
     if declared is not None and raised.own:
         as_said = raised.at_call == REFUSALS[declared]
