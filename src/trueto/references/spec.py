@@ -156,8 +156,8 @@ def observe_spec(
 ) -> SpecResult:
     """Run a spec in float32 and float64, and 8 times nudged by one unit in the last place in the dtype that `spread` names.
 
-    `net` is `open`, `closed`, or `idle` (looks at nothing: enough for the grid and the start, and has no spread); `levels`, `told`, `start` in
-    `overrides` replace the spec's own. Results are remembered: layers and arms ask for the same ones.
+    `net` is `open`, `closed`, or `idle` (looks at nothing: enough for the grid and the start, and has no spread); `levels`, `told`, `start`
+    in `overrides` replace the spec's own. Results are remembered: layers and arms ask for the same ones.
     """
     frozen = tuple((name, value.dtype.str, value.shape, value.tobytes()) for name, value in sorted(overrides.items()))
     return _remembered(ref.id, json.dumps(case.to_json(), sort_keys=True), net, tuple(sorted((knobs or {}).items())), spread, frozen)

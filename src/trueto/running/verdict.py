@@ -88,17 +88,7 @@ def _judge(context: _Context) -> Judgement:
     if native.died:
         return _plain(context, Verdict.BROKEN, cause_of_death(native.died), f"the run {native.died}, where the original returns a sample")
     if native.raised is not None:
-        context.evidence["error"] = {"type": native.raised.type, "message": native.raised.message, "where": native.raised.where}
-        if _declared_to_raise(context, native.raised):
-            context.evidence["ledger"] = context.entries[0].to_json()
-            return _plain(context, Verdict.DECLARED, "raises", context.entries[0].reason)
-        cause = "memory" if out_of_memory(native.raised) else "exception"
-        return _plain(
-            context,
-            Verdict.BROKEN,
-            cause,
-            f"raises {native.raised.type}: {native.raised.message} ({native.raised.where}), where the original returns a sample",
-        )
+        return _only_the_candidate_raises(context, native.raised)
     assert native.observation is not None
     if (fault := malformed(native.observation, bench)) is not None:
         return _plain(context, Verdict.BROKEN, *fault)
@@ -107,6 +97,16 @@ def _judge(context: _Context) -> Judgement:
     if context.cell.layer is Layer.NOISE:
         return _judge_noise(context, native.observation)
     return _judge_numbers(context)
+
+
+def _only_the_candidate_raises(context: _Context, raised: StepError) -> Judgement:
+    context.evidence["error"] = {"type": raised.type, "message": raised.message, "where": raised.where}
+    if _declared_to_raise(context, raised):
+        context.evidence["ledger"] = context.entries[0].to_json()
+        return _plain(context, Verdict.DECLARED, "raises", context.entries[0].reason)
+    cause = "memory" if out_of_memory(raised) else "exception"
+    said = f"raises {raised.type}: {raised.message} ({raised.where}), where the original returns a sample"
+    return _plain(context, Verdict.BROKEN, cause, said)
 
 
 def _declared_to_raise(context: _Context, raised: StepError) -> bool:
