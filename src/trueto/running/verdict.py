@@ -12,7 +12,7 @@ from trueto.errors import DataError
 from trueto.judge import compare, grey_levels, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
 from trueto.observe import Observation, StepError
-from trueto.references import Reference, observe_spec
+from trueto.references import Reference
 from trueto.running.arms import Arm, Bench
 from trueto.running.client import Outcome
 from trueto.running.faults import cause_of_death, malformed, out_of_memory
@@ -101,21 +101,11 @@ def _judge(context: _Context) -> Judgement:
 
 def _only_the_candidate_raises(context: _Context, raised: StepError) -> Judgement:
     context.evidence["error"] = {"type": raised.type, "message": raised.message, "where": raised.where}
-    if _declared_to_raise(context, raised):
+    if context.bench.refuses_alike(raised, _union(context.entries)):
         context.evidence["ledger"] = context.entries[0].to_json()
         return _plain(context, Verdict.DECLARED, "raises", context.entries[0].reason)
-    cause = "memory" if out_of_memory(raised) else "exception"
     said = f"raises {raised.type}: {raised.message} ({raised.where}), where the original returns a sample"
-    return _plain(context, Verdict.BROKEN, cause, said)
-
-
-def _declared_to_raise(context: _Context, raised: StepError) -> bool:
-    """Whether the declared variant of the spec refuses this X as the candidate does: the same exception after as many network calls."""
-    knobs = _union(context.entries)
-    if not knobs or not raised.own:
-        return False
-    wanted = observe_spec(context.bench.ref, context.cell.case, "idle", knobs).native.error
-    return wanted is not None and (wanted.type, wanted.at_call) == (raised.type, raised.at_call)
+    return _plain(context, Verdict.BROKEN, "memory" if out_of_memory(raised) else "exception", said)
 
 
 def _original_raises(context: _Context, wanted: Any) -> Judgement:
@@ -128,11 +118,10 @@ def _original_raises(context: _Context, wanted: Any) -> Judgement:
     said = f"raises {raised.type} after {raised.at_call} network calls ({raised.where}), the original {wanted.type} after {wanted.at_call}"
     if raised.own and raised.at_call == wanted.at_call:
         return _plain(context, Verdict.STALE if context.entries else Verdict.FAITHFUL, "", said)
-    if _declared_to_raise(context, raised):
+    if context.bench.refuses_alike(raised, _union(context.entries)):
         context.evidence["ledger"] = context.entries[0].to_json()
         return _plain(context, Verdict.DECLARED, "raises elsewhere", f"{context.entries[0].reason} ({said})")
-    declared = _union(context.entries).get("refusal")
-    if declared is not None and raised.own:
+    if (declared := _union(context.entries).get("refusal")) is not None and raised.own:
         as_said = raised.at_call == REFUSALS[declared]
         context.evidence["ledger"] = context.entries[0].to_json()
         return _plain(context, Verdict.DECLARED if as_said else Verdict.STALE, "raises elsewhere", f"{context.entries[0].reason} ({said})")
