@@ -16,8 +16,8 @@ CARD = Card(
 DDPM is the sampler that diffusion models began with. At each of up to 1000 steps it asks the neural network which part of the picture is
 noise, takes a small step towards the clean picture that follows from it, and adds a little fresh noise.
 
-This is the version that the authors of DDIM published beside their own, for comparison, with which the first pictures of the models trained
-on CIFAR-10, CelebA and LSUN can be made. If a library computed it differently, the same noise would give another picture.""",
+This is the version that the authors of DDIM published beside their own, for comparison. If a library computed it differently, the same
+noise would give another picture.""",
     authors="Jonathan Ho, Ajay Jain, Pieter Abbeel; code by Jiaming Song, Chenlin Meng, Stefano Ermon",
     year=2020,
     paper="Denoising Diffusion Probabilistic Models, arXiv 2006.11239",

@@ -14,8 +14,8 @@ CARD = Card(
 PNDM turns random noise into a picture in about 50 steps. For its first three steps it asks the neural network four times each, to start
 precisely; from then on it asks once a step, and mixes the answer with the three before it in fixed proportions.
 
-This is the code that its authors published. It made fourth-order multistep sampling popular: the sampler with which Stable Diffusion
-was released, PLMS, is its descendant. If a library computed it differently, the same noise would give another picture.""",
+This is the code that its authors published. The sampler with which Stable Diffusion was released, PLMS, is its descendant. If a library
+computed it differently, the same noise would give another picture.""",
     authors="Luping Liu, Yi Ren, Zhijie Lin, Zhou Zhao",
     year=2022,
     paper="Pseudo Numerical Methods for Diffusion Models on Manifolds, arXiv 2202.09778",
