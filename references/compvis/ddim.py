@@ -8,6 +8,7 @@ import numpy as np
 
 from trueto.model import Case
 from trueto.references.card import Card, Promise
+from trueto.references.vp import ddim_sigma, ddim_step, predicted_x0
 
 from .cases import STANDARD
 
@@ -63,13 +64,13 @@ def sample(predict, x, walk, noise, *, eta=0.0, clip="none", variance="posterior
     for i in range(len(walk)):
         a, b = walk.before[i], walk.after[i]
         eps = predict(x, walk.times[i], i)
-        x0 = (x - np.sqrt(1 - a) * eps) / np.sqrt(a)  # 'predicted x0' of equation 12
+        x0 = predicted_x0(x, eps, a)
         if clip != "none":
             x0 = np.clip(x0, -1, 1)
         if clip == "x0_and_eps":
             eps = (x - np.sqrt(a) * x0) / np.sqrt(1 - a)
-        sigma = eta * np.sqrt((1 - b) / (1 - a) * (1 - a / b))  # equation 16
-        x = np.sqrt(b) * x0 + np.sqrt(1 - b - sigma**2) * eps  # equation 12, with 'direction pointing to x_t'
+        sigma = eta * ddim_sigma(a, b)  # equation 16
+        x = ddim_step(x0, eps, b, sigma)  # equation 12
         if eta and (last_noise == "added" or i < len(walk) - 1):
             x = x + (eta * np.sqrt(1 - a / b) if variance == "large" else sigma) * noise(i)
     return x

@@ -4,9 +4,8 @@ Not to be confused with the paper's own PNDM, which starts with three Runge-Kutt
 integrates over sigma and whose weights depend on the grid.
 """
 
-import numpy as np
-
 from trueto.references.card import Card, Promise
+from trueto.references.vp import mean_slope, transfer
 
 from .cases import STANDARD
 
@@ -59,14 +58,6 @@ KNOBS = {
     "remembered": ("first", "mean"),  # which slope of the first step enters the history
 }
 
-# Adams-Bashforth weights for equal steps, newest slope first, with their common divisor (equation 12 for order 4).
-WEIGHTS = {1: ((1,), 1), 2: ((3, -1), 2), 3: ((23, -16, 5), 12), 4: ((55, -59, 37, -9), 24)}
-
-
-def transfer(x, eps, a, b):
-    """phi(x, eps): carry the state from alpha_bar a to alpha_bar b, given its noise eps (equation 9); the same as a DDIM step."""
-    return np.sqrt(b / a) * x - (b - a) / (np.sqrt(a) * (np.sqrt((1 - b) * a) + np.sqrt((1 - a) * b))) * eps
-
 
 def runge_kutta(predict, x, eps, walk, i):
     """Mean slope of step i from four evaluations, of which `eps` is the first (equation 13)."""
@@ -92,7 +83,6 @@ def sample(predict, x, walk, noise, *, startup="improved_euler", lone_step="twic
         elif startup == "runge_kutta" and i < 3:
             slope = runge_kutta(predict, x, eps, walk, i)
         else:
-            weights, divisor = WEIGHTS[len(slopes)]
-            slope = sum(w * e for w, e in zip(weights, slopes, strict=True)) / divisor
+            slope = mean_slope(slopes)
         x = transfer(x, slope, a, b)
     return x

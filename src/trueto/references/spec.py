@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -88,10 +89,18 @@ def nudged(values: Array, count: int = NUDGES) -> Array:
     return np.concatenate(list(np.nextafter(values[None], targets)))
 
 
-def _idle(x: Array, t: Array, condition: Array | None = None) -> Array:
-    """A network that always answers zero."""
-    del t, condition
-    return np.zeros_like(x)
+def _idle() -> NetworkFunction:
+    """A network that does not look at x, and never gives the same answer twice running.
+
+    So no two calls of a step are shown the same state, and taken for two branches of one call; three answers, for two branches.
+    """
+    answers = itertools.cycle((0.0, 1.0, 2.0))
+
+    def answer(x: Array, t: Array, condition: Array | None = None) -> Array:
+        del t, condition
+        return np.full_like(x, next(answers))
+
+    return answer
 
 
 def _stacked(net: Network, batch: int, copies: int) -> NetworkFunction:
@@ -118,7 +127,7 @@ def _once(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, 
     if start is not None:
         start = np.asarray(start, dtype)
         start = nudged(start, copies) if copies > 1 else start
-    called = _idle if net == "idle" else _stacked(network(name, levels, case.parameterization), case.shape[0], copies)
+    called = _idle() if net == "idle" else _stacked(network(name, levels, case.parameterization), case.shape[0], copies)
     low, stay = overrides.get("low", ""), knobs.get(STATE) == "rounded"
     if low:
         noise = low_latents(noise, low, stay=stay)
@@ -175,8 +184,8 @@ def observe_spec(
 
     `low` names a 16-bit dtype, for its own error there.
 
-    `net` is `open`, `closed`, or `idle` (answers zero: enough for the grid and the start, and has no spread); `levels`, `told`, `start` in
-    `overrides` replace the spec's own. Results are remembered: layers and arms ask for the same ones.
+    `net` is `open`, `closed`, or `idle` (looks at nothing: enough for the grid and the start, and has no spread); `levels`, `told`, `start`
+    in `overrides` replace the spec's own. Results are remembered: layers and arms ask for the same ones.
     """
     frozen = tuple((name, value.dtype.str, value.shape, value.tobytes()) for name, value in sorted(overrides.items()))
     return _remembered(ref.id, json.dumps(case.to_json(), sort_keys=True), net, tuple(sorted((knobs or {}).items())), spread, low, frozen)

@@ -61,6 +61,11 @@ class Bench:
         """The exception that the original raises on this case, if it does."""
         return self.golden.observation(self.case.id, self.net, "float32").error
 
+    def refuses_alike(self, raised: StepError, knobs: Mapping[str, str]) -> bool:
+        """Whether a variant of the spec refuses this case as the candidate does: the same exception after as many network calls."""
+        wanted = observe_spec(self.ref, self.case, "idle", knobs).native.error if knobs and raised.own else None
+        return wanted is not None and (wanted.type, wanted.at_call) == (raised.type, raised.at_call)
+
     def cannot_judge(self) -> str:
         """Why this precision cannot be judged, or nothing."""
         if self.native_dtype == "float32" or self.layer in (Layer.SCHEDULE, Layer.START, Layer.NOISE):

@@ -11,7 +11,7 @@ import numpy as np
 from trueto.errors import DataError
 from trueto.judge import compare, grey_levels, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
-from trueto.observe import Observation
+from trueto.observe import Observation, StepError
 from trueto.references import Reference
 from trueto.running.arms import Arm, Bench
 from trueto.running.client import Outcome
@@ -88,14 +88,7 @@ def _judge(context: _Context) -> Judgement:
     if native.died:
         return _plain(context, Verdict.BROKEN, cause_of_death(native.died), f"the run {native.died}, where the original returns a sample")
     if native.raised is not None:
-        context.evidence["error"] = {"type": native.raised.type, "message": native.raised.message, "where": native.raised.where}
-        cause = "memory" if out_of_memory(native.raised) else "exception"
-        return _plain(
-            context,
-            Verdict.BROKEN,
-            cause,
-            f"raises {native.raised.type}: {native.raised.message} ({native.raised.where}), where the original returns a sample",
-        )
+        return _only_the_candidate_raises(context, native.raised)
     assert native.observation is not None
     if (fault := malformed(native.observation, bench)) is not None:
         return _plain(context, Verdict.BROKEN, *fault)
@@ -104,6 +97,15 @@ def _judge(context: _Context) -> Judgement:
     if context.cell.layer is Layer.NOISE:
         return _judge_noise(context, native.observation)
     return _judge_numbers(context)
+
+
+def _only_the_candidate_raises(context: _Context, raised: StepError) -> Judgement:
+    context.evidence["error"] = {"type": raised.type, "message": raised.message, "where": raised.where}
+    if context.bench.refuses_alike(raised, _union(context.entries)):
+        context.evidence["ledger"] = context.entries[0].to_json()
+        return _plain(context, Verdict.DECLARED, "raises", context.entries[0].reason)
+    said = f"raises {raised.type}: {raised.message} ({raised.where}), where the original returns a sample"
+    return _plain(context, Verdict.BROKEN, "memory" if out_of_memory(raised) else "exception", said)
 
 
 def _original_raises(context: _Context, wanted: Any) -> Judgement:
@@ -116,8 +118,10 @@ def _original_raises(context: _Context, wanted: Any) -> Judgement:
     said = f"raises {raised.type} after {raised.at_call} network calls ({raised.where}), the original {wanted.type} after {wanted.at_call}"
     if raised.own and raised.at_call == wanted.at_call:
         return _plain(context, Verdict.STALE if context.entries else Verdict.FAITHFUL, "", said)
-    declared = _union(context.entries).get("refusal")
-    if declared is not None and raised.own:
+    if context.bench.refuses_alike(raised, _union(context.entries)):
+        context.evidence["ledger"] = context.entries[0].to_json()
+        return _plain(context, Verdict.DECLARED, "raises elsewhere", f"{context.entries[0].reason} ({said})")
+    if (declared := _union(context.entries).get("refusal")) is not None and raised.own:
         as_said = raised.at_call == REFUSALS[declared]
         context.evidence["ledger"] = context.entries[0].to_json()
         return _plain(context, Verdict.DECLARED if as_said else Verdict.STALE, "raises elsewhere", f"{context.entries[0].reason} ({said})")

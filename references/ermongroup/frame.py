@@ -1,0 +1,71 @@
+"""The frame that both specs of ermongroup/ddim share: the training times visited, their levels, and the clean end.
+
+The sequences of training times are tau of Song et al. 2020 (arXiv 2010.02502), section 4.2: 'uniform' and 'quad'.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trueto.observe import Observation, StepError
+from trueto.references.spec import SpecInputs
+from trueto.references.vp import Told, first_state, nearest_times, refused, rounded_table, strided_times
+
+# Known ways in which implementations differ from the original (whose value comes first), with a library that does so.
+KNOBS = {
+    "spacing": ("range", "asked"),  # which training times are visited; asked: diffusers, exactly n steps
+    "offset": ("zero", "one"),  # added to each time; one: CompVis, diffusers with steps_offset=1
+    "final_alpha": ("one", "first_time"),  # first_time: CompVis, diffusers with set_alpha_to_one=False
+    "repeats": ("kept", "refused"),  # times that come twice in a quadratic sequence; refused: diffusers' custom timesteps
+    "draws": ("original", "sequential"),  # where noise comes from: as many draws as the original, or one for each step taken
+    "start": ("unit", "sigma"),  # sigma: k-diffusion style, start = noise * sigma_max, which is not of variance one here
+    "table": ("rounded", "float32"),  # betas rounded once to float32, or computed in float32; float32: diffusers
+}
+PRECISION_KNOBS = ("table",)
+
+QUAD_SHARE = 0.8  # a quadratic sequence ends at this share of all training times
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The S steps from noisy to clean: step i is told `times[i]` and goes from alpha_bar `before[i]` to `after[i]`."""
+
+    times: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.before)
+
+
+def visited_times(inputs: SpecInputs, total: int) -> np.ndarray:
+    """The training times of the case, from noisy to clean."""
+    n = inputs.case.steps
+    if inputs.case.grid == "quad":
+        return (np.linspace(0, np.sqrt(total * QUAD_SHARE), n) ** 2).astype(int)[::-1]
+    times = strided_times(n, total, asked=inputs.knob("spacing", "range") == "asked")
+    return times + (inputs.knob("offset", "zero") == "one")
+
+
+def nudged(inputs: SpecInputs, levels: np.ndarray) -> np.ndarray:
+    """The levels of a nudged repetition; an exact 1 stays."""
+    return np.where(levels == 1, levels, inputs.nudged(levels))
+
+
+def run(sample, inputs: SpecInputs) -> Observation:
+    """Run one spec of ermongroup/ddim and observe it."""
+    table = rounded_table(inputs)
+    if inputs.levels is None:
+        times = visited_times(inputs, len(table))
+        if inputs.knob("repeats", "kept") == "refused" and len(set(times.tolist())) < len(times):
+            return refused(inputs, StepError("ValueError", "`custom_timesteps` must be in descending order.", own=True))
+        final = table[0] if inputs.knob("final_alpha", "one") == "first_time" else table.dtype.type(1)
+        levels = np.append(table[times], final)
+    else:
+        levels = inputs.levels.astype(inputs.dtype)
+        times = nearest_times(levels[:-1], table)
+    levels = nudged(inputs, levels)
+    x = first_state(inputs, levels[0])
+    own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
+    out = sample(Told(inputs), x, Walk(times, levels[:-1], levels[1:]), inputs.draw, **inputs.case.options, **own)
+    return inputs.probe.observation(levels=levels, level_kind="alpha_bar", start=x, sample=out)

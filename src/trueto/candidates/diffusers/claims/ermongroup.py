@@ -1,0 +1,113 @@
+"""Which schedulers of diffusers are the samplers of ermongroup/ddim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from trueto.candidates.diffusers import loops
+from trueto.candidates.diffusers.claims.row import DOCS, EPS, claim
+from trueto.model import Case, Claim
+
+if TYPE_CHECKING:
+    from trueto.torch_run import Run
+
+__all__ = ["CLAIMS", "LEVELS", "LOOPS", "NO_CLAIMS"]
+
+# scheduler_config.json of google/ddpm-cifar10-32, without the betas, which come from the case's training schedule.
+DDPM_CIFAR10: dict[str, Any] = {"num_train_timesteps": 1000, "clip_sample": True, "variance_type": "fixed_large"}
+INFLUENCED = "diffusers/schedulers/scheduling_ddpm.py, its head"
+
+
+def ddpm_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:  # noqa: ARG001 - all readers of levels are alike
+    """alpha_bar at the times visited, and where the last step ends."""
+    import torch
+
+    before = scheduler.previous_timestep(scheduler.timesteps[-1])
+    last = scheduler.alphas_cumprod[before] if before >= 0 else scheduler.one
+    return "alpha_bar", torch.cat([scheduler.alphas_cumprod[scheduler.timesteps], last.reshape(1)])
+
+
+def custom_times(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
+    """The pipelines' loop with the original's quadratic sequence passed as `timesteps`, as their `retrieve_timesteps` passes it."""
+    import numpy as np
+
+    by_count = scheduler.set_timesteps
+
+    def set_timesteps(steps: int, device: Any = None) -> None:
+        times = np.linspace(0, np.sqrt(scheduler.config.num_train_timesteps * 0.8), steps) ** 2
+        by_count(timesteps=[int(t) for t in times[::-1]], device=device)
+
+    scheduler.set_timesteps = set_timesteps
+    loops.pipeline(scheduler, claim, run, flags)
+
+
+LOOPS = {"ermongroup_custom_times": custom_times}
+LEVELS = {"ermongroup_ddpm": ddpm_levels}
+
+CLAIMS: tuple[Claim, ...] = (
+    claim(
+        "ermongroup/ddim",
+        "DDIMScheduler",
+        DOCS + "ddim",
+        "The original codebase of this paper can be found at ermongroup/ddim, and you can contact the author on tsong.me.",
+        config={},
+        grids={"uniform": {}},
+        parameterizations=EPS,
+        step=("eta",),
+        levels="alpha_bar",
+        note="with the constructor's defaults: set_alpha_to_one=True, steps_offset=0, clip_sample=True",
+    ),
+    claim(
+        "ermongroup/ddim",
+        "DDIMScheduler",
+        DOCS + "ddim",
+        "The original codebase of this paper can be found at ermongroup/ddim, and you can contact the author on tsong.me.",
+        name="unclipped",
+        config={},
+        base={"clip_sample": False},
+        grids={"uniform": {}},
+        parameterizations=EPS,
+        step=("eta",),
+        levels="alpha_bar",
+        note="with clip_sample=False ('Clip the predicted sample for numerical stability', its docstring says); the original does not clip",
+    ),
+    claim(
+        "ermongroup/ddpm",
+        "DDPMScheduler",
+        INFLUENCED,
+        "DISCLAIMER: This file is strongly influenced by https://github.com/ermongroup/ddim",
+        config=DDPM_CIFAR10,
+        grids={"uniform": {}},
+        parameterizations=EPS,
+        levels="ermongroup_ddpm",
+        note="in the configuration of google/ddpm-cifar10-32, which the original's README recommends with diffusers",
+    ),
+    claim(
+        "ermongroup/ddpm",
+        "DDPMScheduler",
+        "diffusers/schedulers/scheduling_ddpm.py, docstring of set_timesteps",
+        "Custom timesteps used to support arbitrary spacing between timesteps.",
+        name="custom",
+        config=DDPM_CIFAR10,
+        grids={"quad": {}},
+        parameterizations=EPS,
+        levels="ermongroup_ddpm",
+        loop="ermongroup_custom_times",
+    ),
+    claim(
+        "ermongroup/ddpm",
+        "DDPMScheduler",
+        INFLUENCED,
+        "DISCLAIMER: This file is strongly influenced by https://github.com/ermongroup/ddim",
+        name="defaults",
+        config={},
+        grids={"uniform": {}},
+        parameterizations=EPS,
+        levels="ermongroup_ddpm",
+        cases=("uniform-50", "uniform-1000"),
+        note="with the constructor's defaults, so variance_type='fixed_small'",
+    ),
+)
+
+NO_CLAIMS: dict[str, str] = {}
