@@ -65,7 +65,7 @@ def test_set_timesteps_ignores_how_many_times_are_known(n, known, monkeypatch):
 
 
 def test_all_times_cannot_be_configured():
-    """With original_inference_steps None, which the original takes as all 1000 times, set_timesteps raises (so known-all is not claimed)."""
+    """With original_inference_steps None, which the original takes as all 1000 times, set_timesteps raises: known-all is not claimed."""
     made = diffusers.TCDScheduler(original_inference_steps=None)
     with pytest.raises(TypeError, match="NoneType"):
         made.set_timesteps(8)

@@ -10,10 +10,12 @@ KNOWN = 50  # at how many training times the released model was distilled
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
+    "start": ("unit", "sigma"),  # scale of the first latents. sigma: k-diffusion style, noise * sigma_max, which is a little less
+    "table": ("native", "float32"),  # precision of the table of alpha_bar. float32: diffusers, whatever the dtype of the latents
     # Which of the known times are visited. even: diffusers from 0.24 on, indices floor(i * known / n).
     "spacing": ("slice", "even"),
 }
-PRECISION_KNOBS = ()
+PRECISION_KNOBS = ("table",)
 
 
 def run(sample, inputs: SpecInputs) -> Observation:

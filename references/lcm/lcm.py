@@ -1,4 +1,4 @@
-"""LCM multistep sampling, stochastic: Luo et al. 2023 (arXiv 2310.04378), algorithm 3 ('Multistep Latent Consistency Sampling').
+"""LCM multistep sampling, stochastic: Luo et al. 2023 (arXiv 2310.04378), algorithm 3.
 
 Not to be confused with TCD, which goes part of the way towards the next level without fresh noise, or with DDIM, which goes all of it.
 """
@@ -21,7 +21,7 @@ gives visibly another picture from the same prompt and seed.""",
     authors="Simian Luo, Yiqin Tan, Longbo Huang, Jian Li, Hang Zhao",
     year=2023,
     paper="Latent Consistency Models: Synthesizing High-Resolution Images with Few-Step Inference, arXiv 2310.04378",
-    equations="algorithm 3 of the appendix",
+    equations="algorithm 3",
     function="lcm_scheduler.py: LCMScheduler.step",
     default_of="LCM_Dreamshaper_v7 in its authors' demonstration, 4 steps by default in lcm_pipeline.py",
     promise=Promise(

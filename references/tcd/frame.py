@@ -10,10 +10,12 @@ KNOWN = 50  # at how many training times the released models are taken to have b
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
+    "start": ("unit", "sigma"),  # scale of the first latents. sigma: k-diffusion style, noise * sigma_max, which is a little less
+    "table": ("native", "float32"),  # precision of the table of alpha_bar. float32: diffusers, whatever the dtype of the latents
     # Where the visited times are taken from. every: diffusers, when original_inference_steps is given to set_timesteps.
     "source": ("known", "every"),
 }
-PRECISION_KNOBS = ()
+PRECISION_KNOBS = ("table",)
 
 
 def run(sample, inputs: SpecInputs) -> Observation:

@@ -40,7 +40,8 @@ class Walk:
 def training_levels(inputs: SpecInputs) -> Array:
     """alpha_bar of every training time, (T,), built in the run's own precision as both originals do it."""
     exact = inputs.schedule.alphas_cumprod
-    table = float32_alphas_cumprod(inputs.schedule) if inputs.dtype == np.float32 else exact
+    lower = inputs.dtype == np.float32 or inputs.knob("table", "native") == "float32"
+    table = float32_alphas_cumprod(inputs.schedule) if lower else exact
     return inputs.nudged(table.astype(inputs.dtype))
 
 
@@ -84,5 +85,7 @@ def refusal(inputs: SpecInputs, message: str, where: str) -> Observation:
 def observed(sample: Callable[..., Array], inputs: SpecInputs, walk: Walk, **options: Any) -> Observation:
     """Run one spec down a walk and observe it."""
     x = inputs.start_noise if inputs.start is None else inputs.start
+    if inputs.start is None and inputs.knob("start", "unit") == "sigma":
+        x = x * np.sqrt(1 - walk.before[0])
     out = sample(Distilled(inputs, walk), x, walk, inputs.draw, **options)
     return inputs.probe.observation(levels=np.append(walk.before, walk.after[-1]), level_kind="alpha_bar", start=x, sample=out)
