@@ -22,6 +22,9 @@ OF_THE_JUDGE = {
 }
 # Knob values that only matter beside another one.
 BESIDE = {
+    ("told", "rounded"): {"last_level": "repeated"},  # SA-Solver: only a library's own levels have rounded times
+    ("told", "truncated"): {"last_level": "repeated"},
+    ("log_table", "float32"): {"last_level": "repeated", "told": "truncated", "table": "float32"},  # it decides a whole number there
     ("previous", "stride"): {"spacing": "linspace"},  # on other grids a step ends a stride earlier anyway
     ("final_step", "first_order"): {"final_sigma": "sigma_min"},  # a last step to zero has order one anyway
     ("final_step", "first_order_below_15"): {"final_sigma": "sigma_min"},

@@ -152,7 +152,11 @@ class Bench:
         """The draws that the original makes from the case's seed, or those of a declared variant of its noise."""
         if knobs is None or knobs.get("draws", "original") == "original":
             return self.golden.observation(self.case.id, "seeded", "float32").noise
-        return self._sequential(count)
+        chosen = getattr(self.ref.frame, "drawn", None)  # where only some of the draws are used, the spec's frame says which
+        if chosen is None:
+            return self._sequential(count)
+        used = chosen(self.case, knobs)
+        return self._sequential(max(used) + 1)[used]
 
     def noise_expected(self, got: Array, declared: Array | None = None) -> Expected | None:
         """The original's draws with the floor of a Brownian path; plain draws have none and must match exactly.
@@ -176,7 +180,7 @@ class Bench:
     def _sequential(self, count: int) -> Array:
         """`count` consecutive normal draws from the case's seed, as recorded from an original that draws just so."""
         base = self.ref.codebase
-        golden = load_golden(f"{base.name}/{base.sequential}")
+        golden = load_golden(base.sequential if "/" in base.sequential else f"{base.name}/{base.sequential}")
         for case in reference(golden.name).cases:
             if case.seed == self.case.seed and case.shape == self.case.shape and golden.has(case.id, "seeded", "float32"):
                 noise = golden.observation(case.id, "seeded", "float32").noise

@@ -14,7 +14,7 @@ from trueto.model import Case, Claim
 if TYPE_CHECKING:
     from trueto.torch_run import Run
 
-__all__ = ["alpha_bar_levels", "drive", "guided", "pipeline", "read_levels", "sigma_levels", "step_arguments", "step_of"]
+__all__ = ["alpha_bar_levels", "drive", "guided", "passed", "pipeline", "read_levels", "sigma_levels", "step_arguments", "step_of"]
 
 
 def drive(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ def pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -
     import torch
 
     case = run.case
-    scheduler.set_timesteps(case.steps, device=run.device)
+    scheduler.set_timesteps(case.steps, device=run.device, **passed(claim, case, "timesteps"))
     latents = run.start_noise() * scheduler.init_noise_sigma
     extra = step_arguments(claim, scheduler, case, run, latents)
     step = torch.compile(scheduler.step, backend=flags["compile"]) if flags.get("compile") else scheduler.step
@@ -55,9 +55,14 @@ def pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -
     run.finish(levels=levels, level_kind=kind, start=start, sample=latents)
 
 
+def passed(claim: Claim, case: Case, place: str) -> dict[str, Any]:
+    """The case's options that the claim passes at `place`: init, timesteps, step or loop."""
+    return {k: v for k, v in case.options.items() if claim.settings["options"][k] == place}
+
+
 def step_arguments(claim: Claim, scheduler: Any, case: Case, run: Run, latents: Any) -> dict[str, Any]:
     """What is passed to step(): the case's options, as eta."""
-    extra = {k: v for k, v in case.options.items() if claim.settings["options"][k] == "step"}
+    extra = passed(claim, case, "step")
     if claim.implementation == "DPMSolverSDEScheduler":
         scheduler.noise_sampler = _brownian(scheduler, run, latents)
     return extra

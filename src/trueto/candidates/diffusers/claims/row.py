@@ -2,9 +2,9 @@
 
 `settings` of a claim: `config` (SD v1's released one unless given) and `base` go into the scheduler's constructor for every case,
 `grids` by the case's grid, `parameterizations` by what the network predicts; `options` says which options of the original the scheduler
-takes, in its constructor (`init`), in `step()`, or by way of its loop (`driven`). A case that needs anything else is not claimed. `stages`
-says how network calls make up sampling steps, `levels` how the noise levels are read off the scheduler, `loop` which loop drives it
-(diffusers/loops.py).
+takes, in its constructor (`init`), in `set_timesteps()` (`timesteps`), in `step()`, or by way of its loop (`driven`). A case that needs
+anything else is not claimed. `stages` says how network calls make up sampling steps, `levels` how the noise levels are read off the
+scheduler, `loop` which loop drives it (diffusers/loops.py).
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
     config: dict[str, Any] | None = None,
     base: dict[str, Any] | None = None,
     init: tuple[str, ...] = (),
+    timesteps: tuple[str, ...] = (),
     step: tuple[str, ...] = (),
     driven: tuple[str, ...] = (),
     levels: str = "sigma",
@@ -73,6 +74,11 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
             "parameterizations": EPS_V if parameterizations is None else parameterizations,
             "config": SD_V1 if config is None else config,
             "base": base or {},
-            "options": {**dict.fromkeys(init, "init"), **dict.fromkeys(step, "step"), **dict.fromkeys(driven, "loop")},
+            "options": {
+                **dict.fromkeys(init, "init"),
+                **dict.fromkeys(timesteps, "timesteps"),
+                **dict.fromkeys(step, "step"),
+                **dict.fromkeys(driven, "loop"),
+            },
         },
     )

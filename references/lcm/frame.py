@@ -1,0 +1,36 @@
+"""The frame of the LCM spec: which of the distilled training times are visited. The last step ends at the clean sample itself."""
+
+import numpy as np
+
+from trueto.observe import Observation
+from trueto.references.distilled import Walk, distilled_times, observed, refusal, training_levels
+from trueto.references.spec import SpecInputs
+
+KNOWN = 50  # at how many training times the released model was distilled
+
+# Known ways in which implementations differ from the original (whose value comes first).
+KNOBS = {
+    "start": ("unit", "sigma"),  # scale of the first latents. sigma: k-diffusion style, noise * sigma_max, which is a little less
+    "table": ("native", "float32"),  # precision of the table of alpha_bar. float32: diffusers, whatever the dtype of the latents
+    # Which of the known times are visited. even: diffusers from 0.24 on, indices floor(i * known / n).
+    "spacing": ("slice", "even"),
+}
+PRECISION_KNOBS = ("table",)
+
+
+def run(sample, inputs: SpecInputs) -> Observation:
+    """Run the LCM spec and observe it."""
+    table, n = training_levels(inputs), inputs.case.steps
+    options = dict(inputs.case.options)
+    known = options.pop("original_inference_steps", KNOWN)
+    if n > known:
+        return refusal(inputs, "slice step cannot be zero", "lcm_scheduler.py: set_timesteps")
+    if inputs.levels is None:
+        times = distilled_times(len(table), known, n, inputs.knob("spacing", "slice"))
+        levels = np.append(table[times], table.dtype.type(1))
+    else:
+        levels = inputs.nudged(inputs.levels.astype(inputs.dtype))
+        times = np.asarray(inputs.told)
+    walk = Walk(np.append(times, 0), levels[:-1], levels[1:], table)
+    own = {name: value for name, value in inputs.knobs.items() if name not in KNOBS}
+    return observed(sample, inputs, walk, **options, **own)

@@ -1,0 +1,54 @@
+"""Which scheduler of diffusers is the authors' LCM sampler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, claim
+from trueto.model import Case, Claim
+
+__all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
+
+UNIFORM: dict[str, dict[str, Any]] = {"uniform": {}}
+
+CLAIMS: tuple[Claim, ...] = (
+    claim(
+        "lcm/lcm",
+        "LCMScheduler",
+        DOCS + "lcm",
+        "Multistep and onestep scheduler (Algorithm 3) introduced alongside latent consistency models in the paper Latent Consistency "
+        "Models: Synthesizing High-Resolution Images with Few-Step Inference by Simian Luo, Yiqin Tan, Longbo Huang, Jian Li, and Hang "
+        "Zhao.",
+        grids=UNIFORM,
+        parameterizations=ALL_THREE,
+        config={},
+        timesteps=("original_inference_steps",),
+        levels="ends_clean",
+        note="LCMScheduler's own defaults; original_inference_steps is passed to set_timesteps, as LatentConsistencyModelPipeline does",
+    ),
+    claim(
+        "lcm/lcm",
+        "LCMScheduler",
+        DOCS + "lcm",
+        "Multistep and onestep scheduler (Algorithm 3) introduced alongside latent consistency models",
+        name="lora",
+        grids=UNIFORM,
+        parameterizations=ALL_THREE,
+        init=("original_inference_steps",),
+        levels="ends_clean",
+        note="with the settings of Stable Diffusion v1, as LCM-LoRAs are used: LCMScheduler.from_config(pipe.scheduler.config)",
+    ),
+)
+
+NO_CLAIMS: dict[str, str] = {}
+
+
+def ends_clean(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:  # noqa: ARG001 - all readers of levels are alike
+    """alpha_bar at the times visited; the last step ends at the clean sample."""
+    import torch
+
+    levels = scheduler.alphas_cumprod[scheduler.timesteps]
+    return "alpha_bar", torch.cat([levels, torch.ones_like(levels[:1])])
+
+
+LEVELS = {"ends_clean": ends_clean}
