@@ -48,6 +48,20 @@ ETA = (
     Case("eta-0", 12, options={"eta": 0.0}),
     Case("eta-0.5", 15, grid="karras", network="smooth", seed=1, options={"eta": 0.5, "s_noise": 1.003}),
 )
+# Networks in EDM form, which are told ln(sigma) / 4; levels from 80 to 0.002 as in the paper.
+EDM = tuple(
+    Case(f"edm-{grid}-{n}", n, grid=grid, schedule="edm", parameterization="edm", shape=(2, 4, 3, 2), **more)
+    for grid, n, more in (
+        ("karras", 20, {"quick": True}),
+        ("karras", 14, {"network": "smooth", "seed": 1}),
+        ("karras", 7, {}),
+        ("karras", 2, {"network": "smooth"}),
+        ("karras", 1, {}),
+        ("exponential", 15, {"network": "smooth"}),
+        ("exponential", 1, {}),
+    )
+)
+EDM_CHURN = tuple(replace(case, id=f"edm-{case.id}", grid="karras", schedule="edm", parameterization="edm") for case in CHURN)
 ETA_ABOVE_1 = (Case("eta-1.3", 10, options={"eta": 1.3}),)
 
 

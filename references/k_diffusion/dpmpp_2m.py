@@ -7,7 +7,7 @@ import numpy as np
 
 from trueto.references.card import Card, Promise
 
-from .cases import OTHER_GRIDS, STANDARD
+from .cases import EDM, OTHER_GRIDS, STANDARD
 
 CARD = Card(
     title="DPM++ 2M",
@@ -31,7 +31,7 @@ seed would give another picture: slightly other textures after a rounding-sized 
     ),
     code_and_paper="the paper ends at a small positive time; the code's last step goes to sigma = 0, where only first order is defined",
 )
-CASES = (*STANDARD, *OTHER_GRIDS)
+CASES = (*STANDARD, *OTHER_GRIDS, *EDM)
 KNOBS = {
     # The last step, where it goes to 0; some lower it in short runs also where it ends above 0.
     "final_step": ("first_order", "second_order", "first_order_below_15"),

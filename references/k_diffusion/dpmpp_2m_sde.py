@@ -3,12 +3,14 @@
 Not to be confused with DPM++ 2M (dpmpp_2m), which adds no noise, or with DPM++ SDE (dpmpp_sde), which calls the network twice a step.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from trueto.model import Case
 from trueto.references.card import Card, Promise
 
-from .cases import ETA, OTHER_GRIDS, STANDARD
+from .cases import EDM, ETA, OTHER_GRIDS, STANDARD
 
 CARD = Card(
     title="DPM++ 2M SDE",
@@ -41,6 +43,8 @@ CASES = (
     *ETA,
     Case("heun-12", 12, options={"solver_type": "heun"}),
     Case("heun-eta-0.5", 10, grid="karras", network="smooth", seed=1, options={"solver_type": "heun", "eta": 0.5}),
+    *EDM,
+    replace(EDM[2], id="edm-heun-7", network="smooth", options={"solver_type": "heun"}),
 )
 KNOBS = {
     # The order of a last step that does not end at 0: some lower it, always or in short runs (order-lowering against instability).

@@ -5,7 +5,7 @@ Not to be confused with Euler ancestral, which adds fresh noise after every step
 
 from trueto.references.card import Card, Promise
 
-from .cases import CHURN, OTHER_GRIDS, STANDARD
+from .cases import CHURN, EDM, EDM_CHURN, OTHER_GRIDS, STANDARD
 from .frame import churned
 
 CARD = Card(
@@ -31,7 +31,7 @@ would change; because it is so simple, the difference is nearly always in the li
     ),
     code_and_paper="the paper corrects each step with a second call of the network (heun); the code draws noise also where it adds none",
 )
-CASES = (*STANDARD, *OTHER_GRIDS, *CHURN)
+CASES = (*STANDARD, *OTHER_GRIDS, *CHURN, *EDM, *EDM_CHURN)
 KNOBS = {
     # When the extra noise is added. Some add it after the network was called at the lower level, and read the answer as one about the
     # raised level; for v models some of those mix both levels.

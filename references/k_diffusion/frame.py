@@ -1,7 +1,7 @@
 """The frame that all k-diffusion specs share: noise-level grids, the denoiser around a network, and the start.
 
 Everything lives at x = x0 + sigma * noise (Karras et al. 2022, arXiv 2206.00364, table 1 with s(t) = 1). A network trained at
-training times t is wrapped so that it becomes a denoiser D(x, sigma).
+training times t is wrapped so that it becomes a denoiser D(x, sigma); so is one in EDM form, which has no table of training times.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from trueto.errors import DataError
-from trueto.fixtures.schedules import float32_alphas_cumprod
+from trueto.fixtures.schedules import Continuous, float32_alphas_cumprod
 from trueto.observe import Observation, Probe
+from trueto.references import edm
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
@@ -20,7 +21,8 @@ KNOBS = {
     "interpolation": ("log_sigma", "sigma"),  # between the tabulated levels
     "told": ("exact", "visited", "rounded", "truncated"),  # the time told: from the level, or the one that the level was made from
     "told_mid": ("exact", "rounded", "truncated"),  # the same for calls between two levels
-    "start": ("sigma_max", "unit", "sqrt_1_sigma2"),  # scale of the first latents
+    # Scale of the first latents; sqrt_1_largest: by the model's largest level, wherever the grid begins.
+    "start": ("sigma_max", "unit", "sqrt_1_sigma2", "sqrt_1_largest"),
     "final_sigma": ("zero", "sigma_min"),
     "draws": ("original", "sequential"),  # where noise comes from: the original's sampler, or one normal tensor a step
     "table": ("float64", "float32"),  # precision in which the table of levels is built
@@ -31,7 +33,9 @@ PRECISION_KNOBS = ("table", "grid_dtype", "log_table")
 
 
 def training_sigmas(inputs: SpecInputs) -> np.ndarray:
-    """sigma(t) = sqrt((1 - alpha_bar) / alpha_bar) for every training time, shape (T,)."""
+    """sigma(t) = sqrt((1 - alpha_bar) / alpha_bar) for every training time, shape (T,); only the two ends for a network in EDM form."""
+    if isinstance(inputs.schedule, Continuous):
+        return np.array([edm.SIGMA_MIN, edm.SIGMA_MAX])
     if inputs.knob("table", "float64") == "float32":
         alpha_bar = float32_alphas_cumprod(inputs.schedule)
     else:
@@ -69,6 +73,13 @@ def time_of_sigma(sigma: np.ndarray, table: np.ndarray, log_table: str = "native
     return (1 - weight) * low.astype(logs.dtype) + weight * (low + 1).astype(logs.dtype)
 
 
+def times_of(inputs: SpecInputs, sigmas: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """What the network is told at levels: their training times, or c_noise = ln(sigma) / 4 in EDM form (table 1)."""
+    if isinstance(inputs.schedule, Continuous):
+        return np.log(sigmas) / 4
+    return time_of_sigma(sigmas, table, inputs.knob("log_table", "native"))
+
+
 def grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The levels sigma_0 > ... > sigma_{n-1} > 0 that the original walks, shape (n + 1,), and the times told there, (n,)."""
     n, name = inputs.case.steps, inputs.case.grid
@@ -78,11 +89,11 @@ def grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     low, high = float(low), float(high)
     ramp = np.linspace(0, 1, n, dtype=dtype)
     if name == "karras":  # Karras et al. 2022, equation 5, rho = 7
-        rho = 7.0
-        top, bottom = high ** (1 / rho), low ** (1 / rho)
-        sigmas = (top + ramp * (bottom - top)) ** rho
+        sigmas = edm.karras_levels(ramp, low, high)
     elif name == "exponential":
-        sigmas = np.exp(np.linspace(np.log(high), np.log(low), n, dtype=dtype))
+        logs = np.linspace(np.log(high), np.log(low), n, dtype=dtype)
+        from_low = inputs.knob("spacing", "linspace") == "from_zero"
+        sigmas = np.exp(np.linspace(np.log(low), np.log(high), n, dtype=dtype)[::-1] if from_low else logs)
     elif name == "polyexponential":  # linear in log sigma after the ramp is raised to rho = 1.5
         sigmas = np.exp(ramp[::-1] ** 1.5 * (np.log(high) - np.log(low)) + np.log(low))
     elif name == "vp":  # Song et al. 2021, the continuous VP schedule with beta_d = 19.9, beta_min = 0.1
@@ -93,12 +104,12 @@ def grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         sigmas = sigma_of_time(times, table.astype(dtype), inputs.knob("interpolation", "log_sigma"))
     last = table[0] if inputs.knob("final_sigma", "zero") == "sigma_min" else 0
     visited = name == "model" and inputs.knob("told", "exact") == "visited"
-    told = times if visited else time_of_sigma(sigmas, table, inputs.knob("log_table", "native"))
+    told = times if visited else times_of(inputs, sigmas, table)
     return np.append(sigmas.astype(inputs.dtype), np.asarray(last, inputs.dtype)), told
 
 
 class Denoiser:
-    """D(x, sigma) from a network that was trained at discrete times, and the bookkeeping of its calls."""
+    """D(x, sigma) from a network that was trained at discrete times or in EDM form, and the bookkeeping of its calls."""
 
     def __init__(self, inputs: SpecInputs, table: np.ndarray, sigmas: np.ndarray, times: np.ndarray) -> None:
         self.inputs, self.table = inputs, table
@@ -109,6 +120,8 @@ class Denoiser:
     def told(self, sigma: np.ndarray, *, mid: bool) -> np.ndarray:
         if self.inputs.told is not None:
             return np.asarray(self.inputs.told[self.calls])
+        if self.kind == "edm":
+            return times_of(self.inputs, np.asarray(sigma), self.table)
         between = mid or float(sigma) not in self.at_level
         t = time_of_sigma(np.asarray(sigma), self.table) if between else self.at_level[float(sigma)]
         rounding = self.inputs.knob("told_mid" if between else "told", "exact")
@@ -122,12 +135,14 @@ class Denoiser:
         `mid` says that sigma lies inside a step (it can fall on a level of the grid by chance, up to rounding).
         `read_as` is the (x, sigma) for which the network's answer is taken, where an implementation calls the network before it changes x.
         """
-        c_in = 1 / np.sqrt(sigma**2 + 1)
+        c_in = edm.scalings(sigma)[2] if self.kind == "edm" else 1 / np.sqrt(sigma**2 + 1)
         out = self.inputs.probe.run(x * c_in, self.told(sigma, mid=mid), step)
         self.calls += 1
         x, sigma = (x, sigma) if read_as is None else read_as
         if self.kind == "eps":
             return x - sigma * out
+        if self.kind == "edm":
+            return edm.wrapped(x, out, sigma)
         if self.kind == "v":
             return x / (sigma**2 + 1) - out * sigma / np.sqrt(sigma**2 + 1)
         return out
@@ -136,12 +151,11 @@ class Denoiser:
 def churned(x, sigma, draw, steps, s_churn, s_tmin, s_tmax, s_noise):
     """Raise the level by a factor 1 + gamma and add the noise that makes up for it (Karras et al. 2022, algorithm 2).
 
-    Returns (x_hat, sigma_hat). gamma is at most sqrt(2) - 1, so that a step never adds more noise than x already has.
+    Returns (x_hat, sigma_hat).
     """
-    gamma = min(s_churn / steps, 2**0.5 - 1) if s_tmin <= sigma <= s_tmax else 0.0
-    if gamma == 0:
+    sigma_hat = edm.churned_level(sigma, steps, s_churn, s_tmin, s_tmax)
+    if sigma_hat == sigma:
         return x, sigma
-    sigma_hat = sigma * (1 + gamma)
     return x + s_noise * np.sqrt(sigma_hat**2 - sigma**2) * draw, sigma_hat
 
 
@@ -155,8 +169,10 @@ def ancestral_split(sigma, sigma_next, eta):
     return np.sqrt(sigma_next**2 - up**2), up
 
 
-def start_scale(sigma: np.ndarray, rule: str) -> np.ndarray:
+def start_scale(sigma: np.ndarray, largest: np.ndarray, rule: str) -> np.ndarray:
     """Standard deviation of the first x: sigma_max, or what makes the network see noise of variance one."""
+    if rule == "sqrt_1_largest":
+        return np.sqrt(largest**2 + 1).astype(sigma.dtype)
     return sigma if rule == "sigma_max" else np.sqrt(sigma**2 + 1)
 
 
@@ -180,11 +196,11 @@ def run(sample, inputs: SpecInputs) -> Observation:
         sigmas, times = grid(inputs, table)
     else:
         sigmas = table[[-1, 0]] if inputs.levels is None else inputs.levels.astype(inputs.dtype)
-        times = time_of_sigma(sigmas[:-1], table, inputs.knob("log_table", "native"))
+        times = times_of(inputs, sigmas[:-1], table)
     sigmas = sigmas if by_range else inputs.nudged(sigmas)  # as record.py: the ends are the model's own
     denoise = Denoiser(inputs, table, sigmas, times)
     if inputs.start is None:
-        x = inputs.start_noise * start_scale(sigmas[0], inputs.knob("start", "sigma_max"))
+        x = inputs.start_noise * start_scale(sigmas[0], table[-1], inputs.knob("start", "sigma_max"))
     else:
         x = inputs.start * np.sqrt(sigmas[0] ** 2 + 1)
     start = x / np.sqrt(sigmas[0] ** 2 + 1)

@@ -8,7 +8,7 @@ import torch
 
 from trueto.recording.harness import Run, import_file, quiet_progress, stand_in
 
-UNUSED = ("torchvision", "torchvision.transforms", "torchdiffeq", "PIL")
+UNUSED = ("torchvision", "torchvision.transforms", "torchdiffeq", "PIL", "dctorch", "einops")
 CHURN = ("euler", "heun", "dpm_2")  # one randn_like at the beginning of each step, used or not
 BROWNIAN = ("dpmpp_sde", "dpmpp_2m_sde", "dpmpp_3m_sde")
 BY_RANGE = ("dpm_fast", "dpm_adaptive")
@@ -22,11 +22,21 @@ def load(source: Path) -> SimpleNamespace:
     utils = import_file("k_diffusion.utils", folder / "utils.py")
     sampling = import_file("k_diffusion.sampling", folder / "sampling.py")
     external = import_file("k_diffusion.external", folder / "external.py")
-    return SimpleNamespace(utils=utils, sampling=sampling, external=external)
+    layers = import_file("k_diffusion.layers", folder / "layers.py")
+    return SimpleNamespace(utils=utils, sampling=sampling, external=external, layers=layers)
+
+
+def edm_denoiser(original, run: Run):
+    """The original's own wrapper around a network in EDM form; its models turn sigma into ln(sigma) / 4 (models/image_v1.py)."""
+    ends = (torch.tensor(sigma, dtype=torch.float64) for sigma in (0.002, 80.0))  # sigma_min, sigma_max of Karras et al. 2022
+    schedule = SimpleNamespace(**dict(zip(("sigma_min", "sigma_max"), ends, strict=True)))
+    return schedule, original.layers.Denoiser(lambda x, sigma: run.network(x, sigma.log() / 4), sigma_data=0.5)
 
 
 def denoiser(original, run: Run):
-    """The original's own wrapper around an eps or v network; an x0 network is a denoiser already."""
+    """The original's own wrapper around an eps, v or EDM network; an x0 network is a denoiser already."""
+    if run.case.parameterization == "edm":
+        return edm_denoiser(original, run)
     table = run.table(run.schedule.alphas_cumprod)
     inner = SimpleNamespace(alphas_cumprod=table, apply_model=lambda x, t, cond=None: run.network(x, t))
     if run.case.parameterization == "v":

@@ -178,7 +178,10 @@ class Bench:
         return Expected(drawn.astype(np.float64), rms, maximum, steps, maximum == 0, drawn)
 
     def _sequential(self, count: int) -> Array:
-        """`count` consecutive normal draws from the case's seed, as recorded from an original that draws just so."""
+        """`count` consecutive normal draws from the case's seed, as recorded from an original that draws just so.
+
+        `sequential_draws` in codebase.toml names it: an algorithm of the codebase, or a reference of another one.
+        """
         base = self.ref.codebase
         golden = load_golden(base.sequential if "/" in base.sequential else f"{base.name}/{base.sequential}")
         for case in reference(golden.name).cases:
@@ -187,7 +190,8 @@ class Bench:
                 if len(noise) >= count:
                     return noise[:count]
         raise DataError(
-            f"{golden.name} has no {count} recorded draws from seed {self.case.seed}", f"trueto record {base.name} --source DIR"
+            f"{golden.name} has no {count} recorded draws from seed {self.case.seed}",
+            f"trueto record {golden.name.partition('/')[0]} --source DIR",
         )
 
     def closed_sample(self) -> Array:

@@ -1,0 +1,72 @@
+"""Which scheduler of diffusers samples consistency models as OpenAI's code does, and how it is driven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from trueto.candidates.diffusers.claims.row import DOCS, claim
+from trueto.model import Claim
+
+if TYPE_CHECKING:
+    from trueto.torch_run import Run
+
+__all__ = ["CLAIMS", "LOOPS", "NO_CLAIMS"]
+
+QUOTE = (
+    "Consistency Models [...] introduced a multistep and onestep scheduler (Algorithm 1) [...] The original codebase can be found at "
+    "openai/consistency_models."
+)
+
+TIMESTEPS = (
+    "the pipeline's docstring: \"Timesteps can be explicitly specified; the particular timesteps below are from the original GitHub repo "
+    "[...] timesteps=[22, 0]\"; a run always ends at sigma_min, where the original's `ts` may end earlier"
+)
+
+
+def consistency(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:  # noqa: ARG001 - all loops are alike
+    """ConsistencyModelPipeline's loop; its post-processing clips the picture to [-1, 1].
+
+    For several steps its `timesteps` are the original's `ts` without the last, in descending order, by the pipeline's documentation.
+    """
+    latents = run.start_noise() * scheduler.init_noise_sigma
+    start = latents
+    ts = run.case.options.get("ts")
+    if ts is None:
+        scheduler.set_timesteps(run.case.steps)
+    else:
+        scheduler.set_timesteps(timesteps=list(reversed(ts[:-1])))
+    for index, t in enumerate(scheduler.timesteps):
+        run.step = run.noise.step = index
+        scaled = scheduler.scale_model_input(latents, t)
+        latents = scheduler.step(run.network(scaled, t), t, latents)[0]
+    levels = scheduler.sigmas
+    run.finish(levels=levels, level_kind="sigma", start=start / (levels[0] ** 2 + 1) ** 0.5, sample=latents.clamp(-1, 1))
+
+
+LOOPS = {"consistency": consistency}
+
+CLAIMS: tuple[Claim, ...] = tuple(
+    claim(
+        f"consistency_models/{name}",
+        "CMStochasticIterativeScheduler",
+        DOCS + "cm_stochastic_iterative",
+        QUOTE,
+        grids={"karras": {}},
+        parameterizations={"edm": "epsilon"},
+        config={},  # the defaults are those of the released models with 40 levels
+        init=("clip_denoised", "num_train_timesteps", "sigma_min", "sigma_max"),
+        step=step,
+        loop="consistency",
+        cases=cases,
+        note=note,
+    )
+    for name, step, cases, note in (
+        ("multistep", ("ts",), ("ts-*",), TIMESTEPS),
+        ("onestep", (), ("*",), "num_inference_steps=1"),
+    )
+)
+
+NO_CLAIMS: dict[str, str] = {
+    "consistency_models/heun": "for networks in EDM form no scheduler is documented as Heun's; HeunDiscreteScheduler is k-diffusion's",
+}
