@@ -107,11 +107,12 @@ def test_networks_have_a_mean():
 # Times as the schedules without a table tell them, two for a batch of two; and their ends.
 TOLD = {name: np.array(pair) for name, pair in {
     "flow": (0.3, 0.8), "flow1000": (300.0, 800.0), "ve": (0.7, 5.0), "edm": (-0.4, 0.6), "edm1000": (-400.0, 600.0),
-    "svd": (-0.4, 0.6), "rectified": (700.0, 200.0),
+    "svd": (-0.4, 0.6), "rectified": (700.0, 200.0), "angle": (0.3, 0.8), "vp_sde": (300.0, 800.0), "subvp_sde": (300.0, 800.0),
 }.items()}  # fmt: skip
 ENDS = {
     "flow": (0.01, 0.99), "flow1000": (10.0, 990.0), "ve": (0.01, 80.0), "edm": (-1.5, 1.1), "edm1000": (-1500.0, 1100.0),
     "svd": (-1.5, 1.6), "rectified": (989.0, 10.0),  # the time of `rectified` runs from noise to data
+    "angle": (0.01, 0.99), "vp_sde": (1.0, 999.0), "subvp_sde": (1.0, 999.0),
 }  # fmt: skip
 
 

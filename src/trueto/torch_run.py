@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from trueto.fixtures import Network, Schedule
+from trueto.fixtures.pictures import keep_mask, known_picture
 from trueto.interpose import NoiseSource, to_numpy, to_torch
 from trueto.model import Case
 from trueto.observe import Observation, Probe, by_branch, nudge_signs
@@ -72,6 +73,14 @@ class Run:
         if self.seeded:
             return torch.randn(self.case.shape, dtype=self.dtype, generator=generator)
         return torch.from_numpy(self._start).to(self.device, self.dtype)
+
+    def picture(self) -> torch.Tensor:
+        """The known picture of an algorithm that fills in the rest, shape of the case."""
+        return torch.from_numpy(known_picture(self.case.shape)).to(self.device, self.dtype)
+
+    def mask(self) -> torch.Tensor:
+        """Ones where the picture is known, zeros elsewhere, shape of the case."""
+        return torch.from_numpy(keep_mask(self.case.shape)).to(self.device, self.dtype)
 
     def network(self, x: torch.Tensor, t: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         """The closed-form network as the original calls it: x (B, C, H, W), t (B,), condition (B, 1) in {0, 1} or None."""
