@@ -128,7 +128,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
     sigmas = inputs.nudged(sigmas)
     rule = inputs.knob("start", "sqrt_1_sigma2")
     if inputs.start is None:
-        x = inputs.start_noise * start_scale(sigmas[0], table[-1], rule)
+        x = inputs.start_noise * start_scale(sigmas[0], rule)
     else:
         x = inputs.start * np.sqrt(sigmas[0] ** 2 + 1)
     start = x / np.sqrt(sigmas[0] ** 2 + 1)
