@@ -18,6 +18,7 @@ from trueto.references.spec import SpecInputs
 KNOBS = {
     # whole: diffusers rounds each time of the even grid to a training time; leading: its `timestep_spacing` of SDXL's configuration
     "times": ("continuous", "whole", "leading"),
+    "start": ("unit", "sigma"),  # sigma: k-diffusion style, start = noise * sigma_max, which is not unit variance
     "final_sigma": ("first_time", "zero"),  # where the last step ends; zero: diffusers' default final_sigmas_type
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
 }
@@ -165,7 +166,7 @@ def bh_weights(ratios: np.ndarray, hh: np.ndarray, b_of_h: np.ndarray) -> np.nda
     if len(ratios) == 1:
         return b_of_h * np.full(1, 0.5, ratios.dtype)
     count = len(ratios)
-    powers = ratios[None, :] ** np.arange(count)[:, None]
+    powers = ratios[None, :] ** np.arange(count, dtype=ratios.dtype)[:, None]
     factorials = np.cumprod(np.arange(1, count + 1)).astype(ratios.dtype)
     return b_of_h * np.linalg.solve(powers, exponential_integrals(hh, count) * factorials / b_of_h)
 
@@ -232,6 +233,8 @@ def run(sample, inputs: SpecInputs) -> Observation:
         walk = given_walk(inputs, given[:-1] if denoise else given)
     predict = Prediction(inputs, walk, predict_x0=options.pop("predict_x0", True), threshold=threshold)
     start = inputs.start_noise if inputs.start is None else inputs.start
+    if inputs.start is None and inputs.knob("start", "unit") == "sigma":
+        start = start * walk.scales(0)[1]
     out = sample(predict, start, walk, **options, **own)
     levels = walk.sigmas
     if denoise:  # one more call at the last level, whose clean sample is the picture

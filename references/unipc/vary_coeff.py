@@ -48,7 +48,7 @@ KNOBS = {
 def expansion(ratios, hh):
     """Row k: what each divided difference adds to the k-th term of the expansion, times h phi_{k + 1}(h)."""
     count = len(ratios)
-    columns = ratios[:, None] ** np.arange(count) / np.cumprod(np.arange(1, count + 1)).astype(ratios.dtype)
+    columns = ratios[:, None] ** np.arange(count, dtype=ratios.dtype) / np.cumprod(np.arange(1, count + 1)).astype(ratios.dtype)
     return np.linalg.inv(columns), exponential_integrals(hh, count)
 
 
