@@ -2,7 +2,8 @@
 
 `settings` of a claim: `config` (SD v1's released one unless given) and `base` go into the scheduler's constructor for every case,
 `grids` by the case's grid, `parameterizations` by what the network predicts; `options` says which options of the original the scheduler
-takes, in its constructor (`init`) or in `step()`. A case that needs anything else is not claimed. `stages` says how network calls make
+takes, in its constructor (`init`, or `init:NAME` where its name is another one), in `step()`, or by the `loop` that drives it. A case that
+needs anything else is not claimed. `stages` says how network calls make
 up sampling steps, `levels` how the noise levels are read off the scheduler, `loop` which loop drives it (diffusers/loops.py).
 """
 
@@ -47,8 +48,9 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
     parameterizations: dict[str, str] | None = None,
     config: dict[str, Any] | None = None,
     base: dict[str, Any] | None = None,
-    init: tuple[str, ...] = (),
+    init: tuple[str, ...] | dict[str, str] = (),
     step: tuple[str, ...] = (),
+    looped: tuple[str, ...] = (),
     levels: str = "sigma",
     loop: str = "pipeline",
     cases: tuple[str, ...] = ("*",),
@@ -71,6 +73,10 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
             "parameterizations": EPS_V if parameterizations is None else parameterizations,
             "config": SD_V1 if config is None else config,
             "base": base or {},
-            "options": {**dict.fromkeys(init, "init"), **dict.fromkeys(step, "step")},
+            "options": {
+                **(dict.fromkeys(init, "init") if isinstance(init, tuple) else {k: f"init:{v}" for k, v in init.items()}),
+                **dict.fromkeys(step, "step"),
+                **dict.fromkeys(looped, "loop"),
+            },
         },
     )
