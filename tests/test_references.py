@@ -132,6 +132,7 @@ def test_every_value_of_its_own_knobs_is_alive(name):
 def test_every_value_of_a_shared_knob_is_alive(base):
     """Each value of each knob that the algorithms of a codebase share changes a recorded case of one of them, or speaks to the judge."""
     some = [name for name in ("k_diffusion/euler", "k_diffusion/heun", "compvis/ddim") if name.startswith(base)]
+    some = some or [name for name in NAMES if name.startswith(f"{base}/")]
     values = [(knob, value) for knob, values in reference(some[0]).frame.KNOBS.items() for value in values[1:]]
     assert [] == [pair for pair in values if pair not in OF_THE_JUDGE and not any(shows(name, *pair) for name in some)]
 
@@ -202,7 +203,8 @@ def test_float64_is_nearer_to_itself_than_float32(name):
     """A spec's float64 run is a refinement of its float32 run: near it, and with a far smaller spread."""
     case = quick(reference(name))[0]
     seen, fine = (observe_spec(reference(name), case, "closed", spread=dtype) for dtype in ("float32", "float64"))
-    assert fine.spread64.rms[-1] < 1e-6 * seen.spread.rms[-1]
+    rounding = 2.0**-24 * np.sqrt(np.mean(seen.exact.sample**2))  # a long chain with fresh noise forgets how its start was nudged
+    assert fine.spread64.rms[-1] < 1e-6 * max(seen.spread.rms[-1], rounding)
     expected = expect(seen.exact.path, seen.exact.path, spread=seen.spread)
     assert compare(seen.native.path, expected, "state", limit=20).agrees
 
