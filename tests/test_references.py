@@ -215,7 +215,8 @@ def test_float64_is_nearer_to_itself_than_float32(name):
     """A spec's float64 run is a refinement of its float32 run: near it, and with a far smaller spread."""
     case = quick(reference(name))[0]
     seen, fine = (observe_spec(reference(name), case, "closed", spread=dtype) for dtype in ("float32", "float64"))
-    assert fine.spread64.rms[-1] < 1e-6 * seen.spread.rms[-1]
+    rounding = 2.0**-24 * np.sqrt(np.mean(seen.exact.sample**2))  # a long chain with fresh noise forgets how its start was nudged
+    assert fine.spread64.rms[-1] < 1e-6 * max(seen.spread.rms[-1], rounding)
     expected = expect(seen.exact.path, seen.exact.path, spread=seen.spread)
     assert compare(seen.native.path, expected, "state", limit=20).agrees
 

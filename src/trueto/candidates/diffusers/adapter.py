@@ -46,7 +46,8 @@ class DiffusersAdapter:
     def settings(self, claim: Claim, case: Case) -> dict[str, Any]:
         """The configuration: the released one that the claim names, the case's betas, then what the claim says."""
         chosen = claim.settings
-        options = {k: v for k, v in case.options.items() if chosen["options"][k] == "init"}
+        targets = {k: chosen["options"][k].partition(":") for k in case.options}
+        options = {there or k: case.options[k] for k, (kind, _, there) in targets.items() if kind == "init"}
         return {
             **chosen["config"],
             **schedule(case.schedule).settings,
