@@ -2,9 +2,9 @@
 
 `settings` of a claim: `config` (SD v1's released one unless given) and `base` go into the scheduler's constructor for every case,
 `grids` by the case's grid, `parameterizations` by what the network predicts; `options` says which options of the original the scheduler
-takes, in its constructor (`init`, with its name there where that is another one), in `set_timesteps()` (`timesteps`), in `step()`, or by way
-of its loop (`driven`). A case that needs anything else is not claimed. `stages` says how network calls make up sampling steps, `levels`
-how the noise levels are read off the scheduler, `loop` which loop drives it (diffusers/loops.py).
+takes, in its constructor (`init`, with its name there where that is another one), in `set_timesteps()` (`timesteps`), in `step()`, or by
+way of its loop (`driven`). A case that needs anything else is not claimed. `stages` says how network calls make up sampling steps,
+`levels` how the noise levels are read off the scheduler, `loop` which loop drives it (diffusers/loops.py).
 """
 
 from __future__ import annotations

@@ -50,6 +50,8 @@ CLAIMS: tuple[Claim, ...] = (
 
 NO_CLAIMS: dict[str, str] = {
     "score_sde/ve_ancestral_sampling": "no scheduler is documented as this one; ScoreSdeVeScheduler has the reverse diffusion predictor",
+    "score_sde/vp_ancestral_sampling": "no scheduler is documented as this one; DDPMScheduler is documented as DDPM's own code",
+    "score_sde/vp_reverse_diffusion": "no scheduler is documented as this algorithm",
     "score_sde/subvp_euler_maruyama": "no scheduler has the sub-VP SDE",
 }
 
