@@ -76,7 +76,9 @@ def translated(claim: Claim, case: Case) -> dict[str, Any]:
             continue
         value = str(case.options[option])
         if value not in meanings:
-            raise UnknownName(f"value of {option} in claim {claim.id}", value, meanings, "the claim's module in candidates/diffusers/claims")
+            raise UnknownName(
+                f"value of {option} in claim {claim.id}", value, meanings, "the claim's module in candidates/diffusers/claims"
+            )
         found.update(meanings[value])
     return found
 
