@@ -8,7 +8,7 @@ import numpy as np
 from trueto.references.card import Card, Promise
 
 from .cases import uniform
-from .frame import PREDICTION_KNOBS, walks
+from .frame import walks
 from .singlestep import derivatives
 
 CARD = Card(
@@ -49,7 +49,6 @@ CASES = (
     uniform("order2-to-zero", 1, shape=SHAPE, options={"rtol": 0.5, "denoise_to_zero": True}),
     uniform("v", 1, shape=SHAPE, parameterization="v", network="smooth", seed=1, options=LOOSER),
 )
-KNOBS = {**PREDICTION_KNOBS}
 CLOSE = 1e-5  # of the end, in time
 
 

@@ -14,8 +14,9 @@ from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
 from trueto.references.spec import SpecInputs
 
-# Known ways in which implementations differ from the original (whose value comes first), all seen in diffusers.
+# Known ways in which implementations differ from the original (whose value comes first), seen in diffusers but for `start`.
 KNOBS = {
+    "start": ("unit", "sigma"),  # sigma: noise times the first level's own sigma, which is a little below 1
     "times": ("exact", "rounded"),  # a grid in time visits whole training times only
     "told": ("exact", "rounded"),  # the time told for a level that lies between training times
     "log_snr_points": ("n_plus_1", "n_then_end"),  # n_then_end: n points down to the end, and a last step of no length (or to 0)
@@ -26,11 +27,10 @@ KNOBS = {
 PRECISION_KNOBS = ("table",)
 
 # Ways in which the prediction itself differs; part of the update rule.
-PREDICTION_KNOBS = {
-    # The bound s of dynamic thresholding: the percentile or the limit, whichever is larger; or the percentile clamped to [1, 1].
-    "threshold": ("percentile", "always_1"),
-    "threshold_of_noise": ("ignored", "applied"),  # whether a solver in the noise is thresholded too
-}
+# The bound s of dynamic thresholding: the percentile or the limit, whichever is larger; or the percentile clamped to [1, 1].
+BOUND = {"threshold": ("percentile", "always_1")}
+BOUND_OF_NOISE = {"threshold_of_noise": ("ignored", "applied")}  # whether a solver in the noise is thresholded too
+PREDICTION_KNOBS = {**BOUND, **BOUND_OF_NOISE}
 OF_PREDICTION = ("algorithm_type", "correcting_x0_fn", "thresholding_max_val", "dynamic_thresholding_ratio", "denoise_to_zero")
 LAMBDA_CUT = -5.1  # training times below this half log-SNR are left out, for the sake of cosine schedules
 
@@ -238,6 +238,8 @@ def run(sample, inputs: SpecInputs) -> Observation:
     else:
         groups = sample.groups(case.steps, options.get("order", 2), own.get("groups")) if sample.groups else [1] * case.steps
         walk = own_points(inputs, levels, groups)
+    if inputs.start is None and inputs.knob("start", "unit") == "sigma":
+        x = x * walk[0].sigma
     try:
         out = sample(predict, x, walk, levels, **options, **own) if sample.by_itself else sample(predict, x, walk, **options, **own)
     except Refused as error:

@@ -37,7 +37,7 @@ CASES = (
     uniform("log-snr-order2-10", 10, grid="logSNR", network="smooth"),
     uniform("v-9", 9, parameterization="v", network="smooth"),
 )
-KNOBS = multistep.KNOBS
+KNOBS = {knob: multistep.KNOBS[knob] for knob in ("lowered_below", "curvature")}
 
 
 @walks(backwards=True)

@@ -6,7 +6,7 @@ Not to be confused with singlestep_fixed, which takes all steps of one order, or
 from trueto.references.card import Card, Promise
 
 from .cases import THRESHOLD, uniform
-from .frame import PREDICTION_KNOBS, walks
+from .frame import BOUND, walks
 
 CARD = Card(
     title="DPM-Solver singlestep",
@@ -65,7 +65,7 @@ CASES = (
     uniform("cosine-9", 9, schedule="cosine", network="smooth"),
 )
 KNOBS = {
-    **PREDICTION_KNOBS,
+    **BOUND,
     # How calls make up steps. fixed: all of the order asked for, where n allows; split: the last step of `combined`, if it has two calls or
     # more, leaves its last call to a step of its own (which is of first order, and may end at 0).
     "groups": ("combined", "fixed", "split", "fixed_split"),
