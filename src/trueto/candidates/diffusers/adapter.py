@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers import loops
 from trueto.candidates.diffusers.claims import CLAIMS, NO_CLAIMS
+from trueto.errors import UnknownName
 from trueto.fixtures import schedule
 from trueto.model import Case, Claim
 
@@ -55,6 +56,7 @@ class DiffusersAdapter:
             **chosen["base"],
             **chosen["grids"][case.grid],
             **options,
+            **translated(claim, case),
         }
 
     def build(self, claim: Claim, case: Case) -> Any:
@@ -65,6 +67,21 @@ class DiffusersAdapter:
         """The claimed scheduler in the loop that its claim names."""
         scheduler = self.build(claim, run.case) if run.built is None else copy.deepcopy(run.built)
         loops.drive(scheduler, claim, run, flags)
+
+
+def translated(claim: Claim, case: Case) -> dict[str, Any]:
+    """What the case's options are called in diffusers, where a claim's `translated` says so: option to (value as text to settings)."""
+    found: dict[str, Any] = {}
+    for option, meanings in claim.settings.get("translated", {}).items():
+        if option not in case.options:
+            continue
+        value = str(case.options[option])
+        if value not in meanings:
+            raise UnknownName(
+                f"value of {option} in claim {claim.id}", value, meanings, "the claim's module in candidates/diffusers/claims"
+            )
+        found.update(meanings[value])
+    return found
 
 
 ADAPTER = DiffusersAdapter()
