@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Generator, Hashable, Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -148,25 +149,29 @@ def _draw_of(function: Callable[..., torch.Tensor], noise: NoiseSource) -> Calla
     return drawn
 
 
+@cache
+def _places(modules: tuple[str, ...], loaded: int) -> list[tuple[Any, str, Any]]:
+    """Where a draw of torch can be called by name: torch's own names, and those that `modules` imported; anew when more is `loaded`."""
+    del loaded
+    homes: list[Any] = [torch, torch.Tensor, *(module for name, module in list(sys.modules.items()) if name.startswith(modules))]
+    names = [(home, name, value) for home in homes for name, value in list(vars(home).items())]
+    return [(home, name, value) for home, name, value in names if isinstance(value, Hashable) and value in DRAWS]
+
+
 @contextlib.contextmanager
 def served_draws(noise: NoiseSource, modules: tuple[str, ...]) -> Generator[None]:
     """Serve draws from a NoiseSource at no cost to any other operation: torch's own names, and those that `modules` imported, are replaced.
 
     Half the time of a short run goes into an Interposer, which sees every operation; where nothing is promoted this is enough.
     """
-    homes: list[Any] = [torch, torch.Tensor]
-    homes += [module for name, module in list(sys.modules.items()) if name.startswith(modules)]
-    replaced: list[tuple[Any, str, Any]] = []
+    places = _places(modules, len(sys.modules))
     wrappers: dict[Any, Any] = {function: _draw_of(function, noise) for function in DRAWS}
-    for home in homes:
-        for name, value in list(vars(home).items()):
-            if isinstance(value, Hashable) and value in wrappers:
-                replaced.append((home, name, value))
-                setattr(home, name, wrappers[value])
+    for home, name, value in places:
+        setattr(home, name, wrappers[value])
     try:
         yield
     finally:
-        for home, name, value in replaced:
+        for home, name, value in places:
             setattr(home, name, value)
 
 

@@ -41,15 +41,15 @@ def _load(adapter: Adapter, profile: Mapping[str, Any]) -> dict[str, Any]:
     if flags.get("onednn") is False:
         torch.backends.mkldnn.enabled = False
     adapter.load()
-    _warm()
+    _warm(adapter)
     return {"torch": str(torch.__version__), "cpu": torch.backends.cpu.get_cpu_capability(), "cuda": torch.cuda.is_available()}
 
 
-def _warm() -> None:
-    """Import and read once what every fork needs, and keep the collector from touching (and so copying) it in each of them."""
+def _warm(adapter: Adapter) -> None:
+    """Import, read and look up once what every fork needs, and keep the collector from touching (and so copying) it in each of them."""
     from trueto.fixtures.source import FAMILIES, family_tensors
 
-    importlib.import_module("trueto.workers.run")
+    importlib.import_module("trueto.workers.run").warm(adapter)
 
     with contextlib.suppress(TruetoError):  # the run that needs the fixture says what is wrong with it
         for family in FAMILIES:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ WATCHED = ("torch", "torch.nn.functional", "numpy", "math", "random", "builtins"
 OURS = "trueto."
 
 
+@cache
+def _scopes(prefixes: tuple[str, ...], loaded: int) -> list[Any]:
+    """The modules and classes to look at; anew when more is `loaded`."""
+    del loaded
+    modules = {name: module for name, module in sys.modules.items() if name in WATCHED or name.startswith((*prefixes, OURS))}
+    inside = [(name, value) for name, module in modules.items() if name not in WATCHED for value in vars(module).values()]
+    classes = [value for name, value in inside if isinstance(value, type) and value.__module__ == name]
+    return [*modules.values(), torch.Tensor, *classes]
+
+
 class Watch:
     """Looks at all that one run could hand on to the next: names of the library's modules and classes, of ours, and of what both stand on.
 
@@ -27,10 +38,7 @@ class Watch:
     """
 
     def __init__(self, prefixes: tuple[str, ...]) -> None:
-        modules = {name: module for name, module in sys.modules.items() if name in WATCHED or name.startswith((*prefixes, OURS))}
-        inside = [(name, value) for name, module in modules.items() if name not in WATCHED for value in vars(module).values()]
-        classes = [value for name, value in inside if isinstance(value, type) and value.__module__ == name]
-        self._scopes: list[Any] = [*modules.values(), torch.Tensor, *classes]
+        self._scopes = _scopes(prefixes, len(sys.modules))
         self._before = self._look()
 
     def _look(self) -> tuple[list[dict[str, Any]], tuple[Any, ...]]:
