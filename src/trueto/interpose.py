@@ -9,6 +9,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Generator, Hashable, Iterable
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -167,12 +168,20 @@ def served_draws(noise: NoiseSource, modules: tuple[str, ...]) -> Generator[None
     places = _places(modules, len(sys.modules))
     wrappers: dict[Any, Any] = {function: _draw_of(function, noise) for function in DRAWS}
     for home, name, value in places:
-        setattr(home, name, wrappers[value])
+        _put(home, name, wrappers[value])
     try:
         yield
     finally:
         for home, name, value in places:
-            setattr(home, name, value)
+            _put(home, name, value)
+
+
+def _put(home: Any, name: str, value: Any) -> None:
+    """Replace a name; in a module so that it does not notice (trueto.workers.traces)."""
+    if isinstance(home, ModuleType):
+        vars(home)[name] = value
+    else:
+        setattr(home, name, value)
 
 
 class Promoted:

@@ -9,11 +9,13 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.numpy import save
 
 from trueto.candidates import Adapter
 from trueto.fixtures import network, schedule, start_noise, tape
@@ -30,13 +32,18 @@ __all__ = ["Room", "run_case", "warm"]
 FORK_SECONDS = 0.1  # about three times what a fork costs (benchmarks/harness_cost.py): below it a whole run is cheaper
 
 
+@cache
+def _numpy_places(modules: tuple[str, ...], loaded: int) -> list[tuple[dict[str, Any], str]]:
+    """Where the candidate's modules have numpy, as (names, name); anew when more is `loaded`."""
+    del loaded
+    own = [vars(module) for name, module in list(sys.modules.items()) if name.startswith(modules)]
+    return [(names, alias) for names in own for alias in ("np", "numpy") if names.get(alias) is np]
+
+
 def _promote_numpy(modules: tuple[str, ...]) -> None:
     """In the twin `np.float32` means float64 too, in the candidate's own modules."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith(modules):
-            for alias in ("np", "numpy"):
-                if getattr(module, alias, None) is np:
-                    setattr(module, alias, Promoted(np))
+    for names, alias in _numpy_places(modules, len(sys.modules)):
+        names[alias] = Promoted(np)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +154,11 @@ def build_for(adapter: Any, request: Mapping[str, Any]) -> Built:
 
 
 def warm(adapter: Adapter) -> None:
-    """Look up once where draws can be called and where traces can be left."""
+    """Import and look up once what every run needs: numpy's generator, a file of tensors, where draws are called and traces are left."""
+    np.random.seed(0)  # noqa: NPY002 - as for a run: what candidates may draw from
+    save({"warm": np.zeros(1)})
     Watch(adapter.modules)
+    _numpy_places(adapter.modules, len(sys.modules))
     with served_draws(NoiseSource(None), adapter.modules):
         pass
 
@@ -162,13 +172,13 @@ class Room:
         self._watch: Watch | None = None
 
     def run(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-        """The answer to one request, and whether the run left anything behind that another run could see."""
+        """The answer to one request, and whether the run left anything behind that another run could see (a compiler always does)."""
         twin = bool(request["twin"])
         if twin not in self._built:
             self._enter(request, twin=twin)
         assert self._watch is not None
         answer = run_case(self.adapter, request, self._built[twin])
-        return answer, self._watch.anything_left()
+        return answer, self._watch.anything_left() or bool(request["profile"].get("flags", {}).get("compile"))
 
     def _enter(self, request: Mapping[str, Any], *, twin: bool) -> None:
         """Get ready for runs in one precision."""

@@ -9,6 +9,7 @@ import sys
 import threading
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,37 +18,60 @@ import torch
 __all__ = ["Watch"]
 
 WATCHED = ("torch", "torch.nn.functional", "numpy", "math", "random", "builtins", "os", "sys", "time")
-OURS = "trueto."
+OURS = ("trueto.torch_run", "trueto.observe", "trueto.interpose", "trueto.fixtures", "trueto.workers", "trueto.candidates", "trueto.judge")
+
+_replaced: dict[tuple[ModuleType, str], Any] = {}
+
+
+class _Noticing(ModuleType):
+    """A module that notices when one of its names is given another value; what it stood for first is kept in `_replaced`."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in (names := vars(self)):  # names that are only added are no trace: libraries import parts of themselves when asked
+            _replaced.setdefault((self, name), names[name])
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        _replaced.setdefault((self, name), vars(self).get(name))
+        super().__delattr__(name)
 
 
 @cache
-def _scopes(prefixes: tuple[str, ...], loaded: int) -> list[Any]:
-    """The modules and classes to look at; anew when more is `loaded`."""
+def _watched(prefixes: tuple[str, ...], loaded: int) -> list[type]:
+    """Let modules notice, and find the classes to look at: the library's, ours, and torch's tensor; anew when more is `loaded`.
+
+    Modules are not looked through: that would touch, and so copy, half of the memory that a fork shares with its parent.
+    """
     del loaded
-    modules = {name: module for name, module in sys.modules.items() if name in WATCHED or name.startswith((*prefixes, OURS))}
+    modules = {name: module for name, module in sys.modules.items() if name in WATCHED or name.startswith((*prefixes, *OURS))}
+    for module in modules.values():
+        if not isinstance(module, _Noticing):
+            kind = type(module)
+            module.__class__ = _Noticing if kind is ModuleType else type(kind.__name__, (_Noticing, kind), {})
     inside = [(name, value) for name, module in modules.items() if name not in WATCHED for value in vars(module).values()]
-    classes = [value for name, value in inside if isinstance(value, type) and value.__module__ == name]
-    return [*modules.values(), torch.Tensor, *classes]
+    return [torch.Tensor, *(value for name, value in inside if isinstance(value, type) and value.__module__ == name)]
 
 
 class Watch:
-    """Looks at all that one run could hand on to the next: names of the library's modules and classes, of ours, and of what both stand on.
+    """Looks at all that one run could hand on to the next: names of modules and classes that were replaced, and settings.
 
-    What the harness sets anew for each run (seeds, torch's default dtype and number of threads) is not part of it. Names that are only
-    added are no trace: libraries import parts of themselves when they are first asked for. `prefixes` are those of the library's modules.
+    What the harness sets anew for each run (seeds, torch's default dtype and number of threads) is not part of it; it patches modules
+    by way of `vars`, which is not noticed. `prefixes` are those of the library's modules.
     """
 
     def __init__(self, prefixes: tuple[str, ...]) -> None:
-        self._scopes = _scopes(prefixes, len(sys.modules))
+        self._classes = _watched(prefixes, len(sys.modules))
         self._before = self._look()
 
     def _look(self) -> tuple[list[dict[str, Any]], tuple[Any, ...]]:
-        return [dict(vars(scope)) for scope in self._scopes], (_of_torch(), np.geterr(), _of_process())
+        return [dict(vars(owner)) for owner in self._classes], (_of_torch(), np.geterr(), _of_process())
 
     def anything_left(self) -> bool:
         """Whether a name stands for something else than at the last look, or a setting is another."""
         (names, state), now = self._before, self._look()
         self._before = now
+        if any(vars(module).get(name) is not value for (module, name), value in _replaced.items()):
+            return True
         try:
             kept = all(before.items() <= after.items() for before, after in zip(names, now[0], strict=True))
         except Exception:  # noqa: BLE001 - what cannot be compared with what it was before is something else
