@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from trueto.errors import DataError
 from trueto.judge import compare, grey_levels, size_of
-from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
+from trueto.model import Cell, Judgement, Layer, Profile, Verdict
 from trueto.observe import Observation, StepError
 from trueto.references import Reference
-from trueto.running.arms import Arm, Bench
-from trueto.running.client import Outcome
+from trueto.running.arbiters import Runs, Seen, both
+from trueto.running.arms import Bench
 from trueto.running.faults import cause_of_death, malformed, out_of_memory
 from trueto.running.ledger import Deviation, Ledger
 from trueto.running.words import difference, disagreement
@@ -23,40 +23,6 @@ __all__ = ["Runs", "judge_cell"]
 
 # Network calls made before a step count is refused, by the value of the knob `refusal`.
 REFUSALS = {"at_once": 0, "after_first_call": 1}
-
-
-@dataclass(slots=True)
-class Runs:
-    """The outcomes that a cell's judgement may need; `twin` is None where the profile has no float64 twin.
-
-    `effective` runs the candidate once more for each draw, to find those that move Y: asked only when the plain list is another one.
-    """
-
-    native: Outcome
-    twin: Outcome | None
-    closed: Outcome | None = None
-    effective: Callable[[], Outcome] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """Both arms of one comparison; the worse one speaks for the cell."""
-
-    native: Comparison
-    twin: Comparison | None
-    twin_note: str = ""
-
-    @property
-    def agrees(self) -> bool:
-        return self.native.agrees and (self.twin is None or self.twin.agrees)
-
-    @property
-    def cause(self) -> str:
-        if self.twin is None:
-            return "not told apart: no float64 twin"
-        if self.native.agrees:
-            return "algorithm (hidden by float32 rounding)"
-        return "algorithm" if not self.twin.agrees else "precision"
 
 
 @dataclass(slots=True)
@@ -128,29 +94,8 @@ def _original_raises(context: _Context, wanted: Any) -> Judgement:
     return _plain(context, Verdict.BROKEN, "exception", said)
 
 
-def _twin_observation(context: _Context) -> tuple[Observation | None, str]:
-    twin = context.runs.twin
-    if twin is None:
-        return None, ""
-    if twin.observation is None:
-        why = twin.died or twin.failed or (f"{twin.raised.type}: {twin.raised.message}" if twin.raised else "no answer")
-        return None, f"not valid: {why}"
-    if twin.meta.get("below"):
-        return None, f"not valid: {twin.meta['below']} still returns less than float64"
-    if twin.observation.sample.dtype != np.float64:
-        return None, f"not valid: its sample is {twin.observation.sample.dtype}"
-    return twin.observation, ""
-
-
-def _compare(context: _Context, knobs: Mapping[str, str] | None) -> _Seen:
-    """Both arms against the original (`knobs` None) or against a variant of its spec."""
-    native = context.runs.native.observation
-    assert native is not None
-    twin, note = _twin_observation(context)
-    bench = context.bench
-    first = bench.worst(Arm(native, bench.native_dtype), knobs)
-    second = None if twin is None else bench.worst(Arm(twin, "float64"), knobs)
-    return _Seen(first, second, note)
+def _compare(context: _Context, knobs: Mapping[str, str] | None) -> Seen:
+    return both(context.bench, context.runs, knobs)
 
 
 def _judge_numbers(context: _Context) -> Judgement:
@@ -169,7 +114,7 @@ def _judge_numbers(context: _Context) -> Judgement:
     return _judge_declared(context, against_original)
 
 
-def _sees_everything(context: _Context, seen: _Seen) -> bool:
+def _sees_everything(context: _Context, seen: Seen) -> bool:
     """Whether agreement means that a declared difference is gone: not in a profile that has no float64 twin, where rounding can hide it."""
     return context.cell.profile == "default" or seen.twin is not None
 
@@ -179,7 +124,7 @@ def _stale_words(entries: tuple[Deviation, ...]) -> str:
     return f"the ledger declares `{first.variant or first.band}`, but it now does what the original does: remove the entry"
 
 
-def _judge_declared(context: _Context, against_original: _Seen) -> Judgement:
+def _judge_declared(context: _Context, against_original: Seen) -> Judgement:
     entries = context.entries
     context.evidence["ledger"] = entries[0].to_json() if len(entries) == 1 else _joined(entries)
     bands = [entry.band for entry in entries if entry.band is not None]
@@ -252,7 +197,7 @@ def _judge_noise(context: _Context, seen: Observation) -> Judgement:
             )
         got = again.observation.noise
         found = compare(got, expected, "noise drawn")
-    result = _Seen(found, None, "noise is compared as it is drawn")
+    result = Seen(found, None, "noise is compared as it is drawn")
     if found.agrees:
         if context.entries:
             return _numbers(context, result, Verdict.STALE, "stale ledger", _stale_words(context.entries))
@@ -278,7 +223,7 @@ def _noise_as_declared(context: _Context, drawn: np.ndarray[Any, np.dtype[Any]])
     return declared is not None and compare(drawn, declared, "noise drawn").agrees
 
 
-def _numbers(context: _Context, seen: _Seen, verdict: Verdict, cause: str, reason: str) -> Judgement:
+def _numbers(context: _Context, seen: Seen, verdict: Verdict, cause: str, reason: str) -> Judgement:
     """A judgement that rests on a comparison."""
     shown = seen.native if not seen.native.agrees or seen.twin is None or seen.twin.agrees else seen.twin
     context.evidence.update(context.bench.evidence(context.runs, shown))
@@ -312,7 +257,7 @@ def _grey(context: _Context) -> float | None:
     return grey_levels(closed.observation.sample, context.bench.closed_sample())
 
 
-def _twin_record(seen: _Seen) -> dict[str, Any]:
+def _twin_record(seen: Seen) -> dict[str, Any]:
     if seen.twin is None:
         return {"valid": False, "why": seen.twin_note or "this profile has no float64 twin"}
     twin = seen.twin
