@@ -67,7 +67,6 @@ class Gate:
         """Ask the candidate who it is and plan the cells; starts no run yet."""
         self.meet()
         self.cells = plan(self.name, self.claims, self.selection)
-        self.absent = {p: why for p in self.selection.profiles if (why := absent(profile(p)))}
 
     def meet(self) -> None:
         """Ask the candidate who it is and what it claims."""
@@ -80,6 +79,7 @@ class Gate:
         self.name, self.version = str(said["candidate"]), str(said["version"])
         self.claims = tuple(claim_from_json(claim) for claim in said["claims"])
         self.no_claims = dict(said["no_claims"])
+        self.absent = {p: why for p in self.selection.profiles if (why := absent(profile(p)))}
 
     def start(self) -> None:
         """Ask for every run at once, case by case; workers take them while cells are judged."""
