@@ -2,7 +2,7 @@
 
 from trueto.running.explain.account import Explanation, explain
 from trueto.running.explain.search import Search, Trial
-from trueto.running.explain.subject import Subject, open_subject, split_cell
+from trueto.running.explain.subject import Subject, open_subject, split_cell, subject_of
 from trueto.running.explain.text import explanation_text
 
-__all__ = ["Explanation", "Search", "Subject", "Trial", "explain", "explanation_text", "open_subject", "split_cell"]
+__all__ = ["Explanation", "Search", "Subject", "Trial", "explain", "explanation_text", "open_subject", "split_cell", "subject_of"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from trueto.model import Layer
 from trueto.observe import Observation
-from trueto.running.explain.search import Knobs, Scale, Search, Trial, choices_for, nearest_of, search, shrunk
+from trueto.running.explain.search import Knobs, Scale, Search, Trial, choices_for, confirm, distinct, nearest_of, search, shrunk
 from trueto.running.explain.subject import Subject
 
 __all__ = ["find_cause"]
@@ -53,12 +53,10 @@ def _trajectory(subject: Subject, scale: Scale, before: dict[Layer, Search], tel
     together = _together(before.values())
     tell("trajectory: what restores the layers before it")
     weighed = [scale.weigh(knobs) for knobs in together]
-    for trial in sorted(weighed, key=lambda trial: trial.score):
-        judged = scale.judge(trial)
-        if judged.restores:
-            found = Search(Layer.TRAJECTORY, scale.weigh({}), [shrunk(scale, judged)], tried=len(weighed))
-            found.singles = [scale.weigh({knob: value}) for knob, value in choices]
-            return found
+    if confirmed := confirm(scale, weighed):
+        found = Search(Layer.TRAJECTORY, scale.weigh({}), distinct(shrunk(scale, trial) for trial in confirmed), tried=len(weighed))
+        found.singles = [scale.weigh({knob: value}) for knob, value in choices]
+        return found
     nearest = nearest_of(weighed)
     return search(scale, choices, tell, given=None if nearest is None else nearest.knobs)
 

@@ -19,7 +19,7 @@ from trueto.running.arbiters import Runs, arms
 from trueto.running.arms import Bench
 from trueto.running.explain.subject import Subject
 
-__all__ = ["Knobs", "Scale", "Search", "Trial", "choices_for", "nearest_of", "search", "shrunk"]
+__all__ = ["Knobs", "Scale", "Search", "Trial", "choices_for", "confirm", "distinct", "nearest_of", "search", "shrunk"]
 
 Knobs = dict[str, str]
 Tell = Callable[[str], None]
@@ -28,6 +28,7 @@ MOST_KNOBS = 4
 BEAM = 24  # sets of one size that larger ones are built from
 CONFIRMED = 10  # sets of one size that are judged in full
 ALTERNATIVES = 3
+ALIKE = 1.0  # difference of two scores that says nothing where both sets restore agreement
 CLOSE = 1000.0  # how many times the judge's factor a set may be away, without repetitions in the floors, to be judged in full
 UNLIKE = 60.0  # score of what cannot be compared; above the logarithm of any ratio
 BEYOND = 1e20
@@ -89,8 +90,10 @@ class Scale:
             with np.errstate(all="ignore"):
                 try:
                     compared = bench.compared(arm, knobs)
-                except Exception:  # noqa: BLE001 - knobs that do not go together: whatever a spec raises then, it is no variant
-                    compared = None
+                except Exception:
+                    if not knobs:
+                        raise  # the spec as it is must run
+                    compared = None  # knobs that do not go together: whatever a spec raises then, it is no variant
                 found = [compare(got, expected, what) for what, expected, got in compared or ()]
             score += sum(_score(one) for one in found) / len(found) if found else UNLIKE
             if found:
@@ -136,10 +139,10 @@ def search(scale: Scale, choices: Sequence[tuple[str, str]], tell: Tell, *, give
     moving = {item for trial in state.singles if trial.score != state.base.score for item in trial.knobs.items()}
     for size in range(1, MOST_KNOBS + 1):
         state.tried += len(level)
-        confirmed = _confirm(scale, level)
+        confirmed = confirm(scale, level)
         state.nearest = nearest_of(level if state.nearest is None else [*level, state.nearest])
         if confirmed:
-            state.found = _distinct(shrunk(scale, trial) for trial in confirmed)
+            state.found = distinct(shrunk(scale, trial) for trial in confirmed)
             return state
         if size == 2:
             state.found = _named(scale)
@@ -185,17 +188,21 @@ def _larger(seeds: Iterable[Trial], choices: Sequence[tuple[str, str]]) -> Itera
                 yield larger
 
 
-def _confirm(scale: Scale, level: Sequence[Trial]) -> list[Trial]:
-    """Those of a level that restore agreement, judged in full, the best first."""
+def confirm(scale: Scale, level: Sequence[Trial]) -> list[Trial]:
+    """Those of a level that restore agreement, judged in full; what is as good as the best comes in the order of the reference's file."""
     near = sorted((trial for trial in level if trial.ratio <= CLOSE * factor()), key=lambda trial: trial.score)[:CONFIRMED]
     found = [judged for trial in near if (judged := scale.judge(trial)).restores]
-    return sorted(found, key=lambda trial: (len(trial.knobs), trial.judgement.ratio or 0.0 if trial.judgement else 0.0))[:ALTERNATIVES]
+    if not found:
+        return []
+    best = min(trial.score for trial in found)
+    order = [trial.knobs for trial in level]
+    return sorted(found, key=lambda trial: (len(trial.knobs), trial.score > best + ALIKE, order.index(trial.knobs)))[:ALTERNATIVES]
 
 
 def _named(scale: Scale) -> list[Trial]:
     """Variants that have a name in the card, as `paper`."""
     variants = [dict(knobs) for knobs in scale.subject.ref.card.variants.values()]
-    return _distinct(shrunk(scale, trial) for trial in _confirm(scale, [scale.weigh(knobs) for knobs in variants]))
+    return distinct(shrunk(scale, trial) for trial in confirm(scale, [scale.weigh(knobs) for knobs in variants]))
 
 
 def shrunk(scale: Scale, trial: Trial) -> Trial:
@@ -207,7 +214,7 @@ def shrunk(scale: Scale, trial: Trial) -> Trial:
     return trial
 
 
-def _distinct(trials: Iterable[Trial]) -> list[Trial]:
+def distinct(trials: Iterable[Trial]) -> list[Trial]:
     """Each set once, the smallest first."""
     once = {frozenset(trial.knobs.items()): trial for trial in trials}
     return sorted(once.values(), key=lambda trial: len(trial.knobs))

@@ -17,7 +17,7 @@ from trueto.running.plan import LONG, Selection, covers
 from trueto.running.profiles import profile
 from trueto.running.verdict import judge_cell
 
-__all__ = ["Subject", "ledger_name", "open_subject", "split_cell"]
+__all__ = ["Subject", "ledger_name", "open_subject", "split_cell", "subject_of"]
 
 FORM = "k_diffusion/heun:update:karras-20, or without a layer k_diffusion/heun:karras-20"
 
@@ -120,15 +120,21 @@ class Subject:
 
 def open_subject(spec: str, cell: str, *, profile_name: str = "default", ledger: str | None = None) -> Subject:
     """The subject that a cell names; UsageError for names that do not exist, with the nearest that do. Runs nothing yet."""
-    claim_id, layer, case_id = split_cell(cell)
+    split_cell(cell)
     chosen = profile(profile_name)
     path = Path(ledger) if ledger else ledger_path(spec)
     name = ledger_name(spec)
-    gate = Gate(spec, Selection(profiles=(chosen.id,)), Ledger("", name, ()), jobs=1)
+    known = load_ledger(path if path is not None and path.is_file() else None, name)
+    gate = Gate(spec, Selection(profiles=(chosen.id,)), known, jobs=1)
     gate.meet()
+    return subject_of(gate, cell)
+
+
+def subject_of(gate: Gate, cell: str) -> Subject:
+    """The subject that a cell names, of a candidate that has been met already."""
+    claim_id, layer, case_id = split_cell(cell)
     claim = _claim(gate, claim_id)
     case = _case(claim, case_id)
     if layer is not None and layer not in case.layers:
         raise UsageError(f"case {case.id} is not judged in layer {layer}", f"one of: {', '.join(case.layers)}")
-    known = load_ledger(path if path is not None and path.is_file() else None, name)
-    return Subject(gate, claim, case, chosen, reference(claim.reference), known, layer)
+    return Subject(gate, claim, case, profile(gate.selection.profiles[0]), reference(claim.reference), gate.ledger, layer)

@@ -103,6 +103,8 @@ def _step(judged: Judgement) -> str:
     steps, ratios = judged.evidence.get("steps", ()), judged.evidence.get("ratios", ())
     if judged.first_step is None or not steps:
         return judged.reason
+    if judged.cell.layer is Layer.START:
+        return "before the first step"
     if len(steps) == 1:
         return "in the sample at the end: steps cannot be compared where levels or times differ"
     before = [ratio for step, ratio in zip(steps, ratios, strict=False) if step < judged.first_step]
