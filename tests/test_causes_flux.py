@@ -46,6 +46,14 @@ def test_thousandths_are_rounded_in_bfloat16():
     assert abs(thousandth(0.75, torch.float32) - 0.75) < 1e-7
 
 
+def test_thousandths_are_rounded_in_float16():
+    """At level 0.7003 in float16 it tells 0.7007 by way of 700.5; the level itself is rounded to 0.7002, nearer by four times."""
+    assert 700.5 == float(torch.tensor(700.3).to(torch.float16))
+    assert 0.70068359375 == thousandth(0.7003, torch.float16)
+    assert 0.7001953125 == float(torch.full((2,), 0.7003, dtype=torch.float16)[0])
+    assert abs(thousandth(0.7003, torch.float32) - 0.7003) < 1e-7
+
+
 @pytest.mark.parametrize("n", [1, 5, 20, 28, 50])
 def test_released_levels_are_the_references(n):
     """set_timesteps(n) gives the levels of Stability AI's get_sigmas, whose clean end is shifted twice."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trueto.errors import DataError, UnknownName, UsageError
-from trueto.fixtures import FAMILIES, fixture_digest, network, schedule, start_noise, tape
+from trueto.fixtures import FAMILIES, fixture_digest, network, schedule, start_noise, tape, variance_channels
 from trueto.fixtures.networks import NETWORKS, PARAMETERIZATIONS
 from trueto.fixtures.noise import ORDERS, STEPS
 from trueto.fixtures.schedules import float32_alphas_cumprod, schedule_names, table_names
@@ -107,11 +107,12 @@ def test_networks_have_a_mean():
 # Times as the schedules without a table tell them, two for a batch of two; and their ends.
 TOLD = {name: np.array(pair) for name, pair in {
     "flow": (0.3, 0.8), "flow1000": (300.0, 800.0), "ve": (0.7, 5.0), "edm": (-0.4, 0.6), "edm1000": (-400.0, 600.0),
-    "svd": (-0.4, 0.6), "rectified": (700.0, 200.0),
+    "svd": (-0.4, 0.6), "rectified": (700.0, 200.0), "angle": (0.3, 0.8), "vp_sde": (300.0, 800.0), "subvp_sde": (300.0, 800.0),
 }.items()}  # fmt: skip
 ENDS = {
     "flow": (0.01, 0.99), "flow1000": (10.0, 990.0), "ve": (0.01, 80.0), "edm": (-1.5, 1.1), "edm1000": (-1500.0, 1100.0),
     "svd": (-1.5, 1.6), "rectified": (989.0, 10.0),  # the time of `rectified` runs from noise to data
+    "angle": (0.01, 0.99), "vp_sde": (1.0, 999.0), "subvp_sde": (1.0, 999.0),
 }  # fmt: skip
 
 
@@ -193,11 +194,35 @@ def test_levels_at_whole_times_are_the_table(name):
     """At a whole training time alpha^2 is alpha_bar of that time, and alpha^2 + sigma^2 = 1; in between levels rise steadily."""
     levels = schedule(name)
     whole = np.arange(len(levels), dtype=np.float64)
-    alpha, sigma = levels.level(whole)
+    alpha, sigma = levels.level(whole * levels.told)
     assert size(alpha**2 / levels.alphas_cumprod - 1) < 1e-9
     assert size(alpha**2 + sigma**2 - 1) < 1e-15
-    assert (np.diff(levels.level(np.linspace(0, len(levels) - 1, 5000))[1]) > 0).all()
+    assert (np.diff(levels.level(np.linspace(0, len(levels) - 1, 5000) * levels.told)[1]) > 0).all()
     assert size(float32_alphas_cumprod(levels) / levels.alphas_cumprod - 1) < 2e-4
+
+
+def test_learned_variance_looks_at_time_place_and_condition():
+    """The extra channels lie in (-1, 1), move with time, place and condition, and are nearly everywhere another number."""
+    now, later = (variance_channels(SD, X.shape, np.full(2, t)) for t in (500.0, 501.0))
+    marked = variance_channels(SD, X.shape, np.full(2, 500.0), np.array([0.0, 1.0]))
+    assert X.shape == now.shape
+    assert 0.5 < size(now) < 1
+    assert size(later - now) > 1e-4
+    assert now[0].tobytes() == marked[0].tobytes()
+    assert size(marked[1] - now[1]) > 1e-2
+    assert len(np.unique(now)) == now[0].size
+
+
+def test_long_schedules_tell_times_on_two_scales():
+    """4000 training times end at the levels of 1000; a rescaled schedule tells a quarter of the time, and means the same level."""
+    for name in ("linear4000", "cosine4000"):
+        levels, rescaled = schedule(name), schedule(f"{name}_rescaled")
+        assert 4000 == len(levels) == len(rescaled)
+        assert levels.betas.tobytes() == rescaled.betas.tobytes()
+        assert 0.25 == rescaled.told
+        told = np.array([400.0, 3999.0])
+        assert levels.level(told)[1].tobytes() == rescaled.level(told / 4)[1].tobytes()
+        assert abs(levels.alphas_cumprod[2003] - schedule(name.removesuffix("4000")).alphas_cumprod[500]) < 1e-3
 
 
 def test_condition_moves_the_answer():

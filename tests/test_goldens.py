@@ -51,8 +51,11 @@ def test_no_golden_without_a_case(name):
 
 
 def test_goldens_fit_the_budget():
-    """All goldens together stay below 15 MB, which is what the two first codebases may take."""
-    assert sum(path.stat().st_size for path in (data_root() / "references").glob("*/goldens/*")) < 15e6
+    """All goldens together stay below 50 MB, those of the two first codebases below 15 MB, and no one file is above 2 MB."""
+    sizes = {path: path.stat().st_size for path in (data_root() / "references").glob("*/goldens/*")}
+    assert sum(sizes.values()) < 50e6
+    assert sum(size for path, size in sizes.items() if path.parts[-3] in ("compvis", "k_diffusion")) < 15e6
+    assert max(sizes.values()) < 2e6
 
 
 def test_missing(root):

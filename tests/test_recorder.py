@@ -248,3 +248,18 @@ def test_every_way_to_draw_is_replayed(draw):
         other = torch.randn(3)
     assert recorded.draw(0, 0).tobytes() == seen.numpy().tobytes()
     assert (3,) == tuple(other.shape)
+
+
+def test_doubled_batch_is_served_the_same_noise_twice():
+    """Where an original draws for a batch doubled for guidance, both halves get the recorded draw; another shape is left alone."""
+    torch = pytest.importorskip("torch")
+    from trueto.fixtures import tape
+    from trueto.interpose import Interposer, NoiseSource
+
+    recorded = tape(0, (2, 4, 4, 3))
+    wanted = recorded.draw(0, 0)
+    with Interposer(NoiseSource(recorded)):
+        doubled = torch.randn(4, 4, 4, 3).numpy()
+        other = torch.randn(3, 4, 4, 3).numpy()
+    assert [wanted.tobytes()] * 2 == [half.tobytes() for half in (doubled[:2], doubled[2:])]
+    assert wanted.tobytes() != other[:2].tobytes()

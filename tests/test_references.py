@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from trueto.errors import UnknownName, UsageError
 from trueto.judge import compare, expect, same_bits
-from trueto.model import Case
+from trueto.model import Case, Layer
 from trueto.references import codebase, codebase_names, observe_spec, reference, reference_names
+from trueto.references.library import COMMON_KNOBS
 from trueto.references.spec import _once
 from trueto.running.certify import certify
 
@@ -28,6 +29,7 @@ BESIDE = {
     ("previous", "stride"): {"spacing": "linspace"},  # on other grids a step ends a stride earlier anyway
     ("final_step", "first_order"): {"final_sigma": "sigma_min"},  # a last step to zero has order one anyway
     ("final_step", "first_order_below_15"): {"final_sigma": "sigma_min"},
+    ("no_picture", "zero"): {"grid": "crash"},  # only there a step begins at alpha = 0
 }
 
 
@@ -111,23 +113,28 @@ def test_quick_cases_are_certified(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_certification_can_fail(name):
-    """A spec with one knob turned is not certified: the goldens see it."""
+    """A spec with a knob turned is not certified, although it is as the original has it: the goldens see it."""
     from trueto.references import load_golden
     from trueto.running.truth import golden_truth, parts
 
     ref = reference(name)
     case = quick(ref)[0]
     truth = golden_truth(load_golden(name), case.id, "closed")
-    knob, values = next((k, v) for k, v in ref.knobs.items() if k == "start")
-    seen = observe_spec(ref, case, "closed", {knob: values[-1]})
-    assert not all(compare(got, expected, what).agrees for what, expected, got in parts("start", truth, seen.exact, "float64"))
+
+    def agrees(knobs):
+        seen = observe_spec(ref, case, "closed", knobs).exact
+        found = [part for layer in (Layer.SCHEDULE, Layer.START, Layer.TRAJECTORY) for part in parts(layer, truth, seen, "float64")]
+        return all(compare(got, expected, what).agrees for what, expected, got in found)
+
+    assert agrees({})
+    assert not all(agrees({knob: values[-1]}) for knob, values in ref.knobs.items())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_value_of_its_own_knobs_is_alive(name):
     """Each value of each knob of an algorithm changes at least one of its recorded cases."""
     ref = reference(name)
-    own = {knob: values for knob, values in ref.knobs.items() if knob not in ref.frame.KNOBS}
+    own = {knob: values for knob, values in ref.knobs.items() if knob not in {*COMMON_KNOBS, *ref.frame.KNOBS}}
     assert [] == [f"{knob}={value}" for knob, values in own.items() for value in values[1:] if not shows(name, knob, value)]
 
 
@@ -166,12 +173,13 @@ def test_variants_are_made_of_knobs(name):
     for variant, knobs in ref.card.variants.items():
         assert dict(knobs) == ref.variant(variant)
         assert [] == [knob for knob, value in knobs.items() if value not in ref.knobs[knob]]
-    other, value = next((knob, values[1]) for knob, values in ref.knobs.items() if knob != "start")
-    assert {"start": ref.knobs["start"][1], other: value} == ref.variant(f"start={ref.knobs['start'][1]}, {other}={value}")
+    first, second = [knob for knob in ref.knobs if knob not in COMMON_KNOBS][:2]
+    value, other = ref.knobs[first][1], ref.knobs[second][1]
+    assert {first: value, second: other} == ref.variant(f"{first}={value}, {second}={other}")
     for text, words in {
-        "strat=unit": "did you mean 'start'",
-        f"{other}={value}x": f"did you mean '{value}'",
-        other: f"unknown value of knob {other} ''",
+        f"{first[:-1]}={value}": f"did you mean '{first}'",
+        f"{second}={other}x": f"did you mean '{other}'",
+        second: f"unknown value of knob {second} ''",
         "papre": "unknown knob",
     }.items():
         with pytest.raises(UnknownName, match=words):
@@ -207,7 +215,8 @@ def test_float64_is_nearer_to_itself_than_float32(name):
     """A spec's float64 run is a refinement of its float32 run: near it, and with a far smaller spread."""
     case = quick(reference(name))[0]
     seen, fine = (observe_spec(reference(name), case, "closed", spread=dtype) for dtype in ("float32", "float64"))
-    assert fine.spread64.rms[-1] < 1e-6 * seen.spread.rms[-1]
+    rounding = 2.0**-24 * np.sqrt(np.mean(seen.exact.sample**2))  # a long chain with fresh noise forgets how its start was nudged
+    assert fine.spread64.rms[-1] < 1e-6 * max(seen.spread.rms[-1], rounding)
     expected = expect(seen.exact.path, seen.exact.path, spread=seen.spread)
     assert compare(seen.native.path, expected, "state", limit=20).agrees
 

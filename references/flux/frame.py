@@ -7,6 +7,7 @@ import numpy as np
 
 from trueto.observe import Observation
 from trueto.references.flow import observe, shifted
+from trueto.references.rounded import round_to
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
@@ -14,8 +15,8 @@ KNOBS = {
     # to_smallest: n levels from 1 to 0.001, as Stable Diffusion 3 does and as diffusers' scheduler does when it is given no levels.
     "spacing": ("drop_last", "to_smallest"),
     "shift": ("by_size", "largest", "three"),  # largest: the shift of a 1024 x 1024 picture for every size; three: Stable Diffusion 3's
-    # thousandths_bfloat16: times are kept as thousandths in the dtype of the latents, as diffusers does; in bfloat16 750 becomes 752.
-    "told": ("level", "thousandths_bfloat16"),
+    # thousandths_*: times are kept as thousandths in the dtype of the latents, as diffusers does; in bfloat16 750 becomes 752.
+    "told": ("level", "thousandths_bfloat16", "thousandths_float16"),
     "start": ("unit", "sqrt_1_sigma2"),  # sqrt_1_sigma2: scaled as samplers of variance exploding models do
 }
 PRECISION_KNOBS = ()
@@ -46,20 +47,13 @@ def grid(inputs: SpecInputs) -> np.ndarray:
     return shifted(levels, np.exp(mu).astype(dtype))
 
 
-def to_bfloat16(values: np.ndarray) -> np.ndarray:
-    """Rounded to bfloat16: 8 significant bits, halves to even."""
-    bits = np.asarray(values, np.float32).view(np.uint32)
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
-    return rounded.astype(np.uint32).view(np.float32)
-
-
 def run(sample, inputs: SpecInputs) -> Observation:
     """Run FLUX.1's spec and observe it."""
     levels = inputs.nudged(grid(inputs)) if inputs.levels is None else inputs.levels
-    thousandths = inputs.knob("told", "level") == "thousandths_bfloat16"
+    low = inputs.knob("told", "level").partition("thousandths_")[2]
 
     def tell(level: np.ndarray) -> np.ndarray:
-        return to_bfloat16(to_bfloat16(level * 1000) / np.float32(1000)) if thousandths else level
+        return round_to(round_to(np.float32(level * 1000), low) / np.float32(1000), low) if low else level
 
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
     return observe(sample, inputs, levels, tell, own)

@@ -169,9 +169,9 @@ def ancestral_split(sigma, sigma_next, eta):
     return np.sqrt(sigma_next**2 - up**2), up
 
 
-def start_scale(sigma: np.ndarray, largest: np.ndarray, rule: str) -> np.ndarray:
-    """Standard deviation of the first x: sigma_max, or what makes the network see noise of variance one."""
-    if rule == "sqrt_1_largest":
+def start_scale(sigma: np.ndarray, rule: str, largest: np.ndarray | None = None) -> np.ndarray:
+    """Standard deviation of the first x: sigma_max, or what makes the network see noise of variance one, at sigma or the largest level."""
+    if rule == "sqrt_1_largest" and largest is not None:
         return np.sqrt(largest**2 + 1).astype(sigma.dtype)
     return sigma if rule == "sigma_max" else np.sqrt(sigma**2 + 1)
 
@@ -200,7 +200,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
     sigmas = sigmas if by_range else inputs.nudged(sigmas)  # as record.py: the ends are the model's own
     denoise = Denoiser(inputs, table, sigmas, times)
     if inputs.start is None:
-        x = inputs.start_noise * start_scale(sigmas[0], table[-1], inputs.knob("start", "sigma_max"))
+        x = inputs.start_noise * start_scale(sigmas[0], inputs.knob("start", "sigma_max"), table[-1])
     else:
         x = inputs.start * np.sqrt(sigmas[0] ** 2 + 1)
     start = x / np.sqrt(sigmas[0] ** 2 + 1)

@@ -71,8 +71,9 @@ class NoiseSource:
             self.step = self.step_of(len(self.draws))
         if self.tape is not None:
             recorded = self.tape.draw(self._step, self._order)
-            if tuple(shape) == recorded.shape:
-                drawn = to_torch(recorded, drawn if like is None else like)
+            asked = tuple(shape)
+            if asked[1:] == recorded.shape[1:] and asked[0] % len(recorded) == 0:  # a doubled batch for guidance: the same in both halves
+                drawn = to_torch(np.concatenate([recorded] * (asked[0] // len(recorded))), drawn if like is None else like)
         self._order += 1
         if self.bump == len(self.draws) or (self.branch is not None and self.branch(len(self.draws))):
             drawn = drawn + 1

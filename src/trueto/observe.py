@@ -112,7 +112,8 @@ def by_branch(net: NetworkFunction, x: Array, t: Array, condition: Array | None)
 class Probe:
     """The network as an algorithm sees it; writes down what it is called with.
 
-    `run(x, t, step=..., condition=...)` takes x in any float dtype, returns the prediction in that dtype.
+    `run(x, t, step=..., condition=...)` takes x in any float dtype, returns the prediction in that dtype. `canonical` turns what a network
+    is fed at a time told into x / sqrt(alpha^2 + sigma^2), where it is fed anything else (variance exploding, sub-VP).
     """
 
     def __init__(self, net: NetworkFunction) -> None:
@@ -121,6 +122,7 @@ class Probe:
         self.steps: list[int] = []
         self.states: list[Array] = []
         self.on_call: Callable[[], None] | None = None
+        self.canonical: Callable[[Array, float], Array] | None = None
 
     def run(self, x: Array, t: Array, step: int, condition: Array | None = None) -> Array:
         """Evaluate the network on x (B, C, H, W) at t (B,) and record the call; guidance batches collapse to one branch."""
@@ -133,6 +135,7 @@ class Probe:
 
     def record(self, x: Array, told: float, step: int) -> None:
         """Write one call down, unless it repeats the last one bit for bit (separate guidance branches)."""
+        x = x if self.canonical is None else self.canonical(x, told)
         if self.states and self.steps[-1] == step and self.told[-1] == told and self.states[-1].tobytes() == x.tobytes():
             return
         self.told.append(told)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from trueto.fixtures import Network, Schedule
+from trueto.fixtures import Network, Schedule, variance_channels
+from trueto.fixtures.pictures import keep_mask, known_picture
 from trueto.interpose import NoiseSource, to_numpy, to_torch
 from trueto.model import Case
 from trueto.observe import Observation, Probe, by_branch, nudge_signs
@@ -73,6 +74,14 @@ class Run:
             return torch.randn(self.case.shape, dtype=self.dtype, generator=generator)
         return torch.from_numpy(self._start).to(self.device, self.dtype)
 
+    def picture(self) -> torch.Tensor:
+        """The known picture of an algorithm that fills in the rest, shape of the case."""
+        return torch.from_numpy(known_picture(self.case.shape)).to(self.device, self.dtype)
+
+    def mask(self) -> torch.Tensor:
+        """Ones where the picture is known, zeros elsewhere, shape of the case."""
+        return torch.from_numpy(keep_mask(self.case.shape)).to(self.device, self.dtype)
+
     def network(self, x: torch.Tensor, t: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         """The closed-form network as the original calls it: x (B, C, H, W), t (B,), condition (B, 1) in {0, 1} or None."""
         with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - what the harness itself does is not the candidate's, and need not be interposed
@@ -84,6 +93,14 @@ class Run:
             branch = values if marks is None else values[marks == marks[-1]]
             self.probe.record(branch, float(times[-1]), self.step)
             return to_torch(by_branch(self.probe.net, values.astype(np.float64), times, marks), x)
+
+    def network_with_variance(self, x: torch.Tensor, t: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        """The network with learned variance, (B, 2C, H, W): its prediction, then `fixtures.variance_channels`."""
+        with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - as in `network`
+            marks = None if condition is None else to_numpy(condition).reshape(-1).astype(np.float64)
+            times = np.broadcast_to(to_numpy(t).reshape(-1).astype(np.float64), (len(x),))
+            variance = to_torch(variance_channels(self.schedule, tuple(x.shape), times, marks), x)
+            return torch.cat([self.network(x, t, condition), variance], dim=1)
 
     def draw(self, step: int) -> torch.Tensor:
         """Noise for a place where the original lets its caller give it; keyed by the step and the order of draws in it."""

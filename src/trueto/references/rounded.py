@@ -19,7 +19,7 @@ def round_to(values: Array, low: str) -> Array:
     """float32 `values` rounded to nearest, ties to even, in the 16-bit dtype `low`; kept as float32."""
     if low == "float16":
         return values.astype(np.float16).astype(np.float32)
-    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    bits = np.asarray(values, np.float32).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
 
 

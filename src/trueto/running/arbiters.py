@@ -2,53 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
-from trueto.model import Comparison
 from trueto.observe import Observation
 from trueto.running.arms import Arm, Bench
-from trueto.running.client import Outcome
+from trueto.running.judging import Runs, Seen
 
-__all__ = ["Runs", "Seen", "arms", "both", "twin_observation"]
-
-
-@dataclass(slots=True)
-class Runs:
-    """The outcomes that a cell's judgement may need; `twin` is None where the profile has no float64 twin.
-
-    `effective` runs the candidate once more for each draw, to find those that move Y: asked only when the plain list is another one.
-    """
-
-    native: Outcome
-    twin: Outcome | None
-    closed: Outcome | None = None
-    effective: Callable[[], Outcome] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Both arms of one comparison; the worse one speaks for the cell."""
-
-    native: Comparison
-    twin: Comparison | None
-    twin_note: str = ""
-
-    @property
-    def agrees(self) -> bool:
-        """Whether both arms agree."""
-        return self.native.agrees and (self.twin is None or self.twin.agrees)
-
-    @property
-    def cause(self) -> str:
-        """Precision or algorithm, told by which arm agrees."""
-        if self.twin is None:
-            return "not told apart: no float64 twin"
-        if self.native.agrees:
-            return "algorithm (hidden by float32 rounding)"
-        return "algorithm" if not self.twin.agrees else "precision"
+__all__ = ["arms", "both", "twin_observation"]
 
 
 def twin_observation(runs: Runs) -> tuple[Observation | None, str]:

@@ -55,8 +55,8 @@ class Bench:
 
     @property
     def numpy_dtypes(self) -> tuple[str, ...]:
-        """What numpy calls the dtype of the latents (it has no bfloat16)."""
-        return ("float32",) if self.profile.dtype == "bfloat16" else (self.profile.dtype,)
+        """The dtypes of a sample that are no fault, as numpy calls them (it has no bfloat16): originals make float32 of 16-bit latents."""
+        return (self.profile.dtype, "float32") if self.profile.dtype in LOW else (self.profile.dtype,)
 
     def original_error(self) -> StepError | None:
         """The exception that the original raises on this case, if it does."""

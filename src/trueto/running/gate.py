@@ -18,8 +18,8 @@ from trueto.events import RunWriter
 from trueto.fixtures import fixture_digest
 from trueto.model import Cell, Claim, Judgement, Layer, Verdict
 from trueto.references import load_golden, reference, reference_names
-from trueto.running.arbiters import Runs
 from trueto.running.client import Limits, Outcome, Pool, Worker
+from trueto.running.judging import Runs
 from trueto.running.ledger import Ledger
 from trueto.running.plan import Selection, plan
 from trueto.running.profiles import absent, profile

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers import loops
 from trueto.candidates.diffusers.claims import CLAIMS, NO_CLAIMS
+from trueto.errors import UnknownName
 from trueto.fixtures import schedule
 from trueto.model import Case, Claim
 
@@ -53,7 +54,8 @@ class DiffusersAdapter:
     def settings(self, claim: Claim, case: Case) -> dict[str, Any]:
         """The configuration: the released one that the claim names, the case's betas, then what the claim says."""
         chosen = claim.settings
-        options = {k: v for k, v in case.options.items() if chosen["options"][k] == "init"}
+        targets = {k: chosen["options"][k].partition(":") for k in case.options}
+        options = {there or k: case.options[k] for k, (kind, _, there) in targets.items() if kind == "init"}
         return {
             **chosen["config"],
             **schedule(case.schedule).settings,
@@ -61,6 +63,7 @@ class DiffusersAdapter:
             **chosen["base"],
             **chosen["grids"][case.grid],
             **options,
+            **translated(claim, case),
         }
 
     def build(self, claim: Claim, case: Case) -> Any:
@@ -71,6 +74,21 @@ class DiffusersAdapter:
         """The claimed scheduler in the loop that its claim names."""
         scheduler = self.build(claim, run.case) if run.built is None else copy.deepcopy(run.built)
         loops.drive(scheduler, claim, run, flags)
+
+
+def translated(claim: Claim, case: Case) -> dict[str, Any]:
+    """What the case's options are called in diffusers, where a claim's `translated` says so: option to (value as text to settings)."""
+    found: dict[str, Any] = {}
+    for option, meanings in claim.settings.get("translated", {}).items():
+        if option not in case.options:
+            continue
+        value = str(case.options[option])
+        if value not in meanings:
+            raise UnknownName(
+                f"value of {option} in claim {claim.id}", value, meanings, "the claim's module in candidates/diffusers/claims"
+            )
+        found.update(meanings[value])
+    return found
 
 
 ADAPTER = DiffusersAdapter()

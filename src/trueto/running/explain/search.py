@@ -15,9 +15,10 @@ from trueto.judge import compare, factor
 from trueto.model import Comparison, Judgement, Layer
 from trueto.references.library import STATE
 from trueto.references.rounded import LOW
-from trueto.running.arbiters import Runs, arms
+from trueto.running.arbiters import arms
 from trueto.running.arms import Bench
 from trueto.running.explain.subject import Subject
+from trueto.running.judging import Runs
 
 __all__ = ["Knobs", "Scale", "Search", "Trial", "choices_for", "confirm", "distinct", "nearest_of", "search", "shrunk"]
 

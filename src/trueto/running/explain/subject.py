@@ -10,8 +10,8 @@ from trueto.candidates import ledger_path
 from trueto.errors import UnknownName, UsageError
 from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Profile
 from trueto.references import Reference, reference
-from trueto.running.arbiters import Runs
 from trueto.running.gate import Gate
+from trueto.running.judging import Runs
 from trueto.running.ledger import Deviation, Ledger, load_ledger
 from trueto.running.plan import LONG, Selection, covers
 from trueto.running.profiles import profile

@@ -2,9 +2,9 @@
 
 `settings` of a claim: `config` (SD v1's released one unless given) and `base` go into the scheduler's constructor for every case,
 `grids` by the case's grid, `parameterizations` by what the network predicts; `options` says which options of the original the scheduler
-takes, in its constructor (`init`), in `set_timesteps()` (`timesteps`), in `step()`, or by way of its loop (`driven`). A case that needs
-anything else is not claimed. `stages` says how network calls make up sampling steps, `levels` how the noise levels are read off the
-scheduler, `loop` which loop drives it (diffusers/loops.py).
+takes, in its constructor (`init`, with its name there where that is another one), in `set_timesteps()` (`timesteps`), in `step()`, or by
+way of its loop (`driven`). A case that needs anything else is not claimed. `stages` says how network calls make up sampling steps,
+`levels` how the noise levels are read off the scheduler, `loop` which loop drives it (diffusers/loops.py).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
     parameterizations: dict[str, str] | None = None,
     config: dict[str, Any] | None = None,
     base: dict[str, Any] | None = None,
-    init: tuple[str, ...] = (),
+    init: tuple[str, ...] | dict[str, str] = (),
     timesteps: tuple[str, ...] = (),
     step: tuple[str, ...] = (),
     driven: tuple[str, ...] = (),
@@ -75,7 +75,7 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
             "config": SD_V1 if config is None else config,
             "base": base or {},
             "options": {
-                **dict.fromkeys(init, "init"),
+                **(dict.fromkeys(init, "init") if isinstance(init, tuple) else {k: f"init:{v}" for k, v in init.items()}),
                 **dict.fromkeys(timesteps, "timesteps"),
                 **dict.fromkeys(step, "step"),
                 **dict.fromkeys(driven, "loop"),

@@ -1,0 +1,251 @@
+"""The frame that all DPM-Solver specs share: the levels walked, the network as a predictor of noise or data, and one exponential step.
+
+Everything is variance preserving, x = alpha x0 + sigma noise. Time is continuous, t = (index + 1) / N for the N training times, and
+lambda = log(alpha / sigma) is half the log-SNR (Lu et al. 2022, arXiv 2206.00927, section 2).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from trueto_references.k_diffusion.frame import copies_apart, stacked
+
+from trueto.fixtures.schedules import float32_alphas_cumprod
+from trueto.observe import EMPTY, Observation, StepError
+from trueto.references.spec import SpecInputs
+
+# Known ways in which implementations differ from the original (whose value comes first), seen in diffusers but for `start`.
+KNOBS = {
+    "start": ("unit", "sigma"),  # sigma: noise times the first level's own sigma, which is a little below 1
+    "times": ("exact", "rounded"),  # a grid in time visits whole training times only
+    "told": ("exact", "rounded"),  # the time told for a level that lies between training times
+    "log_snr_points": ("n_plus_1", "n_then_end"),  # n_then_end: n points down to the end, and a last step of no length (or to 0)
+    "final_sigma": ("sigma_min", "zero"),
+    "clipped": ("stretched", "true"),  # a schedule cut off at lambda = -5.1 is stretched over all N training times, or not
+    "table": ("float64", "float32"),  # precision in which the table of levels is built
+}
+PRECISION_KNOBS = ("table",)
+
+# Ways in which the prediction itself differs; part of the update rule.
+# The bound s of dynamic thresholding: the percentile or the limit, whichever is larger; or the percentile clamped to [1, 1].
+BOUND = {"threshold": ("percentile", "always_1")}
+BOUND_OF_NOISE = {"threshold_of_noise": ("ignored", "applied")}  # whether a solver in the noise is thresholded too
+PREDICTION_KNOBS = {**BOUND, **BOUND_OF_NOISE}
+OF_PREDICTION = ("algorithm_type", "correcting_x0_fn", "thresholding_max_val", "dynamic_thresholding_ratio", "denoise_to_zero")
+LAMBDA_CUT = -5.1  # training times below this half log-SNR are left out, for the sake of cosine schedules
+
+
+class Refused(Exception):
+    """What the original raises before its first network call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A noise level (`alpha`, `sigma`, `lam` = log(alpha / sigma), scalars) and the training time told to the network there."""
+
+    alpha: np.ndarray
+    sigma: np.ndarray
+    lam: np.ndarray
+    told: np.ndarray
+
+
+def interpolate(x: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    """Piecewise linear through (xs, ys), xs rising; beyond its ends the outermost pieces go on."""
+    low = np.clip(np.searchsorted(xs, x, side="right") - 1, 0, len(xs) - 2)
+    return ys[low] + (x - xs[low]) * (ys[low + 1] - ys[low]) / (xs[low + 1] - xs[low])
+
+
+class Levels:
+    """log alpha as a function of continuous time, piecewise linear between the training times, and its inverse."""
+
+    def __init__(self, inputs: SpecInputs) -> None:
+        if inputs.knob("table", "float64") == "float32":
+            alpha_bar = float32_alphas_cumprod(inputs.schedule).astype(inputs.dtype)
+        else:
+            alpha_bar = inputs.schedule.alphas_cumprod.astype(inputs.dtype)
+        log_alpha = np.log(alpha_bar) / 2
+        kept = int(np.sum(log_alpha - np.log(1 - np.exp(2 * log_alpha)) / 2 >= LAMBDA_CUT))
+        self.inputs, self.dtype, self.log_alpha, self.count = inputs, inputs.dtype, log_alpha[:kept], kept
+        self.times = np.linspace(0, 1, kept + 1, dtype=self.dtype)[1:]
+        self.ends = (1.0, 1.0 / kept)
+
+    def lam(self, t: np.ndarray) -> np.ndarray:
+        """Half log-SNR at times t."""
+        log_alpha = interpolate(t, self.times, self.log_alpha)
+        return log_alpha - np.log(1 - np.exp(2 * log_alpha)) / 2
+
+    def time_of(self, lam: np.ndarray) -> np.ndarray:
+        """The inverse of `lam`."""
+        log_alpha = -np.logaddexp(np.zeros_like(lam), -2 * lam) / 2
+        return interpolate(-log_alpha, -self.log_alpha, self.times)
+
+    def chosen_time(self, lam: np.ndarray) -> np.ndarray:
+        """`time_of` one level that a sampler chooses by itself; in a nudged repetition it is moved."""
+        return self.inputs.nudged(self.time_of(lam).reshape(1))[0]
+
+    def point(self, t: np.ndarray) -> Point:
+        """The level at time t. The time told counts training times from 0 to N (1 - 1 / kept), whatever was cut off."""
+        log_alpha = interpolate(t, self.times, self.log_alpha)
+        total = self.count if self.inputs.knob("clipped", "stretched") == "true" else len(self.inputs.schedule)
+        told = (t - self.dtype.type(1 / self.count)) * total
+        told = np.round(told) if self.inputs.knob("told", "exact") == "rounded" else told
+        squared = np.exp(2 * log_alpha)
+        return Point(np.exp(log_alpha), np.sqrt(1 - squared), log_alpha - np.log(1 - squared) / 2, told)
+
+
+def given_points(inputs: SpecInputs, levels: np.ndarray) -> list[Point]:
+    """The points of a candidate's own levels sigma / alpha; the times come from the candidate as well."""
+    alpha = 1 / np.sqrt(levels**2 + 1)
+    return [Point(a, s * a, -np.log(s), np.zeros_like(s)) for a, s in zip(alpha, levels, strict=True)]
+
+
+def grid(levels: Levels, groups: list[int]) -> np.ndarray:
+    """The times at which the network is called and the end, (n + 1,); `groups` are the calls that each step takes together.
+
+    In time and in its square root the calls are spaced evenly, in lambda the steps are, and the calls within each step.
+    """
+    inputs, dtype, n = levels.inputs, levels.dtype, sum(groups)
+    (first, last), name = levels.ends, inputs.case.grid
+    if name == "time_uniform":
+        if inputs.knob("times", "exact") == "rounded":
+            return ((np.round(np.linspace(0, levels.count - 1, n + 1))[::-1] + 1) / levels.count).astype(dtype)
+        return np.linspace(first, last, n + 1, dtype=dtype)
+    if name == "time_quadratic":
+        return np.linspace(first**0.5, last**0.5, n + 1, dtype=dtype) ** 2
+    fractions = [(step + j / size) / len(groups) for step, size in enumerate(groups) for j in range(size)]
+    if inputs.knob("log_snr_points", "n_plus_1") == "n_then_end":
+        fractions = list(np.linspace(0, 1, n))
+    top, bottom = (float(levels.lam(np.asarray(end, dtype))) for end in (first, last))
+    return levels.time_of(np.array([top + share * (bottom - top) for share in (*fractions, 1.0)]).astype(dtype))
+
+
+def own_points(inputs: SpecInputs, levels: Levels, groups: list[int]) -> list[Point]:
+    """The points that the original walks, as the knobs change them."""
+    points = [levels.point(t) for t in inputs.nudged(grid(levels, groups))]
+    if inputs.knob("final_sigma", "sigma_min") == "zero":
+        one = inputs.dtype.type(1)
+        points[-1] = Point(one, 0 * one, one * np.inf, points[-1].told)
+    return points
+
+
+class Predictor:
+    """The network as a solver sees it: `data` is True for DPM-Solver++, which integrates the data prediction, else the noise."""
+
+    def __init__(self, inputs: SpecInputs) -> None:
+        self.inputs, self.calls, self.options = inputs, 0, inputs.case.options
+        self.asked: list[Point] = []
+        self.data = self.options.get("algorithm_type", "dpmsolver++") == "dpmsolver++"
+        self.bounded = self.options.get("correcting_x0_fn") == "dynamic_thresholding"
+
+    def noise(self, x: np.ndarray, at: Point, step: int) -> np.ndarray:
+        """The predicted noise, with classifier-free guidance where the case has it (Ho and Salimans 2022, arXiv 2207.12598)."""
+        told, scale = at.told if self.inputs.told is None else self.inputs.told[self.calls], self.inputs.case.guidance
+        self.calls += 1
+        self.asked.append(at)
+        if scale is None:
+            return self._noise_of(self.inputs.probe.run(x, told, step), x, at)
+        if scale == 1:  # the original asks for the conditional branch only
+            return self._noise_of(self.inputs.probe.run(x, told, step, np.ones(len(x))), x, at)
+        both = np.concatenate([x, x])
+        answers = self._noise_of(self.inputs.probe.run(both, told, step, np.repeat([0.0, 1.0], len(x))), both, at)
+        without, given = answers[: len(x)], answers[len(x) :]
+        return without + scale * (given - without)
+
+    def _noise_of(self, out: np.ndarray, x: np.ndarray, at: Point) -> np.ndarray:
+        kind = self.inputs.case.parameterization
+        if kind == "x0":
+            return (x - at.alpha * out) / at.sigma
+        if kind == "v":
+            return at.alpha * out + at.sigma * x
+        return -at.sigma * out if kind == "score" else out
+
+    def clean(self, x: np.ndarray, at: Point, step: int) -> np.ndarray:
+        """The predicted data, thresholded where the case says so."""
+        x0 = (x - at.sigma * self.noise(x, at, step)) / at.alpha
+        return self.thresholded(x0) if self.bounded else x0
+
+    def thresholded(self, x0: np.ndarray) -> np.ndarray:
+        """Dynamic thresholding, sample by sample (Saharia et al. 2022, arXiv 2205.11487, section 2.3)."""
+        ratio, limit = self.options.get("dynamic_thresholding_ratio", 0.995), self.options.get("thresholding_max_val", 1.0)
+        s = np.quantile(np.abs(x0).reshape(len(x0), -1), ratio, axis=1).astype(x0.dtype)
+        s = np.ones_like(s) if self.inputs.knob("threshold", "percentile") == "always_1" else np.maximum(s, limit)
+        s = s[:, None, None, None]
+        return np.clip(x0, -s, s) / s
+
+    def __call__(self, x: np.ndarray, at: Point, step: int) -> np.ndarray:
+        """What the solver integrates."""
+        if self.data:
+            return self.clean(x, at, step)
+        eps = self.noise(x, at, step)
+        if self.bounded and self.inputs.knob("threshold_of_noise", "ignored") == "applied":
+            x0 = self.thresholded((x - at.sigma * eps) / at.alpha)
+            return (x - at.alpha * x0) / at.sigma
+        return eps
+
+    def side(self, at: Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(a, b, l): x / a is integrated over l with the weight b / a. For data alpha and sigma change places, and l its sign."""
+        return (at.sigma, at.alpha, -at.lam) if self.data else (at.alpha, at.sigma, at.lam)
+
+    def length(self, start: Point, end: Point) -> np.ndarray:
+        """The signed length h of a step in l."""
+        return self.side(end)[2] - self.side(start)[2]
+
+    def advance(self, x, start: Point, end: Point, value, first=0.0, second=0.0, solver_type="taylor"):
+        """One exponential step: `value`, `first`, `second` are the prediction and its derivatives at the start, times 1, h, h^2.
+
+        arXiv 2206.00927: the integral of equation 3.4 with the network's answer as a Taylor series in l (appendix B). `dpmsolver` replaces
+        the weight phi_2 of the first derivative by phi_1 / 2, as algorithms 1 of both papers do; to second order they are the same.
+        """
+        a, b = self.side(end)[0] / self.side(start)[0], self.side(end)[1]
+        h = self.length(start, end)
+        phi_1 = np.expm1(h)
+        phi_2 = phi_1 / h - 1 if h else h
+        phi_3 = phi_2 / h - h.dtype.type(0.5) if h else h
+        weight = phi_1 / 2 if solver_type == "dpmsolver" else phi_2
+        return a * x - b * (phi_1 * value + weight * first + phi_3 * second)
+
+
+def walks(groups: Callable | None = None, *, whole_batch: bool = False, by_itself: bool = False, backwards: bool = False) -> Callable:
+    """Mark how a sampler groups calls; whether it decides by a norm over the batch, chooses its own levels, goes from data to noise."""
+
+    def mark(sample: Callable) -> Callable:
+        sample.groups, sample.whole_batch, sample.by_itself, sample.backwards = groups, whole_batch, by_itself, backwards
+        return sample
+
+    return mark
+
+
+def refused(inputs: SpecInputs, error: Refused) -> Observation:
+    """An observation of a run that ended before its first network call."""
+    blank, none = np.zeros(inputs.case.shape), np.zeros((0, *inputs.case.shape))
+    stopped = StepError("AssertionError", str(error), "dpm_solver_pytorch.py: sample", own=True)
+    return Observation(EMPTY, np.zeros(0, np.int64), none, EMPTY, "sigma", blank, blank, error=stopped)
+
+
+def run(sample, inputs: SpecInputs) -> Observation:
+    """Run one DPM-Solver spec and observe it."""
+    if inputs.copies > 1 and sample.whole_batch:
+        return stacked([run(sample, single) for single in copies_apart(inputs)])
+    case, levels, predict = inputs.case, Levels(inputs), Predictor(inputs)
+    levels.ends = levels.ends[::-1] if sample.backwards else levels.ends
+    own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS and k not in PREDICTION_KNOBS}
+    options = {k: v for k, v in case.options.items() if k not in OF_PREDICTION}
+    x = inputs.start_noise if inputs.start is None else inputs.start
+    if sample.by_itself:
+        walk = [levels.point(np.asarray(end, inputs.dtype)) for end in levels.ends]
+    elif inputs.levels is not None:
+        walk = given_points(inputs, inputs.nudged(inputs.levels.astype(inputs.dtype)))
+    else:
+        groups = sample.groups(case.steps, options.get("order", 2), own.get("groups")) if sample.groups else [1] * case.steps
+        walk = own_points(inputs, levels, groups)
+    if inputs.start is None and inputs.knob("start", "unit") == "sigma":
+        x = x * walk[0].sigma
+    try:
+        out = sample(predict, x, walk, levels, **options, **own) if sample.by_itself else sample(predict, x, walk, **options, **own)
+    except Refused as error:
+        return refused(inputs, error)
+    seen = [np.exp(-at.lam) for at in (predict.asked if sample.by_itself else walk[:-1])] + [np.exp(-walk[-1].lam)]
+    if case.options.get("denoise_to_zero"):
+        out = predict.clean(out, walk[-1], predict.calls)
+        seen.append(np.zeros_like(seen[-1]))
+    return inputs.probe.observation(levels=np.stack(seen), level_kind="sigma", start=x, sample=out)

@@ -1,0 +1,79 @@
+"""How to run improved-diffusion's samplers on X: imports the original from a checkout and calls it, nothing more."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from trueto.recording.harness import Run, import_file
+
+OWN_SCHEDULES = {"linear": "linear", "linear4000": "linear", "cosine": "cosine", "cosine4000": "cosine"}
+MEANS = {"eps": "EPSILON", "x0": "START_X"}
+LOOPS = {"ddpm": "p_sample_loop", "ddim": "ddim_sample_loop"}
+
+
+def load(source: Path) -> SimpleNamespace:
+    """The original's two modules, from a checkout."""
+    folder = source / "improved_diffusion"
+    diffusion = import_file("improved_diffusion.gaussian_diffusion", folder / "gaussian_diffusion.py")
+    respace = import_file("improved_diffusion.respace", folder / "respace.py")
+    return SimpleNamespace(diffusion=diffusion, respace=respace)
+
+
+def respacing(run: Run) -> str:
+    """What the original's scripts call timestep_respacing."""
+    n, options = run.case.steps, run.case.options
+    return {"spaced": str(n), "ddim": f"ddim{n}"}.get(run.case.grid) or options["sections"]
+
+
+def check_schedule(original, run: Run) -> None:
+    """X must be the schedule that the original makes under that name, where it has one."""
+    name = OWN_SCHEDULES.get(run.case.schedule.removesuffix("_rescaled"))
+    if name is None:
+        return
+    own = original.diffusion.get_named_beta_schedule(name, len(run.schedule))
+    if not np.abs(own / run.schedule.betas - 1).max() < 1e-9:
+        raise ValueError(f"the fixture's schedule {run.case.schedule} is not the original's {name}")
+
+
+def moved(run: Run, betas: np.ndarray) -> np.ndarray:
+    """The betas of a nudged repetition: every alpha = 1 - beta, then every beta, is moved by one unit in its last place."""
+    alphas = run.nudged(torch.from_numpy(1 - betas))
+    return run.nudged(1 - alphas).numpy()
+
+
+def process(original, run: Run):
+    """The original's diffusion process for a case."""
+    check_schedule(original, run)
+    kinds, options = original.diffusion, run.case.options
+    settings = {
+        "model_mean_type": kinds.ModelMeanType[MEANS[run.case.parameterization]],
+        "model_var_type": kinds.ModelVarType[options.get("variance", "fixed_large").upper()],
+        "loss_type": kinds.LossType.MSE,
+        "rescale_timesteps": options.get("rescale_timesteps", False),
+    }
+    times = original.respace.space_timesteps(len(run.schedule), respacing(run))
+    made = original.respace.SpacedDiffusion(use_timesteps=times, betas=run.schedule.betas, **settings)
+    if run.nudge is not None:
+        kinds.GaussianDiffusion.__init__(made, betas=moved(run, made.betas), **settings)
+    return made
+
+
+def drive(original, algorithm: str, run: Run) -> None:
+    """Run one sampler on one case. A seeded run leaves the first latents to the sampler, as the original's scripts do."""
+    diffusion, options = process(original, run), run.case.options
+    learned = options.get("variance", "").startswith("learned")
+    extra = int(run.seeded)  # one draw a network call, used or not; a seeded run draws the start before them
+    run.noise.step_of = lambda draw: max(draw - extra, 0)
+    arguments = {key: options[key] for key in ("clip_denoised", "eta") if key in options}
+    sample = getattr(diffusion, LOOPS[algorithm])(
+        run.network_with_variance if learned else run.network,
+        tuple(run.case.shape),
+        noise=None if run.seeded else run.start_noise(),
+        device=torch.device("cpu"),
+        **arguments,
+    )
+    run.relabel(range(len(run.probe.told)))
+    levels = run.table(np.append(diffusion.alphas_cumprod[::-1], 1.0))
+    run.finish(levels=levels, level_kind="alpha_bar", start=torch.from_numpy(run.probe.states[0]), sample=sample)

@@ -1,0 +1,28 @@
+"""Which configurations of diffusers' DEISMultistepScheduler are DEIS, by its documentation."""
+
+from __future__ import annotations
+
+from trueto.candidates.diffusers.claims.row import DOCS, EPS, claim
+from trueto.model import Claim
+
+__all__ = ["CLAIMS", "NO_CLAIMS"]
+
+GRIDS = {"uniform": {}}
+ORDERS = ("uniform-*", "order1-*", "order2-*", "order3-*", "linear-*")  # its docstring: "can be `1` or `2` or `3`"
+
+CLAIMS: tuple[Claim, ...] = (
+    claim(
+        "deis/t_ab",
+        "DEISMultistepScheduler",
+        DOCS + "deis",
+        "This implementation modifies the polynomial fitting formula in log-rho space instead of the original linear `t` space in the "
+        "DEIS paper.",
+        grids=GRIDS,
+        parameterizations=EPS,
+        init=("solver_order",),
+        cases=ORDERS,
+        note="the documentation itself says that it is another variant; claimed so that it is proven to be exactly that one",
+    ),
+)
+
+NO_CLAIMS: dict[str, str] = {"deis/rho_ab": "the documentation compares its form in log rho with the paper's in t, not with the one in rho"}

@@ -1,0 +1,121 @@
+"""Which schedulers of diffusers are DPM-Solver's methods, by its documentation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, claim
+from trueto.model import Case, Claim
+
+__all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
+
+# diffusers' words for the values of the original's options. Which solver type is which is proven in tests/test_causes_dpm_solver.py.
+WORDS: dict[str, dict[str, dict[str, Any]]] = {
+    "order": {str(order): {"solver_order": order} for order in (1, 2, 3)},
+    "algorithm_type": {name: {"algorithm_type": name} for name in ("dpmsolver", "dpmsolver++")},
+    "solver_type": {"dpmsolver": {"solver_type": "midpoint"}, "taylor": {"solver_type": "heun"}},
+    "lower_order_final": {"False": {"lower_order_final": False}},
+    "correcting_x0_fn": {"dynamic_thresholding": {"thresholding": True}},
+}
+UNIFORM = {"time_uniform": {}}
+WITH_LOG_SNR = {**UNIFORM, "logSNR": {"use_lu_lambdas": True}}
+# The original cuts off half log-SNRs below -5.1; diffusers' docstring: 'This is critical for the cosine noise schedule.'
+CUT = {"lambda_min_clipped": -5.1}
+AT_SIGMA_MIN = {**CUT, "final_sigmas_type": "sigma_min"}
+# final_sigmas_type 'zero', the default, is refused for algorithm_type 'dpmsolver'.
+DATA_MULTISTEP = (
+    "order2-20", "order2-9", "order2-12", "order2-taylor-15", "order3-9", "order3-20", "order3-kept-7", "order1-*", "order2-2",
+    "order3-2", "log-snr-order2-15", "log-snr-order3-9", "threshold-9", "v-9", "x0-10", "guided-9", "linear-20", "cosine-15",
+)  # fmt: skip
+DATA_SINGLESTEP = (
+    "order3-20", "order3-9", "order3-10", "order3-11", "order3-taylor-*", "order2-10", "order2-9", "order2-taylor-27", "order3-1",
+    "order3-2", "order2-2", "threshold-9", "v-10", "x0-9", "guided-9", "cosine-9",
+)  # fmt: skip
+MULTISTEP = (
+    "DPMSolverMultistepScheduler",
+    DOCS + "multistep_dpm_solver",
+    (
+        "is a multistep scheduler from DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in Around 10 Steps and "
+        "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models by Cheng Lu, Yuhao Zhou, Fan Bao, Jianfei Chen, "
+        "Chongxuan Li, and Jun Zhu"
+    ),
+)
+SINGLESTEP = (
+    "DPMSolverSinglestepScheduler",
+    DOCS + "singlestep_dpm_solver",
+    "The original implementation can be found at LuChengTHU/dpm-solver.",
+)
+
+
+def row(reference: str, scheduler: tuple[str, str, str], **columns: Any) -> Claim:
+    """A claim whose options are translated into diffusers' words."""
+    made = claim(reference, *scheduler, parameterizations=ALL_THREE, init=("dynamic_thresholding_ratio",), levels="each_sigma", **columns)
+    options = {**made.settings["options"], **dict.fromkeys(WORDS, "translated")}
+    return replace(made, settings={**made.settings, "options": options, "translated": WORDS})
+
+
+def each_sigma(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:  # noqa: ARG001 - all readers of levels are alike
+    """The stored sigmas, all of them: a last step of no length is a step too."""
+    return "sigma", scheduler.sigmas
+
+
+LEVELS = {"each_sigma": each_sigma}
+
+CLAIMS: tuple[Claim, ...] = (
+    row(
+        "dpm_solver/multistep",
+        MULTISTEP,
+        grids=WITH_LOG_SNR,
+        base=AT_SIGMA_MIN,
+        note="with final_sigmas_type='sigma_min', because the original ends at the level of the cleanest training time",
+    ),
+    row(
+        "dpm_solver/multistep",
+        MULTISTEP,
+        name="released",
+        grids=WITH_LOG_SNR,
+        base=CUT,
+        cases=DATA_MULTISTEP,
+        note="with the default final_sigmas_type='zero', as models use it",
+    ),
+    row(
+        "dpm_solver/singlestep",
+        SINGLESTEP,
+        grids=UNIFORM,
+        base={**AT_SIGMA_MIN, "lower_order_final": True},
+        note="with final_sigmas_type='sigma_min' and lower_order_final=True; the original always lowers the order of what is left over",
+    ),
+    row(
+        "dpm_solver/singlestep",
+        SINGLESTEP,
+        name="default_orders",
+        grids=UNIFORM,
+        base=AT_SIGMA_MIN,
+        note="with final_sigmas_type='sigma_min' and the default lower_order_final=False",
+    ),
+    row(
+        "dpm_solver/singlestep",
+        SINGLESTEP,
+        name="released",
+        grids=UNIFORM,
+        base=CUT,
+        cases=DATA_SINGLESTEP,
+        note="with the default final_sigmas_type='zero', as models use it",
+    ),
+    row(
+        "dpm_solver/singlestep_fixed",
+        SINGLESTEP,
+        grids=UNIFORM,
+        base=AT_SIGMA_MIN,
+        note="with lower_order_final=False, the default: docstring, 'Whether to use lower-order solvers in the final steps'",
+    ),
+)
+
+NO_CLAIMS: dict[str, str] = {
+    "dpm_solver/adaptive": "no scheduler has adaptive steps",
+    "dpm_solver/inverse": (
+        "DPMSolverMultistepInverseScheduler is documented as 'mostly based on the DDIM inversion definition of Null-text Inversion', "
+        "not on the original's own inverse"
+    ),
+}

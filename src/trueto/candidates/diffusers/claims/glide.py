@@ -1,0 +1,94 @@
+"""Which schedulers of diffusers are GLIDE's samplers: it has no GLIDE, but two pipelines that are sampled in the same way."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from trueto.candidates.diffusers.claims.row import DOCS, EPS, claim
+from trueto.candidates.diffusers.loops import read_levels
+from trueto.model import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trueto.torch_run import Run
+
+__all__ = ["CLAIMS", "LOOPS", "NO_CLAIMS"]
+
+
+def text_to_image(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:  # noqa: ARG001 - all loops are alike
+    """The loop of IFPipeline and UnCLIPPipeline: guidance on a doubled batch, the variance read from the answer with the text.
+
+    On the grid `fast27` IFPipeline's own list of times is passed, as its documentation shows.
+    """
+    case = run.case
+    if case.grid == "fast27":
+        times = importlib.import_module("diffusers.pipelines.deepfloyd_if").fast27_timesteps
+        scheduler.set_timesteps(timesteps=times, device=run.device)
+    else:
+        scheduler.set_timesteps(case.steps, device=run.device)
+    image = run.start_noise() * case.options.get("temperature", 1.0)
+    start, times = image, scheduler.timesteps
+    for index, t in enumerate(times):
+        run.step = run.noise.step = index
+        extra = {}
+        if claim.implementation == "UnCLIPScheduler":
+            extra["prev_timestep"] = None if index + 1 == len(times) else times[index + 1]
+        image = scheduler.step(guided(run, image, t), t, image, return_dict=False, **extra)[0]
+    kind, levels = read_levels(scheduler, claim, case)
+    run.finish(levels=levels, level_kind=kind, start=start, sample=image)
+
+
+def guided(run: Run, image: Any, t: Any) -> Any:
+    """The network's answer with its variance, guided as the pipelines do it."""
+    import torch
+
+    if run.case.guidance is None:
+        return run.network_with_variance(image, t)
+    size, channels = image.shape[:2]
+    marks = torch.cat([torch.zeros(size, 1), torch.ones(size, 1)])
+    unconditional, conditional = run.network_with_variance(torch.cat([image] * 2), t, marks).chunk(2)
+    unconditional, _ = unconditional.split(channels, dim=1)
+    conditional, variance = conditional.split(channels, dim=1)
+    return torch.cat([unconditional + run.case.guidance * (conditional - unconditional), variance], dim=1)
+
+
+LOOPS = {"text_to_image": text_to_image}
+
+CLAIMS: tuple[Claim, ...] = (
+    claim(
+        "glide/ddpm",
+        "DDPMScheduler",
+        "diffusers/schedulers/scheduling_ddpm.py, comments beside beta_schedule; diffusers documentation, api/pipelines/deepfloyd_if",
+        "Glide cosine schedule",
+        grids={"spaced": {"timestep_spacing": "linspace"}, "ddim": {}, "fast27": {}},
+        parameterizations=EPS,
+        config={},
+        base={"variance_type": "learned_range"},
+        init={"clip_denoised": "clip_sample"},
+        driven=("temperature",),
+        levels="to_clean",
+        loop="text_to_image",
+        note="diffusers has no GLIDE pipeline; driven as IFPipeline drives this scheduler",
+    ),
+    claim(
+        "glide/ddpm",
+        "UnCLIPScheduler",
+        "diffusers/schedulers/scheduling_unclip.py, UnCLIPScheduler",
+        "This is a modified DDPM Scheduler specifically for the karlo unCLIP model.",
+        name="unclip",
+        grids={"spaced": {}},
+        parameterizations=EPS,
+        config={},
+        base={"variance_type": "learned_range"},
+        levels="to_clean",
+        loop="text_to_image",
+        cases=("base-*",),
+        note="unCLIP is GLIDE's successor; the documentation names karlo, and not GLIDE. Only the cosine schedule is supported",
+    ),
+)
+
+NO_CLAIMS: dict[str, str] = {
+    "glide/ddim": f"no counterpart: {DOCS}ddim names another original, and no pipeline samples a model with learned variance so",
+}

@@ -1,0 +1,74 @@
+"""Which configurations of diffusers' UniPCMultistepScheduler are UniPC, by its documentation."""
+
+from __future__ import annotations
+
+from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, SD_V1, claim
+from trueto.model import Claim
+
+__all__ = ["CLAIMS", "NO_CLAIMS"]
+
+GRIDS = {"uniform": {}}
+OPTIONS = ("solver_order", "predict_x0", "lower_order_final", "thresholding")
+SOURCE = "diffusers/schedulers/scheduling_unipc_multistep.py, first lines"
+QUOTE = "check https://huggingface.co/papers/2302.04867 and https://github.com/wl-zhao/UniPC for more info"
+ORDERS = "diffusers/schedulers/scheduling_unipc_multistep.py, docstring of solver_type"
+SOLVER = "Solver type for UniPC. It is recommended to use `bh1` for unconditional sampling when steps < 10, and `bh2` otherwise."
+# What can be run to sigma = 0, the default end: with bh1, without lower orders at the end, and for noise prediction the last step gives NaN
+# or infinity (docs/findings/unipc-last-step.md), so that bh1 is claimed only as it can be used.
+TO_ZERO = ("uniform-*", "order*", "v-*", "x0-*", "threshold-*", "linear-*", "guided-*")
+# The settings that come nearest to the original: its last level, and a bound of thresholding that is never reached.
+NEAREST = {"final_sigmas_type": "sigma_min", "sample_max_value": 1e6}
+# scheduler/scheduler_config.json of Stable Diffusion XL base 1.0, from which docs and users make other schedulers with from_config.
+SDXL = {**SD_V1, "timestep_spacing": "leading", "interpolation_type": "linear", "use_karras_sigmas": False, "sample_max_value": 1.0}
+
+CLAIMS: tuple[Claim, ...] = (
+    claim(
+        "unipc/bh2",
+        "UniPCMultistepScheduler",
+        SOURCE,
+        QUOTE,
+        grids=GRIDS,
+        parameterizations=ALL_THREE,
+        init=OPTIONS,
+        cases=TO_ZERO,
+        note="as released, from the configuration of Stable Diffusion v1; without noise-* and full-*, which end in NaN",
+    ),
+    claim(
+        "unipc/bh2",
+        "UniPCMultistepScheduler",
+        DOCS + "unipc",
+        "It can also be applied to both noise prediction and data prediction models.",
+        name="nearest",
+        grids=GRIDS,
+        parameterizations=ALL_THREE,
+        base=NEAREST,
+        init=OPTIONS,
+        note="the settings that come nearest to the original: final_sigmas_type='sigma_min', sample_max_value out of reach",
+    ),
+    claim(
+        "unipc/bh2",
+        "UniPCMultistepScheduler",
+        SOURCE,
+        QUOTE,
+        name="sdxl",
+        grids=GRIDS,
+        config=SDXL,
+        init=OPTIONS,
+        cases=("uniform-20", "order3-14", "guided-10"),
+        note="from the configuration of Stable Diffusion XL",
+    ),
+    claim(
+        "unipc/bh1",
+        "UniPCMultistepScheduler",
+        ORDERS,
+        SOLVER,
+        name="nearest",
+        grids=GRIDS,
+        parameterizations=ALL_THREE,
+        base={"solver_type": "bh1", **NEAREST},
+        init=OPTIONS,
+        note="only so: with the default final_sigmas_type='zero' every bh1 run ends in NaN",
+    ),
+)
+
+NO_CLAIMS: dict[str, str] = {"unipc/vary_coeff": "its solver_type is bh1 or bh2; another raises NotImplementedError"}

@@ -1,0 +1,65 @@
+"""Layer `noise`: whether the same seed gives the same draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from trueto.judge import compare
+from trueto.model import Judgement, Verdict
+from trueto.observe import Observation
+from trueto.running.faults import cause_of_death
+from trueto.running.judging import Context, Seen, by_numbers, declared_text, plain, stale_words, union
+
+__all__ = ["judge_noise"]
+
+
+def judge_noise(context: Context, seen: Observation) -> Judgement:
+    """Whether the same seed gives the same draws, in the same order and number.
+
+    Plain draws must have the same bits; a Brownian path moves when a level moves by rounding, and has a floor of its own.
+    """
+    expected, got = context.bench.noise_expected(seen.noise), seen.noise
+    if expected is None:
+        return plain(
+            context, Verdict.UNJUDGED, "generator", "torch's generator gives other numbers here than where the original was recorded"
+        )
+    found = compare(got, expected, "noise drawn")
+    if not found.agrees and context.runs.effective is not None:
+        again = context.runs.effective()
+        if again.observation is None:
+            return plain(
+                context,
+                Verdict.BROKEN,
+                cause_of_death(again.died),
+                f"the run {again.died or again.failed}, where the original returns a sample",
+            )
+        got = again.observation.noise
+        found = compare(got, expected, "noise drawn")
+    result = Seen(found, None, "noise is compared as it is drawn")
+    if found.agrees:
+        if context.entries:
+            return by_numbers(context, result, Verdict.STALE, "stale ledger", stale_words(context.entries))
+        verdict = Verdict.IDENTICAL if found.identical else Verdict.FAITHFUL
+        return by_numbers(context, result, verdict, "", f"the same {len(got)} draws from the same seed")
+    wanted = len(expected.values)
+    reason = f"{len(got)} draws move the sample, {wanted} in the original" if len(got) != wanted else "other noise from the same seed"
+    if not context.entries:
+        return by_numbers(context, result, Verdict.DRIFTED, "noise", reason)
+    first = context.entries[0]
+    context.evidence["ledger"] = first.to_json()
+    if first.band is not None:
+        inside = first.band[0] <= found.ratio <= first.band[1]
+        return by_numbers(context, result, Verdict.DECLARED_UNEXPLAINED if inside else Verdict.STALE, "noise", first.reason)
+    if _noise_as_declared(context, got) or (len(seen.noise) > len(got) and _noise_as_declared(context, seen.noise)):
+        return by_numbers(context, result, Verdict.DECLARED, "noise", first.reason)
+    return by_numbers(
+        context, result, Verdict.STALE, "not as declared", f"is not the declared `{declared_text(context.entries)}`: {reason}"
+    )
+
+
+def _noise_as_declared(context: Context, drawn: np.ndarray[Any, np.dtype[Any]]) -> bool:
+    """Whether draws are those of the declared variant: the draws that move the sample, or all, where some in between do not."""
+    declared = context.bench.noise_expected(drawn, context.bench.noise(union(context.entries), count=len(drawn)))
+    return declared is not None and compare(drawn, declared, "noise drawn").agrees
