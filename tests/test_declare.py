@@ -1,7 +1,11 @@
 """A declaration: what explain found becomes an entry of the ledger, and the cell's verdict becomes `declared`."""
 
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -9,6 +13,8 @@ import pytest
 from support import HOSTILE, lines, trueto
 
 from trueto.running.ledger import load_ledger
+
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 START = "k_diffusion/euler@unit_start:start:karras-20"
@@ -123,6 +129,24 @@ def test_what_cannot_be_declared_is_not_written(home, where, more, code, words):
     assert (code, "") == (done.returncode, done.stdout), done.stderr
     assert words in " ".join(done.stderr.split())
     assert not (home / "mistaken/deviations.toml").exists()
+
+
+def test_reason_is_asked_for_on_a_terminal(home):
+    """On a terminal the variant is shown, reason and owner are asked for, and what was typed is in the ledger."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "trueto", "declare", "mistaken/ports.py", START],
+        cwd=home, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        os.write(ours, b"our own start\nports\n")
+        out, asked = process.communicate(timeout=120)
+    for end in (ours, theirs):
+        os.close(end)
+    assert 0 == process.returncode, asked
+    assert f"{START}: start=unit" in asked
+    assert f"{START}: declared (our own start)" in out
+    (entry,) = load_ledger(home / "mistaken/deviations.toml", "ports").entries
+    assert ("our own start", "ports") == (entry.reason, entry.owner)
 
 
 def test_band_only_when_asked_for(home):

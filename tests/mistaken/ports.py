@@ -28,8 +28,8 @@ def clipped(run: Any, table: Any, x: Any, sigma: Any) -> Any:
     return denoised(run, table, x, sigma).clamp(-1, 1)
 
 
-def multistep(share: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    """Lu et al. 2022, algorithm 2, with `share` (h, h_last) of the difference of two answers added to the newer one."""
+def multistep(share: Callable[[Any, Any], Any], *, lowered: int = 1) -> Callable[..., Any]:
+    """Lu et al. 2022, algorithm 2, with `share` (h, h_last) of the difference of two answers added; the last `lowered` steps without."""
 
     def sample(x: Any, sigmas: Any, clean: Callable[[Any, Any], Any], run: Any) -> Any:
         old, h_last = None, None
@@ -37,7 +37,7 @@ def multistep(share: Callable[[Any, Any], Any]) -> Callable[..., Any]:
             run.step = run.noise.step = i
             now = clean(x, sigmas[i])
             h = sigmas[i].log() - sigmas[i + 1].log()
-            direction = now if old is None or sigmas[i + 1] == 0 else now + (now - old) * share(h, h_last)
+            direction = now if old is None or i >= len(sigmas) - 1 - lowered else now + (now - old) * share(h, h_last)
             x = sigmas[i + 1] / sigmas[i] * x - (-h).expm1() * direction
             old, h_last = now, h
         return x
@@ -88,6 +88,7 @@ MISTAKES: Mapping[str, tuple[str, Any]] = {
     "plain_midpoint": (MULTISTEP, port(multistep(lambda h, _: 0.5 + 0 * h))),
     "whole": (MULTISTEP, port(multistep(lambda h, h_last: h / h_last))),
     "sign": (MULTISTEP, port(multistep(lambda h, h_last: -h / (2 * h_last)))),
+    "lowered": (MULTISTEP, port(multistep(lambda h, h_last: h / (2 * h_last), lowered=2))),
     "first_order": (MULTISTEP, port(multistep(lambda h, _: 0 * h))),
     "right_noise": (ANCESTRAL, port(ancestral(0))),
     "late_noise": (ANCESTRAL, port(ancestral(1))),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from trueto.model import Judgement
-    from trueto.running.explain import Subject
+    from trueto.running.explain import Explanation, Subject
 
 __all__ = ["command"]
 
@@ -39,33 +42,38 @@ def command(candidate: str, cell: str, profile_name: str, ledger: str | None, *,
     """
     from trueto.cli.telling import Telling
     from trueto.running.explain import explain, open_subject
-    from trueto.running.explain.declare import append_entry, entry_for, ledger_file, refuse_if_needless
+    from trueto.running.explain.declare import ledger_file
 
     _ask_early(said)
     with Telling() as tell:
         subject = open_subject(candidate, cell, profile_name=profile_name, ledger=ledger)
-        try:
-            path = ledger_file(subject, ledger)
+    with contextlib.closing(subject):
+        path = ledger_file(subject, ledger)
+        with tell:
             found = explain(subject, tell)
-        except BaseException:
-            subject.close()
-            raise
-    try:
-        if found.judgement.verdict.unknown or (found.exit_code and not band):
-            click.echo(_not_declared(subject, found.judgement), err=True)
-            return found.exit_code
-        refuse_if_needless(subject, found)
-        for name in ("reason", "owner"):
-            said[name] = said[name] or click.prompt(f"{name} ({HELP[name]})", err=True)
-        entry = entry_for(found, said["reason"], said["owner"], band=band)
-        judged = append_entry(found, entry, path)
-    finally:
-        subject.close()
-    click.echo(f"appended to {path}:\n\n{entry.text(found)}\n{subject.cell(found.layer).id}: {judged.verdict} ({judged.reason})")
-    return 0
+        return _declare(found, path, said, band=band)
 
 
 HELP = {"reason": "what your library does instead, for readers", "owner": "who answers for it"}
+
+
+def _declare(found: Explanation, path: Path, said: dict[str, Any], *, band: bool) -> int:
+    from trueto.running.explain.declare import append_entry, entry_for, refuse_if_needless
+
+    subject, cell = found.subject, found.subject.cell(found.layer).id
+    if found.judgement.verdict.unknown or (found.exit_code and not band):
+        click.echo(_not_declared(subject, found.judgement), err=True)
+        return found.exit_code
+    refuse_if_needless(subject, found)
+    sketch = entry_for(found, "", "", band=band)
+    for name, what in HELP.items():
+        if not (said[name] or "").strip():
+            click.echo(f"{cell}: {sketch.variant or f'no explanation; band {sketch.band}'}", err=True)
+            said[name] = click.prompt(f"{name} ({what})", err=True)
+    entry = entry_for(found, said["reason"], said["owner"], band=band)
+    judged = append_entry(found, entry, path)
+    click.echo(f"appended to {path}:\n\n{entry.text(found)}\n{cell}: {judged.verdict} ({judged.reason})")
+    return 0
 
 
 def _ask_early(said: dict[str, Any]) -> None:

@@ -61,7 +61,7 @@ def explain(subject: Subject, tell: Tell) -> Explanation:
         if layer is not Layer.NOISE or subject.layer in (None, Layer.NOISE):
             tell(f"judging layer {layer}")
             layers[layer] = subject.judgement(layer)
-    chosen = subject.layer or next((layer for layer, judged in layers.items() if judged.verdict.bad), next(iter(layers)))
+    chosen = subject.layer or _first(layers)
     found = Explanation(subject, chosen, layers[chosen], layers)
     native = subject.runs(chosen).native
     found.source = str(native.meta.get("source", ""))
@@ -73,6 +73,15 @@ def explain(subject: Subject, tell: Tell) -> Explanation:
         tell("with more steps, against the exact solution")
         found.order = convergence(subject)
     return found
+
+
+def _first(layers: dict[Layer, Judgement]) -> Layer:
+    """The first layer that parts; else the first that could not be judged; else the first."""
+    for wanted in ("bad", "unknown"):
+        for layer, judged in layers.items():
+            if getattr(judged.verdict, wanted):
+                return layer
+    return next(iter(layers))
 
 
 def _rule(subject: Subject, layers: dict[Layer, Judgement]) -> Rule | None:

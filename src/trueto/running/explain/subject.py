@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from trueto.candidates import ledger_path
 from trueto.errors import UnknownName, UsageError
 from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Profile
@@ -96,7 +98,8 @@ class Subject:
     def judged_with(self, layer: Layer, entries: tuple[Deviation, ...]) -> Judgement:
         """The verdict if these entries were the ledger."""
         ledger = Ledger("", self.gate.name, entries)
-        return judge_cell(self.cell(layer), self.gate.version, self.ref, self.profile, self.runs(layer), ledger)
+        with np.errstate(all="ignore"):  # knobs that do not go together may end in infinity, which is a difference like any other
+            return judge_cell(self.cell(layer), self.gate.version, self.ref, self.profile, self.runs(layer), ledger)
 
     def judged_as(self, layer: Layer, knobs: Mapping[str, str]) -> Judgement:
         """The verdict if the ledger named this variant."""

@@ -7,7 +7,7 @@ plus noise times one. Least squares finds them, for the candidate and for the sp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,37 +39,47 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The first call after which the two rules part: which terms differ, or that a step is no sum of them (`left` over is the share)."""
+    """Where two rules part: `terms` differ in the first of `steps`, or that step is no sum of terms (`left` over is the share).
 
-    step: int
+    Each step is taken apart by itself, so later steps are not among `steps` only because an earlier one differed.
+    """
+
+    steps: tuple[int, ...]
+    of: int
     terms: tuple[Term, ...] = ()
     left: float = 0.0
     who: str = ""
 
 
 def parted_rule(case: Case, seen: Observation, spec: Observation) -> Rule | None:
-    """The first step whose coefficients differ; None where all are the same, or the two do not make the same calls.
+    """The steps whose coefficients differ; None where all are the same, the two do not make the same calls, or one is not finite.
 
     Both in float64 on the same levels, with the open network.
     """
     if seen.told.shape != spec.told.shape or seen.step.tolist() != spec.step.tolist():
         return None
+    if not np.isfinite(seen.path).all() or not np.isfinite(spec.path).all():
+        return None
     answers, direction = _answers(case, seen)
-    fed = tape(case.seed, case.shape)
+    parted: list[Rule] = []
     for row in range(len(seen.told)):
-        names, columns = _columns(row, seen, answers, direction, fed)
-        wanted, over = _fit(spec.path, row, spec.step, columns)
-        got, left = _fit(seen.path, row, seen.step, columns)
-        step = int(seen.step[row])
-        if over > SUM:
-            return Rule(step, left=over, who="the original's own")
+        names, columns = _columns(row, seen, answers, direction, tape(case.seed, case.shape))
+        found = _parted_step(names, _fit(spec.path, row, spec.step, columns), _fit(seen.path, row, seen.step, columns))
+        if found is not None:
+            parted.append(replace(found, steps=(int(seen.step[row]),)))
+    if not parted:
+        return None
+    return replace(parted[0], steps=tuple(dict.fromkeys(rule.steps[0] for rule in parted)), of=len(set(seen.step.tolist())))
+
+
+def _parted_step(names: Sequence[str], wanted: tuple[Array, float], got: tuple[Array, float]) -> Rule | None:
+    """How the coefficients of one step differ, if they do; each with the share that they leave over."""
+    for who, (_, left) in (("the original's own", wanted), ("the candidate's", got)):
         if left > SUM:
-            return Rule(step, left=left, who="the candidate's")
-        bound = SAME * max(np.abs(wanted).max(), np.abs(got).max())
-        parted = tuple(Term(name, float(w), float(g)) for name, w, g in zip(names, wanted, got, strict=True) if abs(w - g) > bound)
-        if parted:
-            return Rule(step, parted)
-    return None
+            return Rule((), 0, left=left, who=who)
+    bound = SAME * max(np.abs(wanted[0]).max(), np.abs(got[0]).max())
+    terms = [Term(name, float(w), float(g)) for name, w, g in zip(names, wanted[0], got[0], strict=True) if abs(w - g) > bound]
+    return Rule((), 0, tuple(terms)) if terms else None
 
 
 def _answers(case: Case, seen: Observation) -> tuple[list[Array], Array | None]:

@@ -33,6 +33,8 @@ def explanation_text(found: Explanation) -> str:
     rows: list[tuple[str, str]] = [("verdict", _verdict(found.judgement))]
     if declared := subject.ledger.covering(subject.cell(found.layer)):
         rows.append(("declared so far", "; ".join(f"{entry.variant or entry.band}" for entry in declared) + " (left aside here)"))
+    if not found.differs and subject.layer is None:
+        rows.append(("every layer", ", ".join(f"{layer}: {judged.verdict}" for layer, judged in found.layers.items())))
     if found.differs:
         rows += [*_where(found), *_knobs(found), *_terms(found), *_order(found)]
     rows += _read(found)
@@ -93,7 +95,7 @@ def _same_rule(judged: Judgement | None) -> str:
         return f"it differs in {judged.evidence.get('dtype', 'its own precision')}; not told apart from rounding: {why}"
     if twin["agrees"]:
         return f"yes in float64 ({number(twin['ratio'])} times its rounding): it differs by precision only"
-    if twin["drift"] is None or math.isinf(twin["drift"]):
+    if twin["drift"] is None or not math.isfinite(twin["drift"]):
         return f"no: {judged.reason}"
     return f"no: the float64 twin differs by {number(twin['drift'])} (rounding would be {number(twin['floor'])})"
 
@@ -121,7 +123,9 @@ def _knobs(found: Explanation) -> list[tuple[str, str]]:
     rows = _tried(search)
     if search.found:
         return [*rows, *_restored(found, search.found[0]), *(("so does", _figures(found, trial)) for trial in search.found[1:])]
-    said = f"nothing of {search.tried} sets of knobs, single, in pairs or larger"
+    refusing = not math.isfinite(search.base.score)
+    kind = "variants" if refusing else "sets of knobs"
+    said = f"nothing: {search.tried} {kind} were tried" if search.tried != 1 else "nothing: the one variant there is was tried"
     if search.stopped:
         said += " (stopped when its time was over)"
     rows.append(("restores agreement", said))
@@ -180,14 +184,21 @@ def _terms(found: Explanation) -> list[tuple[str, str]]:
     rule = found.rule
     if rule is None or (found.explained and found.layer in (Layer.UPDATE, Layer.TRAJECTORY)):
         return []
+    first = rule.steps[0]
     if not rule.terms:
         return [
-            (
-                "terms",
-                f"{rule.who} step {rule.step} is no sum of x, answers and noise ({number(rule.left)} of it left over), as where it clips",
-            )
+            ("terms", f"{rule.who} step {first} is no sum of x, answers and noise ({number(rule.left)} of it left over), as where it clips")
         ]
-    return [("terms" if index == 0 else "", f"step {rule.step}: {_term(term)}") for index, term in enumerate(rule.terms)]
+    rows = [("terms" if index == 0 else "", f"step {first}: {_term(term)}") for index, term in enumerate(rule.terms)]
+    return [*rows, ("", f"terms differ in {_counted(rule.steps, rule.of)}")]
+
+
+def _counted(steps: tuple[int, ...], of: int) -> str:
+    """Which steps, in few words."""
+    if len(steps) == 1:
+        return f"step {steps[0]} alone, of {of}"
+    run = steps == tuple(range(steps[0], steps[-1] + 1))
+    return f"steps {steps[0]} to {steps[-1]} of {of}" if run else f"{len(steps)} of {of} steps, from {steps[0]} to {steps[-1]}"
 
 
 def _term(term: Term) -> str:
