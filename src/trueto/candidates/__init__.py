@@ -26,7 +26,8 @@ class Adapter(Protocol):
     """What trueto asks of a candidate.
 
     `claims` and `no_claims` (reference to reason) are data; `modules` are the name prefixes of the library's modules; `load`
-    imports the library; `sample` runs one claim on one run and ends with `run.finish(...)`.
+    imports the library; `sample` runs one claim on one run and ends with `run.finish(...)`. An adapter may have `source(claim)`
+    besides: file and line of what it runs, as text for readers.
     """
 
     name: str

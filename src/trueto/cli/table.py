@@ -96,8 +96,16 @@ def _undeclared(run: RunRecord) -> list[str]:
     for cell in bad[:10]:
         ratio = f" ({number(cell['ratio'])} × rounding)" if cell["ratio"] is not None else ""
         lines.append(f"  {cell['verdict']}: {cell['claim']} · {cell['layer']} · {cell['case']}{ratio}: {cell['reason']}")
-        lines.append(f"      {cell['evidence'].get('command', '')}")
+        lines.append(f"      {_next(cell)}")
     return lines
+
+
+def _next(cell: dict[str, Any]) -> str:
+    """What says more of a cell: why it differs, or what repeats it."""
+    evidence = cell["evidence"]
+    if Verdict(cell["verdict"]).bad and evidence.get("explain"):
+        return f"why: {evidence['explain']}"
+    return evidence.get("command", "")
 
 
 def _counts(run: RunRecord, path: Path) -> list[str]:

@@ -43,6 +43,7 @@ class Bench:
         self.net = NET_OF.get(layer, "closed")
         self.native_dtype = _low(profile.dtype) or "float32"
         self.compared_with = "original"
+        self.spread = True  # without the repetitions that it takes, floors are lower, and a comparison ten times as cheap
         self._golden: Golden | None = None
 
     @property
@@ -80,16 +81,20 @@ class Bench:
 
     def worst(self, arm: Arm, knobs: Mapping[str, str] | None) -> Comparison:
         """The worst part of the layer in one arm, against the original or a variant of its spec."""
-        truth, same_grid = self._truth(arm, knobs)
-        if truth is None:
+        compared = self.compared(arm, knobs)
+        if compared is None:
             return _other_calls(arm.seen)
-        compared = parts(self.layer, truth, arm.seen, arm.dtype, same_grid=same_grid)
         found = [compare(got, expected, what) for what, expected, got in compared]
         index = max(range(len(found)), key=lambda i: found[i].ratio)
         if found[index].agrees or found[index].note:
             return found[index]
         _, expected, got = compared[index]
         return replace(found[index], looks=looks_like(got, expected, factor(), self._fed()))
+
+    def compared(self, arm: Arm, knobs: Mapping[str, str] | None) -> list[tuple[str, Expected, Array]] | None:
+        """The parts of the layer in one arm: name, the values of the original (or a variant), the candidate's; None for other calls."""
+        truth, same_grid = self._truth(arm, knobs)
+        return None if truth is None else parts(self.layer, truth, arm.seen, arm.dtype, same_grid=same_grid)
 
     def _fed(self) -> Array:
         """The noise that was fed in, draw by draw, where a step has one."""
@@ -112,8 +117,14 @@ class Bench:
         lifted = {k: v for k, v in knobs.items() if dtype != "float64" or k not in self.ref.precision_knobs}
         net = self.net if self.layer is Layer.TRAJECTORY else "idle"
         low = _low(dtype)
-        result = observe_spec(self.ref, self.case, net, lifted, spread=_precision(dtype), low=low)
+        result = observe_spec(self.ref, self.case, net, lifted, spread=self._spread(dtype), low=low)
         return spec_truth(result, low, self.golden.own_error(self.case.id, self.net, low))
+
+    def _spread(self, dtype: str) -> str | None:
+        """The precision whose spread an arm is judged by."""
+        if not self.spread:
+            return None
+        return "float64" if dtype == "float64" else "float32"
 
     def _same_grid(self, truth: Truth, arm: Arm) -> bool:
         """Whether told times and levels are the original's, so that states can be compared step by step."""
@@ -136,7 +147,7 @@ class Bench:
         seen, low = arm.seen, _low(arm.dtype)
         given = {"levels": seen.levels, "told": seen.told, "start": seen.start}
         try:
-            result = observe_spec(self.ref, self.case, "open", own, spread=_precision(arm.dtype), low=low, **given)
+            result = observe_spec(self.ref, self.case, "open", own, spread=self._spread(arm.dtype), low=low, **given)
         except IndexError:
             return None
         if result.exact.told.shape != seen.told.shape:
@@ -236,11 +247,6 @@ class Bench:
 def _low(dtype: str) -> str:
     """The dtype, where it has 16 bits; else nothing."""
     return dtype if dtype in LOW else ""
-
-
-def _precision(dtype: str) -> str:
-    """The precision whose spread an arm is judged by."""
-    return "float64" if dtype == "float64" else "float32"
 
 
 def _distance(case: Case, seen: Observation) -> float:

@@ -19,10 +19,11 @@ from trueto.fixtures import fixture_digest
 from trueto.model import Cell, Claim, Judgement, Layer, Verdict
 from trueto.references import load_golden, reference, reference_names
 from trueto.running.client import Limits, Outcome, Pool, Worker
+from trueto.running.judging import Runs
 from trueto.running.ledger import Ledger
 from trueto.running.plan import Selection, plan
 from trueto.running.profiles import absent, profile
-from trueto.running.verdict import Runs, judge_cell
+from trueto.running.verdict import judge_cell
 from trueto.workers.protocol import claim_from_json
 
 __all__ = ["Gate", "exit_code"]
@@ -64,6 +65,11 @@ class Gate:
 
     def open(self) -> None:
         """Ask the candidate who it is and plan the cells; starts no run yet."""
+        self.meet()
+        self.cells = plan(self.name, self.claims, self.selection)
+
+    def meet(self) -> None:
+        """Ask the candidate who it is and what it claims."""
         fixture_digest()  # a damaged X ends the gate here, with the name of its file
         first = Worker(self.spec, profile("default"))
         try:
@@ -73,7 +79,6 @@ class Gate:
         self.name, self.version = str(said["candidate"]), str(said["version"])
         self.claims = tuple(claim_from_json(claim) for claim in said["claims"])
         self.no_claims = dict(said["no_claims"])
-        self.cells = plan(self.name, self.claims, self.selection)
         self.absent = {p: why for p in self.selection.profiles if (why := absent(profile(p)))}
 
     def start(self) -> None:
@@ -86,26 +91,30 @@ class Gate:
         for cell, runs in groups.values():
             self._submit(cell, sorted(runs, key=lambda run: run[1]))
 
+    def runs(self, cell: Cell) -> Runs:
+        """The runs that a cell is judged by, asked for now if nobody did before."""
+        if cell.profile in self.absent:
+            return Runs(Outcome(None, failed=f"cannot run under profile {cell.profile}: {self.absent[cell.profile]}"), None)
+        net = NETS[cell.layer]
+        native = self._outcome(cell, net)
+        twin = self._outcome(cell, net, twin=True) if (net, True) in self._wanted(cell) else None
+        effective = (lambda: self._outcome(cell, "effective")) if cell.layer is Layer.NOISE else None
+        if native.failed and not native.meta.get("import"):
+            raise TruetoError(f"the harness failed on {cell.id}: {native.failed}", "trueto doctor")
+        return Runs(native, twin, self._outcome(cell, "closed"), effective)
+
     def judge(self, cell: Cell) -> Judgement:
         """The verdict on one cell."""
         chosen = profile(cell.profile)
         ref = reference(cell.claim.reference)
-        if cell.profile in self.absent:
-            runs = Runs(Outcome(None, failed=f"cannot run under profile {cell.profile}: {self.absent[cell.profile]}"), None)
-        else:
-            net = NETS[cell.layer]
-            native = self._outcome(cell, net)
-            twin = self._outcome(cell, net, twin=True) if (net, True) in self._wanted(cell) else None
-            effective = (lambda: self._outcome(cell, "effective")) if cell.layer is Layer.NOISE else None
-            runs = Runs(native, twin, self._outcome(cell, "closed"), effective)
-            if native.failed and not native.meta.get("import"):
-                raise TruetoError(f"the harness failed on {cell.id}: {native.failed}", "trueto doctor")
+        runs = self.runs(cell)
         judgement = judge_cell(cell, self.version, ref, chosen, runs, self.ledger)
         extra = {
             "claim_source": cell.claim.source,
             "quote": cell.claim.quote,
             "implementation": cell.claim.implementation,
             "command": self.command(cell),
+            "explain": self.explaining(cell),
         }
         if runs.native.meta.get("settings"):
             extra["settings"] = runs.native.meta["settings"]
@@ -116,6 +125,10 @@ class Gate:
         """What repeats just this cell."""
         seed = "" if cell.profile == "default" else f" --profile {cell.profile}"
         return f"trueto gate {self.spec} --claim {cell.claim.id} --layer {cell.layer} --case {cell.case.id}{seed}"
+
+    def explaining(self, cell: Cell) -> str:
+        """What says why a cell differs."""
+        return f"trueto explain {self.spec} {cell.id}" + ("" if cell.profile == "default" else f" --profile {cell.profile}")
 
     def _wanted(self, cell: Cell) -> list[tuple[str, bool]]:
         """The runs, each (network, twin), that a cell needs: its own, its twin, and the closed loop for the size of a drift."""

@@ -30,12 +30,16 @@ def failure_screen(cell: Mapping[str, Any]) -> str:
         f"original      {source.get('function', '')}  {source.get('link', '')}",
         f"spec          {evidence.get('spec_source', '')}",
         f"repeat        {evidence.get('command', '')}",
-        "declare       add to deviations.toml:",
-        f'              reference = "{cell["reference"]}"  layers = ["{cell["layer"]}"]  cases = ["{cell["case"]}"]',
-        '              variant = "knob=value"',
-        f"              knobs and their values: trueto show {cell['reference']}",
+        *_next(evidence.get("explain", "")),
     ]
     return "\n".join(lines)
+
+
+def _next(explain: str) -> list[str]:
+    """What to type next: why it differs, and how to declare it."""
+    if not explain:
+        return []
+    return [f"why           {explain}", f"declare       {explain.replace('trueto explain', 'trueto declare', 1)}"]
 
 
 def _numbers(cell: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[str]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from trueto.errors import DataError
 from trueto.model import Cell, Judgement, Layer, Profile, Verdict
-from trueto.observe import Observation, StepError
+from trueto.observe import StepError
 from trueto.references import Reference
-from trueto.running.arms import Arm, Bench
+from trueto.running.arbiters import both
+from trueto.running.arms import Bench
 from trueto.running.faults import cause_of_death, malformed, out_of_memory
 from trueto.running.judging import Context, Runs, Seen, by_numbers, declared_text, joined, plain, stale_words, union
 from trueto.running.ledger import Ledger
@@ -83,29 +82,8 @@ def _original_raises(context: Context, wanted: Any) -> Judgement:
     return plain(context, Verdict.BROKEN, "exception", said)
 
 
-def _twin_observation(context: Context) -> tuple[Observation | None, str]:
-    twin = context.runs.twin
-    if twin is None:
-        return None, ""
-    if twin.observation is None:
-        why = twin.died or twin.failed or (f"{twin.raised.type}: {twin.raised.message}" if twin.raised else "no answer")
-        return None, f"not valid: {why}"
-    if twin.meta.get("below"):
-        return None, f"not valid: {twin.meta['below']} still returns less than float64"
-    if twin.observation.sample.dtype != np.float64:
-        return None, f"not valid: its sample is {twin.observation.sample.dtype}"
-    return twin.observation, ""
-
-
 def _compare(context: Context, knobs: Mapping[str, str] | None) -> Seen:
-    """Both arms against the original (`knobs` None) or against a variant of its spec."""
-    native = context.runs.native.observation
-    assert native is not None
-    twin, note = _twin_observation(context)
-    bench = context.bench
-    first = bench.worst(Arm(native, bench.native_dtype), knobs)
-    second = None if twin is None else bench.worst(Arm(twin, "float64"), knobs)
-    return Seen(first, second, note)
+    return both(context.bench, context.runs, knobs)
 
 
 def _judge_numbers(context: Context) -> Judgement:

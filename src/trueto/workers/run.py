@@ -210,4 +210,7 @@ def run_case(adapter: Adapter, request: Mapping[str, Any], built: Built | None =
     except BaseException as error:  # noqa: BLE001 - whatever a candidate raises is data, sys.exit() too
         return {"error": _error(error, adapter, run)}
     write_observation(Path(request["output"]), seen)
-    return {"below": below, "dtype": str(seen.sample.dtype), "settings": adapter.settings(claim_from_json(request["claim"]), run.case)}
+    claim = claim_from_json(request["claim"])
+    answer = {"below": below, "dtype": str(seen.sample.dtype), "settings": adapter.settings(claim, run.case)}
+    place = getattr(adapter, "source", None)
+    return answer if place is None else {**answer, "source": str(place(claim))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import inspect
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,12 @@ class DiffusersAdapter:
     def owns(self, filename: str) -> bool:
         """Whether a source file is diffusers' own."""
         return "/diffusers/" in filename and "/trueto/" not in filename
+
+    def source(self, claim: Claim) -> str:
+        """File and line of the claimed scheduler's step."""
+        scheduler = getattr(importlib.import_module("diffusers.schedulers"), claim.implementation)
+        code = inspect.unwrap(scheduler.step).__code__
+        return f"diffusers/{code.co_filename.rpartition('/diffusers/')[2]}:{code.co_firstlineno}"
 
     def settings(self, claim: Claim, case: Case) -> dict[str, Any]:
         """The configuration: the released one that the claim names, the case's betas, then what the claim says."""

@@ -1,0 +1,42 @@
+"""`trueto explain`: why one cell of a candidate differs, in plain words."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("explain")
+@click.argument("candidate")
+@click.argument("cell")
+@click.option("--profile", "profile_name", default="default", metavar="NAME", help="how to run it: see `trueto list profiles`")
+@click.option("--ledger", metavar="FILE", help="ledger to name what is declared so far from, instead of the candidate's own")
+def command(candidate: str, cell: str, profile_name: str, ledger: str | None) -> int:
+    """Say why CELL of CANDIDATE differs from the original.
+
+    CELL is <claim>:<layer>:<case>, as the gate prints it; without the layer, the first layer that parts is explained. The candidate is
+    run once more for it. What it does is compared with the original's spec while the spec's knobs (the known ways in which
+    implementations differ, see `trueto show`) are turned: the smallest set that restores agreement is the explanation.
+
+    \b
+    Exit code: 0 explained, or nothing to explain   1 no explanation was found
+               2 could not judge                    4 wrong usage
+
+    \b
+    Examples
+      trueto explain diffusers k_diffusion/dpmpp_2m:schedule:karras-20
+      trueto explain diffusers k_diffusion/euler:churn-20
+      trueto explain ./my_adapter.py k_diffusion/heun:update:karras-20
+    """
+    from trueto.cli.telling import Telling
+    from trueto.running.explain import explain, explanation_text, open_subject
+
+    with Telling() as tell:
+        subject = open_subject(candidate, cell, profile_name=profile_name, ledger=ledger)
+        try:
+            found = explain(subject, tell)
+        finally:
+            subject.close()
+    click.echo(explanation_text(found))
+    return found.exit_code

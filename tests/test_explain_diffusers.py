@@ -1,0 +1,81 @@
+"""With nothing declared, trueto explain finds for diffusers the very variants that its ledger declares."""
+
+import pytest
+
+from trueto.candidates import ledger_path
+from trueto.references import reference
+from trueto.running.explain import explain, subject_of
+from trueto.running.gate import Gate
+from trueto.running.ledger import Ledger, load_ledger
+from trueto.running.plan import Selection
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+CELLS = (
+    "k_diffusion/dpmpp_2m:start:karras-20",
+    "k_diffusion/dpmpp_2m:schedule:model-20",
+    "k_diffusion/dpmpp_2m:schedule:karras-20",
+    "k_diffusion/dpmpp_2m:schedule:exponential-10",
+    "k_diffusion/dpmpp_2m:trajectory:karras-20",
+    "k_diffusion/euler:trajectory:churn-20",
+    "k_diffusion/euler:update:churn-20",
+    "k_diffusion/lms:schedule:model-7",
+    "k_diffusion/dpmpp_sde@singlestep:trajectory:model-7",
+    "k_diffusion/euler:noise:churn-range-12",
+    "k_diffusion/euler@edm:trajectory:edm-exponential-1",
+    "compvis/plms:update:uniform-1",
+    "compvis/ddim:trajectory:uniform-7",
+    "compvis/plms:trajectory:uniform-1000",
+    "pndm/pndm:trajectory:uniform-30",
+    "pndm/pndm:trajectory:uniform-3",
+    "ermongroup/ddim:update:uniform-20",
+    "ermongroup/ddpm@defaults:trajectory:uniform-50",
+    "generative_models/euler_edm:trajectory:churn-v-10",
+    "lcm/lcm:trajectory:uniform-4",
+    "tcd/tcd@lora:schedule:known-30-7",
+    "sa_solver/few_steps:trajectory:karras-10",
+    "sa_solver/few_steps:update:threshold-9",
+    "edm/ablation:trajectory:ve-20",
+)
+# Cells that need less than the ledger says of them: of what it declares for several cases, this one needs only a part.
+FEWER = (
+    "k_diffusion/heun:trajectory:model-1",
+    "sa_solver/few_steps:noise:karras-10",
+)
+
+
+@pytest.fixture(scope="module")
+def gate():
+    """diffusers, met once, with nothing declared."""
+    met = Gate("diffusers", Selection(), Ledger("", "diffusers", ()), jobs=1)
+    met.meet()
+    yield met
+    met.close()
+
+
+def found_and_declared(gate, where):
+    """The sets of knobs that explain finds for a cell, and what the ledger declares of it, both without knobs about rounding."""
+    pytest.importorskip("diffusers")
+    subject = subject_of(gate, where)
+    found = explain(subject, lambda _: None)
+    precise = reference(subject.claim.reference).precision_knobs
+    declared: dict[str, str] = {}
+    for entry in load_ledger(ledger_path("diffusers"), "diffusers").covering(subject.cell(found.layer)):
+        declared |= entry.knobs
+    sets = [trial.knobs for trial in found.search.found]
+    return [{knob: one[knob] for knob in one if knob not in precise} for one in [*sets, declared]]
+
+
+@pytest.mark.parametrize("where", CELLS)
+def test_explain_finds_what_the_ledger_declares(gate, where):
+    """The smallest set of knobs is what the ledger declares of the cell; entries about rounding, which one cell may not need, aside."""
+    *sets, declared = found_and_declared(gate, where)
+    assert declared
+    assert declared in sets
+
+
+@pytest.mark.parametrize("where", FEWER)
+def test_explain_finds_less_where_less_is_enough(gate, where):
+    """Where a cell needs only a part of what the ledger declares for several, explain finds that part."""
+    *sets, declared = found_and_declared(gate, where)
+    assert any(one.items() < declared.items() for one in sets), (sets, declared)
