@@ -19,8 +19,11 @@ __all__ = ["command"]
     "--source", required=True, metavar="DIR|pypi:NAME==VERSION", help="a clean checkout at the pinned commit, or the pinned package"
 )
 @click.option("--reference", "only", multiple=True, metavar="NAME", help="only this algorithm of the codebase")
+@click.option(
+    "--python", metavar="PATH", help="the interpreter, for a codebase whose codebase.toml names packages of an interpreter of its own"
+)
 @click.option("--check", "checking", is_flag=True, help="record again and compare with the goldens, writing nothing")
-def command(codebase: str, source: str, only: tuple[str, ...], *, checking: bool) -> int:
+def command(codebase: str, source: str, only: tuple[str, ...], python: str | None, *, checking: bool) -> int:
     """Record CODEBASE: run the original and write its goldens and their manifest.
 
     The original runs in a process of its own, in float32 and true float64, on every case. Nothing else can write a golden.
@@ -29,6 +32,7 @@ def command(codebase: str, source: str, only: tuple[str, ...], *, checking: bool
     Examples
       trueto record k_diffusion --source pypi:k-diffusion==0.1.1.post1 --check
       trueto record compvis --source ~/src/latent-diffusion
+      trueto record ho --source ~/src/diffusion --python ~/tensorflow/bin/python
     """
     from trueto.recording import recorder
     from trueto.recording.source import open_source
@@ -39,7 +43,7 @@ def command(codebase: str, source: str, only: tuple[str, ...], *, checking: bool
     total = sum(len(_cases(name)) for name in names)
     with open_source(base, source) as (folder, provenance), _progress(total) as progress:
         action = recorder.check if checking else recorder.record
-        changes = action(base, names, folder, provenance, progress)
+        changes = action(base, names, recorder.Original(folder, provenance, python), progress)
     for change in changes:
         click.echo(_said(change, checking=checking))
     if checking:

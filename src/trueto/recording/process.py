@@ -6,6 +6,7 @@ It prints one JSON line a finished case on its own standard output; whatever the
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import json
 import os
 import platform
@@ -210,6 +211,7 @@ def header_of(ref: Reference, source: str) -> dict[str, str]:
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
+        **{name: importlib.metadata.version(name) for name in ref.codebase.packages},
     }
 
 

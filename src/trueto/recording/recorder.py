@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,13 +15,14 @@ import numpy as np
 from trueto.errors import DataError
 from trueto.judge import compare, measure, same_bits
 from trueto.model import LAYERS, Layer
+from trueto.recording.interpreter import recording_command
 from trueto.references import Codebase, Golden, load_golden, reference, reference_names
 from trueto.references.golden import golden_path, manifest_of
 from trueto.running.truth import golden_truth, parts
 from trueto.settings import offline_environment
 from trueto.store import read_header, read_tensors
 
-__all__ = ["Change", "check", "record"]
+__all__ = ["Change", "Original", "check", "record"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -44,20 +44,27 @@ class Change:
         return not (self.moved or self.new or self.gone)
 
 
-def _run(
-    base: Codebase, names: list[str], source: Path, provenance: str, output: Path, *, quick: bool, progress: Callable[[str], None]
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Original:
+    """Where an original comes from, its line of provenance, and the interpreter given for it (None: trueto's own)."""
+
+    source: Path
+    provenance: str
+    python: str | None = None
+
+
+def _run(base: Codebase, names: list[str], original: Original, output: Path, *, quick: bool, progress: Callable[[str], None]) -> None:
     job = {
         "codebase": base.name,
         "references": names,
-        "source": str(source),
-        "provenance": provenance,
+        "source": str(original.source),
+        "provenance": original.provenance,
         "output": str(output),
         "quick": quick,
     }
     job_file = output / "job.json"
     job_file.write_text(json.dumps(job))
-    command = [sys.executable, "-m", "trueto.recording.process", str(job_file)]
+    command = recording_command(base, original.python, job_file)
     with (output / "stderr.txt").open("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=offline_environment())
         assert process.stdout is not None
@@ -79,11 +86,11 @@ def references_of(base: Codebase, only: tuple[str, ...]) -> list[str]:
     return [reference(name if "/" in name else f"{base.name}/{name}").id for name in only] or names
 
 
-def record(base: Codebase, names: list[str], source: Path, provenance: str, progress: Callable[[str], None]) -> list[Change]:
+def record(base: Codebase, names: list[str], original: Original, progress: Callable[[str], None]) -> list[Change]:
     """Write new goldens and the manifest; what they change against the old ones is returned."""
     with tempfile.TemporaryDirectory(prefix="trueto-record-") as folder:
         output = Path(folder)
-        _run(base, names, source, provenance, output, quick=False, progress=progress)
+        _run(base, names, original, output, quick=False, progress=progress)
         changes = [_changes(name, output / f"{name.partition('/')[2]}.safetensors") for name in names]
         goldens = base.folder / "goldens"
         goldens.mkdir(exist_ok=True)
@@ -93,11 +100,11 @@ def record(base: Codebase, names: list[str], source: Path, provenance: str, prog
     return changes
 
 
-def check(base: Codebase, names: list[str], source: Path, provenance: str, progress: Callable[[str], None]) -> list[Change]:
+def check(base: Codebase, names: list[str], original: Original, progress: Callable[[str], None]) -> list[Change]:
     """Record again into a temporary folder and compare: bits first; where they differ, floors. Writes nothing."""
     with tempfile.TemporaryDirectory(prefix="trueto-check-") as folder:
         output = Path(folder)
-        _run(base, names, source, provenance, output, quick=True, progress=progress)
+        _run(base, names, original, output, quick=True, progress=progress)
         found = []
         for name in names:
             file = output / f"{name.partition('/')[2]}.safetensors"

@@ -8,7 +8,7 @@ import sys
 import tomllib
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,10 @@ NOT_SPECS = frozenset({"record", "frame", "cases", "__init__"})
 
 @dataclass(frozen=True, slots=True)
 class Codebase:
-    """An original repository at a pinned commit, from codebase.toml."""
+    """An original repository at a pinned commit, from codebase.toml.
+
+    `packages`, name to version, are those of an interpreter of its own, for an original that does not run in trueto's.
+    """
 
     name: str
     folder: Path
@@ -42,6 +45,7 @@ class Codebase:
     level_kind: str
     how: str
     sequential: str = ""
+    packages: dict[str, str] = field(default_factory=dict)
 
     def link(self, path: str, line: int | None = None) -> str:
         """Address of a file of the original at the pinned commit."""
@@ -130,6 +134,7 @@ def codebase(name: str) -> Codebase:
         level_kind=info["level_kind"],
         how=info["how"],
         sequential=info.get("sequential_draws", ""),
+        packages=info.get("interpreter", {}),
     )
 
 
