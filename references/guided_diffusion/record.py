@@ -69,8 +69,32 @@ def classifier(run: Run) -> dict:
     return {"cond_fn": lambda x, t: scale * (0.5 - x), "model_kwargs": {}}
 
 
+def forward(original, run: Run) -> None:
+    """Add noise at each time that the case asks for, then at one of its own for each picture; velocity mixes noise and -picture."""
+    kinds, options = original.diffusion, run.case.options
+    betas = run.schedule.betas if run.nudge is None else moved(run, run.schedule.betas)
+    made = kinds.GaussianDiffusion(
+        betas=betas,
+        model_mean_type=kinds.ModelMeanType.EPSILON,
+        model_var_type=kinds.ModelVarType.FIXED_LARGE,
+        loss_type=kinds.LossType.MSE,
+    )
+    picture, noise = run.picture(), run.start_noise()
+    pair = (noise, -picture) if options.get("target") == "velocity" else (picture, noise)
+    times, batch = options["times"], run.case.shape[0]
+    for step, time in enumerate(times):
+        mixed = made.q_sample(pair[0], torch.full((batch,), time), noise=pair[1])
+        run.see(mixed, time, step)
+    last = made.q_sample(pair[0], torch.tensor([times[-1 - index % len(times)] for index in range(batch)]), noise=pair[1])
+    levels = run.table(run.schedule.alphas_cumprod[[*times, times[-1]]])
+    run.finish(levels=levels, level_kind="alpha_bar", start=picture, sample=last)
+
+
 def drive(original, algorithm: str, run: Run) -> None:
     """Run one sampler on one case. A seeded run leaves the first latents to the sampler, as the original's scripts do."""
+    if algorithm == "q_sample":
+        forward(original, run)
+        return
     diffusion, options = process(original, run), run.case.options
     learned = options.get("variance", "").startswith("learned")
     extra = int(run.seeded)  # one draw a network call, used or not; a seeded run draws the start before them

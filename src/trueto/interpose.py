@@ -82,6 +82,11 @@ class NoiseSource:
         self.draws.append(to_numpy(drawn))
         return drawn
 
+    def begin_again(self) -> None:
+        """Forget every draw so far, as before the first one."""
+        self.draws.clear()
+        self._step = self._order = 0
+
     def watch(self, function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
         """Wrap a noise function (a Brownian tree): its results count as the draws, not what it draws inside."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,20 @@ import numpy as np
 
 from trueto.model import Comparison
 
-__all__ = ["Expected", "Spread", "compare", "expect", "factor", "grey_levels", "measure", "same_bits", "size_of", "spread_of", "unlike"]
+__all__ = [
+    "Expected",
+    "Spread",
+    "alike",
+    "compare",
+    "expect",
+    "factor",
+    "grey_levels",
+    "measure",
+    "same_bits",
+    "size_of",
+    "spread_of",
+    "unlike",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -27,6 +41,7 @@ BLOCK = 1 << 15  # elements of a block, whose difference stays in the cache
 DOT = 1 << 13  # elements up to which BLAS starts no threads, which would wait for each other on a busy machine
 WHOLE = 1 << 17  # elements up to which a stack of rows is compared in one piece
 GREY_PER_UNIT = 127.5
+MARKS = 16  # elements whose signed differences are kept as the fingerprint of a fault
 SIZES = ((0.5, "negligible"), (2.0, "small"), (16.0, "visible"), (math.inf, "another image"))
 
 
@@ -226,7 +241,29 @@ def compare(got: Array, expected: Expected, what: str, limit: float | None = Non
         worst_index=_index(element, values.shape[1:]),
         expected=float(values[worst].reshape(-1)[element]),
         got=float(got[worst].reshape(-1)[element]),
+        marks=() if beyond is None else _marked(got, values),
+        mark_floors=() if beyond is None else tuple(floor_max[place * len(got) // got.size] for place in _places(got.size)),
     )
+
+
+def _places(size: int) -> list[int]:
+    """Up to MARKS elements of a flat array, spread evenly."""
+    count = min(MARKS, size)
+    return [index * (size - 1) // max(count - 1, 1) for index in range(count)]
+
+
+def _marked(got: Array, values: Array) -> tuple[float, ...]:
+    """Signed differences at these places."""
+    places = _places(got.size)
+    return tuple((got.reshape(-1)[places].astype(np.float64) - values.reshape(-1)[places]).tolist())
+
+
+def alike(drifts: Sequence[float], others: Sequence[float], floors: Sequence[float]) -> bool:
+    """Whether two lists of differences from one original are the same difference: within the factor times its rounding, place by place."""
+    if not len(drifts) == len(others) == len(floors):
+        return False
+    pairs = zip(drifts, others, floors, strict=True)
+    return all(abs(drift - other) <= factor() * floor for drift, other, floor in pairs)
 
 
 def _shapes(got: tuple[int, ...], expected: tuple[int, ...]) -> str:

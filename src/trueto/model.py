@@ -181,6 +181,7 @@ class Comparison:
 
     `drift_rms`, `drift_max`, `floor_rms`, `floor_max` have one entry per step; `ratio` is the worst drift over floor of all
     steps and both norms. `first_step` is the first whose ratio exceeds the factor, or None. `looks` says what the difference looks like.
+    `marks` are the signed differences at places spread over all rows, with the original's rounding there: the fingerprint of a fault.
     """
 
     identical: bool
@@ -202,6 +203,8 @@ class Comparison:
     got: float | None = None
     note: str = ""
     looks: str = ""
+    marks: tuple[float, ...] = ()
+    mark_floors: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

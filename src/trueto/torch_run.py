@@ -102,6 +102,10 @@ class Run:
             variance = to_torch(variance_channels(self.schedule, tuple(x.shape), times, marks), x)
             return torch.cat([self.network(x, t, condition), variance], dim=1)
 
+    def see(self, x: torch.Tensor, time: float, step: int) -> None:
+        """Note a state of an algorithm that calls no network: x (B, C, H, W) of variance one in the noise, at a training time."""
+        self.probe.record(to_numpy(x), float(time), step)
+
     def draw(self, step: int) -> torch.Tensor:
         """Noise for a place where the original lets its caller give it; keyed by the step and the order of draws in it."""
         self.noise.step = step

@@ -1,4 +1,4 @@
-"""`trueto report`: the static site, the tables and the metrics of a run record."""
+"""`trueto report`: the static site, the tables and the metrics of a run record; of several, with the cells that are in dispute."""
 
 from __future__ import annotations
 
@@ -10,12 +10,23 @@ __all__ = ["command"]
 
 
 @click.command("report")
-@click.argument("record", type=click.Path(path_type=Path))
+@click.argument("records", metavar="RUN...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--output", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="the folder to write to")
-def command(record: Path, output: Path) -> int:
-    """Make reports/index.html (works from disk, offline), matrix.md and summary.json from RECORD, a file written by `trueto gate`."""
-    from trueto.reports import write_site
+def command(records: tuple[Path, ...], output: Path) -> int:
+    """Make reports/index.html (works from disk, offline), matrix.md and summary.json from RUN, a file written by `trueto gate`.
 
-    files = write_site(record, output)
-    click.echo(f"{len(files)} files; open {output / 'index.html'}")
+    With several RUNs, one for each candidate, each gets a folder of its name. Cells in which two candidates miss the original in the same
+    way are marked `disputed`: unless they share code, the recording of the original is to be doubted first.
+
+    Example: trueto report port_a.jsonl port_b.jsonl --output reports/both
+    """
+    from trueto.reports import write_site, write_sites
+
+    if len(records) == 1:
+        files = write_site(records[0], output)
+        click.echo(f"{len(files)} files; open {output / 'index.html'}")
+        return 0
+    for name, (files, marked) in write_sites(records, output).items():
+        index = next(file for file in files if file.name == "index.html" and file.parent.parent == output)
+        click.echo(f"{name}: {len(files)} files, {marked} disputed; open {index}")
     return 0

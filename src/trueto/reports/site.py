@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from trueto.errors import UsageError
-from trueto.events import read_run
+from trueto.events import RunRecord, read_run
+from trueto.model import Verdict
 from trueto.reports.claim import claim_page, plot_label
+from trueto.reports.dispute import disputed
 from trueto.reports.index import index_page
 from trueto.reports.matrix import matrix
 from trueto.reports.page import GENERATOR
@@ -18,7 +22,7 @@ from trueto.reports.plot import plotted, series_of, standalone
 from trueto.reports.summary import drift_csv, summary_json
 from trueto.reports.view import Overview, overview
 
-__all__ = ["render_site", "write_site", "write_text"]
+__all__ = ["render_site", "write_site", "write_sites", "write_text"]
 
 OURS = f'<meta name="generator" content="{GENERATOR}">'
 
@@ -69,6 +73,11 @@ def write_text(path: Path, text: str) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}", "choose a folder that you may write to") from error
 
 
+def safe_name(name: str) -> str:
+    """A candidate's name as the name of a folder: letters, digits and signs that are safe anywhere."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "candidate"
+
+
 def _forget(folder: Path, kept: set[Path]) -> None:
     """Remove pages of claims that this run no longer has; only what an earlier run wrote is touched."""
     for page in folder.glob("*.html"):
@@ -86,8 +95,22 @@ def write_site(record_path: Path, out_dir: Path) -> list[Path]:
     Everything is rendered before the first file is written. Raises DataError for a record that cannot be read, UsageError where
     nothing can be written.
     """
-    files = {Path(out_dir) / name: text for name, text in render_site(overview(read_run(Path(record_path)))).items()}
+    return _write(read_run(Path(record_path)), Path(out_dir))
+
+
+def write_sites(record_paths: Sequence[Path], out_dir: Path) -> dict[str, tuple[list[Path], int]]:
+    """A site for each of several candidates, in a folder of its name, with disputed cells marked; its files and how many those are."""
+    found = {}
+    for record in disputed([read_run(Path(path)) for path in record_paths]):
+        name = str(record.header.get("candidate"))
+        found[name] = (_write(record, Path(out_dir) / safe_name(name)), record.counts[Verdict.DISPUTED])
+    return found
+
+
+def _write(record: RunRecord, out_dir: Path) -> list[Path]:
+    """Write everything about one run; returns the files."""
+    files = {out_dir / name: text for name, text in render_site(overview(record)).items()}
     for path, text in files.items():
         write_text(path, text)
-    _forget(Path(out_dir) / "claims", set(files))
+    _forget(out_dir / "claims", set(files))
     return list(files)

@@ -229,6 +229,7 @@ class Bench:
             "floor_rms": shown.floor_rms,
             "ratios": shown.ratios,
             "looks": shown.looks,
+            **({"marks": shown.marks, "mark_floors": shown.mark_floors} if shown.marks else {}),
             "worst": {"step": shown.worst_step, "index": shown.worst_index, "expected": shown.expected, "got": shown.got},
         }
         if self.layer is Layer.TRAJECTORY and runs.native.observation is not None:

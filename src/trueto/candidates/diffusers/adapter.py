@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from trueto.candidates.diffusers.claims import CLAIMS, NO_CLAIMS
 from trueto.errors import UnknownName
 from trueto.fixtures import schedule
 from trueto.model import Case, Claim
+from trueto.observe import Probe
 
 if TYPE_CHECKING:
     from trueto.torch_run import Run
@@ -73,7 +75,21 @@ class DiffusersAdapter:
     def sample(self, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
         """The claimed scheduler in the loop that its claim names."""
         scheduler = self.build(claim, run.case) if run.built is None else copy.deepcopy(run.built)
+        if "used_before" in flags:
+            use(scheduler, claim, run, flags["used_before"])
         loops.drive(scheduler, claim, run, flags)
+
+
+def use(scheduler: Any, claim: Claim, run: Run, steps: int) -> None:
+    """Take a whole sample of another step count with the same object first, which is not observed: nothing of it may be left over."""
+    torch = importlib.import_module("torch")
+    state = torch.get_rng_state()
+    before = copy.copy(run)
+    before.case = dataclasses.replace(run.case, steps=steps if run.case.steps != steps else steps + 1)
+    before.probe = Probe(run.probe.net)
+    loops.drive(scheduler, claim, before, {})
+    run.noise.begin_again()
+    torch.set_rng_state(state)
 
 
 def translated(claim: Claim, case: Case) -> dict[str, Any]:
