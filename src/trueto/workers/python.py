@@ -49,7 +49,8 @@ def _warm() -> None:
     """Import and read once what every fork needs, and keep the collector from touching (and so copying) it in each of them."""
     from trueto.fixtures.source import FAMILIES, family_tensors
 
-    importlib.import_module("trueto.workers.run")
+    for name in ("run", "faulty"):
+        importlib.import_module(f"trueto.workers.{name}")
 
     with contextlib.suppress(TruetoError):  # the run that needs the fixture says what is wrong with it
         for family in FAMILIES:
