@@ -86,9 +86,7 @@ class Worker:
             self._loaded = self._ask({"op": "load", "profile": self.profile.to_json()}, LOAD_SECONDS)
         return self._loaded
 
-    def run(
-        self, claim: Claim, case: Case, net: str, limits: Limits, *, twin: bool, fault: Mapping[str, Any] | None = None
-    ) -> Outcome:
+    def run(self, claim: Claim, case: Case, net: str, limits: Limits, *, twin: bool, fault: Mapping[str, Any] | None = None) -> Outcome:
         """One run of one case, with a seeded fault in place where one is given."""
         loaded = self.load()
         if "failed" in loaded or "died" in loaded:
