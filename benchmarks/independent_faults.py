@@ -15,6 +15,7 @@ import random
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,8 @@ from trueto.power import Fault
 from trueto.power.fault import spliced
 from trueto.running.client import Worker
 from trueto.running.ledger import load_ledger
-from trueto.running.power import judged
 from trueto.running.profiles import profile
-from trueto.running.seeded import Checks
+from trueto.running.seeded import Checks, Found, timed
 from trueto.workers.protocol import claim_from_json
 
 SEEN = ("killed", "crash", "time-out")
@@ -83,23 +83,32 @@ class Measure:
         return found
 
     def one(self, entry: dict[str, Any], every: list[Checks]) -> dict[str, Any]:
-        """Asked of each claim until one sees it; then whether it lies in the domain of any at all."""
-        fault, cpu, survived = fault_of(entry, self.package), 0.0, {}
-        outcome: dict[str, Any] = {"outcome": "outside"}
+        """Asked of each claim until one sees it; only then whether it lies in the domain of any at all."""
+        fault, cpu = fault_of(entry, self.package), 0.0
+        asked: list[tuple[Checks, Found]] = []
         for checks in every:
-            found = judged(checks, fault)
-            cpu += found["cpu_seconds"]
-            kept = {
-                "claim": checks.claim.id,
-                **{k: found[k] for k in ("outcome", "layer", "case", "verdict", "cause", "note") if k in found},
-            }
-            if found["outcome"] in SEEN:
-                outcome = kept
+            found, seconds = timed(checks.worker, partial(checks.judge, fault))
+            cpu += seconds
+            asked.append((checks, found))
+            if found.outcome in SEEN:
                 break
-            survived |= kept if found["outcome"] in ("survived", "not made") else {}
-        else:
-            outcome = survived or outcome
-        return {**outcome, "cpu_seconds": round(cpu, 3)}
+        checks, found = asked[-1] if asked else (None, Found("outside", note="no claim uses this scheduler"))
+        if asked and found.outcome not in SEEN:
+            checks, found = self.unseen(fault, asked)
+        claim = {} if checks is None else {"claim": checks.claim.id}
+        return {**claim, **found.to_json(), "cpu_seconds": round(cpu, 3)}
+
+    def unseen(self, fault: Fault, asked: list[tuple[Checks, Found]]) -> tuple[Checks | None, Found]:
+        """A fault that no claim sees: survived where it changes a configuration of one of them, else outside of all domains."""
+        notes: list[str] = []
+        for checks, found in asked:
+            if found.outcome == "not made":
+                return checks, found
+            compared = checks.equivalent(fault)
+            if compared.outcome == "survived":
+                return checks, compared
+            notes.append(f"{checks.claim.id}: {compared.note}")
+        return None, Found("outside", note="; ".join(notes))
 
     def keep(self, record: dict[str, Any]) -> None:
         """Append an outcome; what was done is not done again."""
@@ -124,7 +133,7 @@ def text_of(records: list[dict[str, Any]]) -> str:
         f"median CPU seconds a fault, over all its claims: {seconds[len(seconds) // 2]:.2f}",
     ]
     lines += [f"survived {r['id']} ({r['claim']}): {r.get('note', '')}" for r in records if r["outcome"] == "survived"]
-    lines += [f"outside {r['id']}" for r in records if r["outcome"] == "outside"]
+    lines += [f"outside {r['id']}: {r.get('note', '')}" for r in records if r["outcome"] == "outside"]
     return "\n".join(lines)
 
 
