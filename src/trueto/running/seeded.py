@@ -110,8 +110,8 @@ class Checks:
 
     def equivalent(self, fault: Fault) -> Found:
         """Whether a fault that no cell sees changes anything in the drawn configurations: survived, or equivalent."""
-        if not self.drawn:
-            return Found("survived", note="no configuration could be drawn")
+        if not self.draws:
+            return Found("survived", note="compared with nothing, as no configurations were asked for")
         reached = [case for case, lines in zip(self.drawn, self._drawn(), strict=True) if _executes(lines, fault)]
         # The cases of the suites too: what is the same on all of them within rounding may still be another number.
         reached += self.reaches(fault)
