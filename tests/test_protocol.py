@@ -37,6 +37,7 @@ def said(tmp_path_factory):
 
     worker = Spy(str(HOSTILE / "everyone.py"), profile("default"))
     broken = Spy(str(HOSTILE / "raises_at_import.py"), profile("default"))
+    seeded = Spy(str(HOSTILE.parent / "ported" / "port.py"), profile("default"))
     try:
         claims = {claim["id"].partition("@")[2]: claim_from_json(claim) for claim in worker.describe()["claims"]}
         case = reference("k_diffusion/euler").case("model-2")
@@ -44,7 +45,12 @@ def said(tmp_path_factory):
             worker.run(claims[name], case, "closed", Limits(seconds=20), twin=False)
         worker.run(claims["drifts"], case, "seeded", Limits(seconds=20), twin=False)
         broken.load()
+        claim = claim_from_json(seeded.describe()["claims"][0])
+        fault = seeded.about_faults("reach", claim, [case], Limits(seconds=20), twin=False)["faults"][0]
+        seeded.about_faults("differs", claim, [case], Limits(seconds=20), twin=True, fault=fault)
+        seeded.run(claim, case, "closed", Limits(seconds=20), twin=False, fault=fault)
     finally:
+        seeded.close()
         worker.close()
         broken.close()
     return exchanged
@@ -52,7 +58,7 @@ def said(tmp_path_factory):
 
 def test_what_is_said_is_valid(said):
     """Every request and every reply of a real exchange follows the schema, and replies carry their request's id."""
-    assert {"describe", "load", "run"} == {request["op"] for request, _ in said}
+    assert {"describe", "load", "run", "reach", "differs"} == {request["op"] for request, _ in said}
     for request, reply in said:
         assert [] == problems(request, "request")
         assert [] == problems(reply, "reply")

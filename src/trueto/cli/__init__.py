@@ -21,6 +21,7 @@ COMMANDS = {
     "show": "the card of one original algorithm, in plain words",
     "report": "make the static site, tables and metrics from a run record",
     "publish": "send a run record to MLflow",
+    "power": "seed faults into a library and say which of them its checks see",
     "doctor": "what is installed, missing or stale, and what to type",
 }
 

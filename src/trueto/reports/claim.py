@@ -6,10 +6,12 @@ from typing import Any
 
 from trueto.judge import factor
 from trueto.model import Verdict
+from trueto.power.certificate import said_of
 from trueto.reports.details import exact_card, layers_card, source_link
 from trueto.reports.markup import EMPTY, Html, el, icon, join, link, raw
 from trueto.reports.page import card, page, sentences, terms, tile
 from trueto.reports.plot import Series, drift_plot, plotted, series_of
+from trueto.reports.power import power_card
 from trueto.reports.view import ClaimView, Overview, cell_name
 from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, number, plural, step_words, times, verdict_of
 
@@ -43,6 +45,7 @@ def _verdict(view: Overview, claim: ClaimView) -> Html:
         el("p", cell["reason"]) if cell["reason"] and not claim.verdict.same else EMPTY,
         el("p", ", ".join(f for f in facts if f) + ".", class_="soft"),
         el("p", f"Change of the finished picture: {claim.size}.", class_="soft"),
+        el("p", f"Power: {said_of(view.power[claim.claim])}.", class_="soft") if claim.claim in view.power else EMPTY,
     ]
     return el("section", icon(sign.icon, str(claim.verdict)), el("div", *lines), class_=f"verdict {sign.tone}")
 
@@ -239,6 +242,7 @@ def claim_page(view: Overview, claim: ClaimView) -> str:
         layers_card(claim),
         _ledger(claim),
         exact_card(view.library, claim),
+        power_card(view, claim),
         card(
             "Reproduce it",
             el("pre", command, class_="wrap"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from trueto.model import LAYERS
@@ -69,16 +70,25 @@ def sentence(cell: dict[str, Any]) -> str:
     return ", ".join(p for p in parts if p)
 
 
-def table(claims: tuple[ClaimView, ...]) -> list[str]:
-    """The matrix as Markdown lines."""
-    lines = ["| original | " + " | ".join(LAYERS) + " | size of the difference |", "|---" * (len(LAYERS) + 2) + "|"]
+def table(claims: tuple[ClaimView, ...], power: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
+    """The matrix as Markdown lines; with a certificate, one more column says how many seeded faults each claim's checks see."""
+    more = " seeded faults seen |" if power else ""
+    lines = ["| original | " + " | ".join(LAYERS) + f" | size of the difference |{more}", "|---" * (len(LAYERS) + 2 + bool(power)) + "|"]
     for claim in claims:
         tiles: list[str] = []
         for layer in LAYERS:
             cell = claim.worst_in(layer)
             tiles.append(f"{LEGEND[verdict_of(cell)].symbol} {verdict_of(cell)}" if cell else " ")
-        lines.append(f"| {_name(claim.claim)} | " + " | ".join(tiles) + f" | {escape(claim.size)} |")
+        lines.append(f"| {_name(claim.claim)} | " + " | ".join(tiles) + f" | {escape(claim.size)} |{_seen(claim, power)}")
     return lines
+
+
+def _seen(claim: ClaimView, power: Mapping[str, Mapping[str, Any]] | None) -> str:
+    """The cell of one claim in the column of seeded faults."""
+    if not power:
+        return ""
+    entry = power.get(claim.claim)
+    return f" {entry['seen']} of {entry['real']} |" if entry else " not measured |"
 
 
 def _causes(view: Overview) -> list[str]:
@@ -114,7 +124,7 @@ def matrix(view: Overview) -> str:
     lines += [f"> **{view.incomplete()}**", ""] if view.incomplete() else []
     counts = ", ".join(f"{record.counts[v]} {v}" for v in LEGEND if record.counts.get(v))
     lines += [f"{plural(len(record.cells), 'cell')}: {counts or 'none'}. The gate: {gate if record.complete else 'incomplete'}.", ""]
-    lines += [*table(view.claims), ""]
+    lines += [*table(view.claims, view.power), ""]
     used = [v for v in LEGEND if record.counts.get(v)]
     lines += ["What the signs mean:", "", *(f"- {LEGEND[v].symbol} **{v}**: {LEGEND[v].means}" for v in used), ""]
     for title, body in (("What differs, and why", _causes(view)), ("What is declared", _ledger(view))):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from trueto.events import RunRecord
@@ -119,6 +119,7 @@ class Overview:
 
     record: RunRecord
     claims: tuple[ClaimView, ...]
+    power: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # counts of seeded faults by claim
 
     @property
     def library(self) -> str:
@@ -158,8 +159,8 @@ def _original(name: str) -> Reference | None:
         return None
 
 
-def overview(record: RunRecord) -> Overview:
-    """Arrange a record by claim, worst first, then by name."""
+def overview(record: RunRecord, power: Mapping[str, Mapping[str, Any]] | None = None) -> Overview:
+    """Arrange a record by claim, worst first, then by name; `power` are the certificate's entries by claim."""
     by_claim: dict[str, Cells] = {}
     for cell in record.cells:
         by_claim.setdefault(str(cell["claim"]), []).append(cell)
@@ -173,4 +174,4 @@ def overview(record: RunRecord) -> Overview:
         rank, ratio = badness(claim.worst)
         return -rank, -ratio, claim.claim
 
-    return Overview(record, tuple(sorted(claims, key=worst_first)))
+    return Overview(record, tuple(sorted(claims, key=worst_first)), power or {})

@@ -25,7 +25,7 @@ from trueto.errors import DataError, TruetoError, WorkerError
 from trueto.model import Case, Claim, Profile
 from trueto.observe import Observation, StepError
 from trueto.settings import offline_environment
-from trueto.workers.protocol import VERSION, read_observation, run_request
+from trueto.workers.protocol import VERSION, claim_to_json, read_observation, run_request
 
 __all__ = ["Limits", "Outcome", "Pool", "Worker"]
 
@@ -86,8 +86,8 @@ class Worker:
             self._loaded = self._ask({"op": "load", "profile": self.profile.to_json()}, LOAD_SECONDS)
         return self._loaded
 
-    def run(self, claim: Claim, case: Case, net: str, limits: Limits, *, twin: bool) -> Outcome:
-        """One run of one case."""
+    def run(self, claim: Claim, case: Case, net: str, limits: Limits, *, twin: bool, fault: Mapping[str, Any] | None = None) -> Outcome:
+        """One run of one case, with a seeded fault in place where one is given."""
         loaded = self.load()
         if "failed" in loaded or "died" in loaded:
             return Outcome(None, failed=f"cannot be imported: {loaded.get('failed') or loaded['died']}", meta={"import": True})
@@ -95,11 +95,28 @@ class Worker:
         try:
             output = folder / "run.safetensors"
             self._number += 1
-            request = run_request(self._number, claim, case, net, self.profile.to_json(), twin=twin, output=output, limits=limits.to_json())
+            profile, bounds = self.profile.to_json(), limits.to_json()
+            request = run_request(self._number, claim, case, net, profile, twin=twin, output=output, limits=bounds, fault=fault)
             reply = self._send(request, limits.seconds + GRACE)
             return _outcome(reply, output)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def about_faults(self, op: str, claim: Claim, cases: Sequence[Case], limits: Limits, **more: Any) -> dict[str, Any]:
+        """`reach` or `differs` over many cases, in the float64 twin where `twin` says so (docs/worker-protocol.md)."""
+        loaded = self.load()
+        if "failed" in loaded or "died" in loaded:
+            return loaded
+        told = {"claim": claim_to_json(claim), "cases": [case.to_json() for case in cases], "profile": self.profile.to_json()}
+        return self._ask({"op": op, **told, "limits": limits.to_json(), **more}, limits.seconds + GRACE)
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the worker and of those of its forks that have ended; 0 where the system does not tell."""
+        with contextlib.suppress(OSError, AttributeError):
+            assert self._process is not None
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+            return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+        return 0.0
 
     def close(self) -> None:
         """End the process and whatever it started."""

@@ -38,10 +38,19 @@ def claim_from_json(data: Mapping[str, Any]) -> Claim:
         raise DataError(f"a claim of the candidate cannot be read: {error}", "docs/worker-protocol.md") from error
 
 
-def run_request(
-    number: int, claim: Claim, case: Case, net: str, profile: Mapping[str, Any], *, twin: bool, output: Path, limits: Mapping[str, float]
+def run_request(  # noqa: PLR0913 - every field of a request
+    number: int,
+    claim: Claim,
+    case: Case,
+    net: str,
+    profile: Mapping[str, Any],
+    *,
+    twin: bool,
+    output: Path,
+    limits: Mapping[str, float],
+    fault: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The request for one run. It holds X by name and nothing of any golden."""
+    """The request for one run. It holds X by name and nothing of any golden; `fault` is a seeded fault to put in place first."""
     return {
         "protocol": VERSION,
         "id": number,
@@ -53,6 +62,7 @@ def run_request(
         "twin": twin,
         "output": str(output),
         "limits": dict(limits),
+        **({} if fault is None else {"fault": dict(fault)}),
     }
 
 

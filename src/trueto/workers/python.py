@@ -49,6 +49,7 @@ def _warm(adapter: Adapter) -> None:
     """Import, read and look up once what every fork needs, and keep the collector from touching (and so copying) it in each of them."""
     from trueto.fixtures.source import FAMILIES, family_tensors
 
+    importlib.import_module("trueto.workers.faulty")
     importlib.import_module("trueto.workers.run").warm(adapter)
 
     with contextlib.suppress(TruetoError):  # the run that needs the fixture says what is wrong with it

@@ -23,7 +23,7 @@ from trueto.candidates import Adapter
 
 __all__ = ["TAIL", "Rooms"]
 
-KEYS = ("claim", "case", "profile")
+KEYS = ("op", "claim", "case", "profile", "fault")
 TAIL = 2000
 GARBAGE = "garbage: its answer is not what was agreed"
 
@@ -40,7 +40,7 @@ class Rooms:
 
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a run request in the room of its case; {"died": why} when there is no answer."""
-        key = json.dumps([request[name] for name in KEYS], sort_keys=True)
+        key = json.dumps([request.get(name) for name in KEYS], sort_keys=True)
         twin = bool(request["twin"])
         # A room once promoted to float64 stays so; and whoever speaks unasked is not waited for.
         if key != self._key or (self._twin and not twin) or select.select([self._reply], [], [], 0)[0]:

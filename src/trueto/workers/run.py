@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import random
 import sys
 import time
@@ -21,13 +22,13 @@ from trueto.candidates import Adapter
 from trueto.fixtures import network, schedule, start_noise, tape
 from trueto.interpose import TORCH_OF, Interposer, NoiseSource, Promoted, served_draws
 from trueto.model import Case
-from trueto.observe import Observation
+from trueto.observe import Observation, StepError
 from trueto.torch_run import Run
 from trueto.workers.branches import Branches
 from trueto.workers.protocol import claim_from_json, write_observation
 from trueto.workers.traces import Watch
 
-__all__ = ["Room", "run_case", "warm"]
+__all__ = ["Room", "observed", "run_case", "warm"]
 
 FORK_SECONDS = 0.1  # about three times what a fork costs (benchmarks/harness_cost.py): below it a whole run is cheaper
 
@@ -174,6 +175,11 @@ class Room:
     def run(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         """The answer to one request, and whether the run left anything behind that another run could see (a compiler always does)."""
         twin = bool(request["twin"])
+        if request["op"] != "run":
+            self._promote(twin=twin)
+            return _of_faults(self, request), True
+        if not self._built and request.get("fault") is not None:
+            _put_fault(request["fault"], self.adapter)
         if twin not in self._built:
             self._enter(request, twin=twin)
         assert self._watch is not None
@@ -182,11 +188,41 @@ class Room:
 
     def _enter(self, request: Mapping[str, Any], *, twin: bool) -> None:
         """Get ready for runs in one precision."""
+        self._promote(twin=twin)
+        self._built[twin] = build_for(self.adapter, request) if hasattr(self.adapter, "build") else None
+        self._watch = Watch(self.adapter.modules)
+
+    def _promote(self, *, twin: bool) -> None:
+        """Let new tensors be float64 in a twin."""
         torch.set_default_dtype(torch.float64 if twin else torch.float32)
         if twin:
             _promote_numpy(self.adapter.modules)
-        self._built[twin] = build_for(self.adapter, request) if hasattr(self.adapter, "build") else None
-        self._watch = Watch(self.adapter.modules)
+
+
+def _of_faults(room: Room, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The operations that only seeded faults need (they stand on this module)."""
+    faulty = importlib.import_module("trueto.workers.faulty")
+    return {"reach": faulty.reach, "differs": faulty.differs}[request["op"]](room, request)
+
+
+def _put_fault(fault: Mapping[str, Any], adapter: Adapter) -> None:
+    importlib.import_module("trueto.workers.faulty").put_fault(fault, adapter)
+
+
+def observed(adapter: Adapter, request: Mapping[str, Any]) -> Observation | StepError:
+    """What is seen of one run with everything built anew, or the exception that it ended with."""
+    run = _prepare(request)
+    try:
+        built = build_for(adapter, request) if hasattr(adapter, "build") else None
+        if built is not None and built.error is not None:
+            raise built.error  # noqa: TRY301 - as in run_case
+        run.built = None if built is None else built.made
+        _observe(adapter, request, run)
+    except MemoryError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - as in run_case
+        return StepError(**_error(error, adapter, run))
+    return StepError("RuntimeError", "the adapter ended without run.finish(...)") if run.observation is None else run.observation
 
 
 def run_case(adapter: Adapter, request: Mapping[str, Any], built: Built | None = None) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class Watch:
 
     def __init__(self, prefixes: tuple[str, ...]) -> None:
         self._classes = _watched(prefixes, len(sys.modules))
+        _replaced.clear()  # what was replaced before is how things stand now
         self._before = self._look()
 
     def _look(self) -> tuple[list[dict[str, Any]], tuple[Any, ...]]:

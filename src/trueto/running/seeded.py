@@ -1,0 +1,236 @@
+"""The checks of one claim, asked about one seeded fault after another: which cell sees it first, or that no configuration can."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from trueto.errors import DataError
+from trueto.judge import same_bits
+from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Verdict
+from trueto.power import Fault
+from trueto.references import reference
+from trueto.running.client import Limits, Outcome, Worker
+from trueto.running.draws import drawn_cases
+from trueto.running.gate import NETS
+from trueto.running.ledger import Ledger
+from trueto.running.plan import covers
+from trueto.running.profiles import profile
+from trueto.running.verdict import Runs, judge_cell
+
+__all__ = ["Checks", "Found", "timed"]
+
+FAULTY = Limits(seconds=8.0, bytes=1 << 29)  # a faulty run that takes 8 s hangs: clean ones take some 0.05 s
+LONG = Limits(seconds=400.0, bytes=1 << 30)
+BY_ITSELF = ("exception", "crash", "memory", "garbage")
+SEEN_PARTS = ("told", "step", "states", "levels", "start", "sample", "noise")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What became of one fault."""
+
+    outcome: str
+    layer: str = ""
+    case: str = ""
+    verdict: str = ""
+    cause: str = ""
+    note: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """As the certificate keeps it."""
+        return {name: value for name in self.__slots__ if (value := getattr(self, name))}
+
+
+Lines = list[dict[str, frozenset[int]]]
+
+
+@dataclass(slots=True)
+class Checks:
+    """One claim with its cases, its clean runs and their verdicts, each made once and kept for all faults."""
+
+    worker: Worker
+    candidate: str
+    version: str
+    claim: Claim
+    ledger: Ledger
+    draws: int
+    seed: int
+    cases: list[Case] = field(default_factory=list)
+    drawn: list[Case] = field(default_factory=list)
+    possible: list[Fault] = field(default_factory=list)
+    _lines: Lines = field(default_factory=list)
+    _drawn_lines: Lines = field(default_factory=list)
+    _clean: dict[tuple[str, str, bool], Outcome] = field(default_factory=dict)
+    _verdicts: dict[tuple[str, Layer], Verdict] = field(default_factory=dict)
+
+    def open(self) -> None:
+        """Choose the cases, quick and short ones first, and see which lines they execute."""
+        covered = [case for case in reference(self.claim.reference).cases if covers(self.claim, case)]
+        self.cases = sorted(covered, key=lambda case: (not case.quick, case.steps, case.id))
+        self.drawn = drawn_cases(self.claim, covered, self.draws, self.seed) if covered else []
+        if not self.cases:
+            return
+        reply = self._asked("reach", self.cases, twin=False)
+        self.possible = [Fault.from_json(data) for data in reply["faults"]]
+        self._lines = _sets(reply)
+
+    def _drawn(self) -> Lines:
+        """The lines that each drawn configuration executes; asked for once, when first needed."""
+        if self.drawn and not self._drawn_lines:
+            self._drawn_lines = _sets(self._asked("reach", self.drawn, twin=True))
+        return self._drawn_lines
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The possible faults at places that a case or a drawn configuration executes: no other can matter to the claim."""
+        everything: dict[str, set[int]] = {}
+        for lines in (*self._lines, *self._drawn()):
+            for module, numbers in lines.items():
+                everything.setdefault(module, set()).update(numbers)
+        reached = {module: frozenset(numbers) for module, numbers in everything.items()}
+        return [fault for fault in self.possible if _executes(reached, fault)]
+
+    def reaches(self, fault: Fault) -> list[Case]:
+        """The cases that execute the place of a fault."""
+        return [case for case, lines in zip(self.cases, self._lines, strict=True) if _executes(lines, fault)]
+
+    def judge(self, fault: Fault) -> Found:
+        """The first cell that sees the fault; survived where none does."""
+        for case in self.reaches(fault):
+            try:
+                found = self._judge_case(case, fault)
+            except DataError as error:
+                return Found("not made", note=error.message[:200])
+            if found is not None:
+                return found
+        return Found("survived")
+
+    def equivalent(self, fault: Fault) -> Found:
+        """Whether a fault that no cell sees changes anything in the drawn configurations: survived, or equivalent."""
+        if not self.draws:
+            return Found("survived", note="compared with nothing, as no configurations were asked for")
+        reached = [case for case, lines in zip(self.drawn, self._drawn(), strict=True) if _executes(lines, fault)]
+        # The cases of the suites too: what is the same on all of them within rounding may still be another number.
+        reached += self.reaches(fault)
+        if not reached:
+            return Found("equivalent", note=f"none of {len(self.drawn)} drawn configurations executes its place")
+        try:
+            reply = self._asked("differs", reached, twin=True, fault=fault.to_json())
+        except DataError as error:
+            return Found("survived", note=f"the comparison {error.message}"[:200])
+        if reply["tried"] < len(reached) and reply["differs"] is None:
+            return Found("survived", note=f"not decided: time was over after {reply['tried']} of {len(reached)} configurations")
+        if reply["differs"] is None:
+            return Found("equivalent", note=f"the same float64 output on {reply['tried']} configurations that execute it")
+        return Found("survived", note=f"{reply['how']} differs: {_words(reached[reply['differs']])}")
+
+    def _asked(self, op: str, cases: Sequence[Case], **more: Any) -> dict[str, Any]:
+        reply = self.worker.about_faults(op, self.claim, cases, LONG, **more)
+        for bad in ("died", "failed", "harness_error"):
+            if bad in reply:
+                raise DataError(f"of {self.claim.id} ended early: {reply[bad]}", f"trueto gate {self.candidate} --claim '{self.claim.id}'")
+        return reply
+
+    def _run(self, case: Case, net: str, *, twin: bool, fault: Fault | None) -> Outcome:
+        if fault is None:
+            key = (case.id, net, twin)
+            if key not in self._clean:
+                self._clean[key] = self.worker.run(self.claim, case, net, Limits(), twin=twin)
+            return self._clean[key]
+        outcome = self.worker.run(self.claim, case, net, FAULTY, twin=twin, fault=fault.to_json())
+        if outcome.failed:
+            raise DataError(outcome.failed, "docs/power.md")
+        return outcome
+
+    def _verdict(self, case: Case, layer: Layer, runs: Runs) -> Judgement:
+        cell = Cell(self.candidate, self.claim, case, layer, "default")
+        return judge_cell(cell, self.version, reference(self.claim.reference), profile("default"), runs, self.ledger)
+
+    def _clean_verdict(self, case: Case, layer: Layer) -> Verdict:
+        """What the gate says of a cell without any fault."""
+        if (case.id, layer) not in self._verdicts:
+            net = NETS[layer]
+            native = self._run(case, net, twin=False, fault=None)
+            twin = None if layer is Layer.NOISE else self._run(case, net, twin=True, fault=None)
+            effective = self._again(case, None)
+            self._verdicts[case.id, layer] = self._verdict(case, layer, Runs(native, twin, None, effective)).verdict
+        return self._verdicts[case.id, layer]
+
+    def _again(self, case: Case, fault: Fault | None) -> Callable[[], Outcome]:
+        return lambda: self._run(case, "effective", twin=False, fault=fault)
+
+    def _judge_case(self, case: Case, fault: Fault) -> Found | None:
+        """One case with the fault: first every layer in native precision, then the float64 twins; stops at the first bad verdict."""
+        layers = [layer for layer in LAYERS if layer in case.layers]
+        made: dict[tuple[str, bool], Outcome] = {}
+
+        def seen(net: str, *, twin: bool) -> tuple[Outcome, bool]:
+            if (net, twin) not in made:
+                made[net, twin] = self._run(case, net, twin=twin, fault=fault)
+            return made[net, twin], _unchanged(made[net, twin], self._run(case, net, twin=twin, fault=None))
+
+        for twins in (False, True):
+            for layer in layers:
+                native, same = seen(NETS[layer], twin=False)
+                twin = None
+                if twins and layer is not Layer.NOISE:
+                    twin, twin_same = seen(NETS[layer], twin=True)
+                    same = same and twin_same
+                if same or (twins and layer is Layer.NOISE):
+                    continue
+                clean = self._clean_verdict(case, layer)
+                if not (clean.same or clean.declared):
+                    continue
+                if clean.declared and not twins and layer is not Layer.NOISE and native.observation is not None:
+                    continue  # a declared cell is judged with both arms, as the ledger may speak of one
+                judged = self._verdict(case, layer, Runs(native, twin, None, self._again(case, fault)))
+                if judged.verdict.bad:
+                    return _found(judged)
+        return None
+
+
+def _found(judged: Judgement) -> Found:
+    outcome = "killed"
+    if judged.verdict is Verdict.BROKEN:
+        outcome = "time-out" if judged.cause == "time-out" else "crash" if judged.cause in BY_ITSELF else "killed"
+    cause = "" if judged.cause.startswith("not told apart") else judged.cause  # one arm was enough, so the twin was not run
+    return Found(outcome, str(judged.cell.layer), judged.cell.case.id, str(judged.verdict), cause)
+
+
+def _unchanged(outcome: Outcome, clean: Outcome) -> bool:
+    """Whether every bit of what was seen is that of the clean run."""
+    if outcome.observation is None or clean.observation is None:
+        return outcome.raised is not None and clean.raised is not None and _where(outcome) == _where(clean)
+    pairs = [(getattr(outcome.observation, name), getattr(clean.observation, name)) for name in SEEN_PARTS]
+    return all(same_bits(first, second) for first, second in pairs) and outcome.meta.get("below") == clean.meta.get("below")
+
+
+def _where(outcome: Outcome) -> tuple[Any, ...]:
+    assert outcome.raised is not None
+    return outcome.raised.type, outcome.raised.at_call, outcome.raised.own
+
+
+def _sets(reply: Mapping[str, Any]) -> Lines:
+    return [{module: frozenset(lines) for module, lines in case.items()} for case in reply["reached"]]
+
+
+def _executes(lines: Mapping[str, frozenset[int]], fault: Fault) -> bool:
+    return not lines.get(fault.module, frozenset()).isdisjoint(range(fault.first, fault.last + 1))
+
+
+def _words(case: Case) -> str:
+    """A drawn configuration in one line."""
+    options = ", ".join(f"{name}={value}" for name, value in case.options.items())
+    return f"{case.steps} steps, grid {case.grid}, schedule {case.schedule}, {case.parameterization}, {case.network}" + (
+        f", {options}" if options else ""
+    )
+
+
+def timed(worker: Worker, work: Callable[[], Found]) -> tuple[Found, float]:
+    """What `work` found, and the CPU seconds that both sides took."""
+    before = time.thread_time() + worker.cpu_seconds()
+    found = work()
+    return found, time.thread_time() + worker.cpu_seconds() - before

@@ -1,0 +1,122 @@
+"""What a worker does with seeded faults: which lines a claim executes, and whether a fault changes what comes out.
+
+Both happen in a fork of their own (trueto.workers.rooms). A fault in a plain run is put in place by `put_fault`, before anything is built.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from trueto.candidates import Adapter
+from trueto.judge import measure, same_bits
+from trueto.observe import Observation, StepError
+from trueto.power import Fault, Overlay, faults_in
+from trueto.power.overlay import source_of
+from trueto.workers.run import Room, observed
+
+__all__ = ["differs", "put_fault", "reach"]
+
+ROUNDING = 1e-12  # of the signal: what float64 may differ by where two programs do the same in another order
+SHARE = 0.9  # of its time, after which it says how far it came
+
+
+def put_fault(data: Mapping[str, Any], adapter: Adapter) -> None:
+    """Put a fault in place for the rest of this process."""
+    Overlay(Fault.from_json(data), adapter.modules).put()
+
+
+class _Lines:
+    """Collects the lines of the library's own modules that are executed."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.files = files
+        self.seen: dict[str, set[int]] = {}
+
+    def __call__(self, frame: Any, event: str, argument: Any) -> Any:  # noqa: ARG002 - Python's signature
+        """Called at each call of a function: only the library's own are looked into."""
+        module = self.files.get(frame.f_code.co_filename)
+        if module is None:
+            return None
+        lines = self.seen.setdefault(module, set())
+        lines.add(frame.f_lineno)
+
+        def local(frame: Any, event: str, argument: Any) -> Any:  # noqa: ARG001 - as above
+            lines.add(frame.f_lineno)
+            return local
+
+        return local
+
+
+def reach(room: Room, request: Mapping[str, Any]) -> dict[str, Any]:
+    """For each case, the lines that a clean run executes by module; then every fault of the functions that any of them executes."""
+    files = _files(room.adapter)
+    found: list[dict[str, list[int]]] = []
+    everything: dict[str, set[int]] = {}
+    for case in request["cases"]:
+        lines = _Lines(files)
+        asked = {**request, "case": case, "net": "closed"}
+        sys.settrace(lines)
+        try:
+            observed(room.adapter, asked)
+        finally:
+            sys.settrace(None)
+        found.append({module: sorted(numbers) for module, numbers in lines.seen.items()})
+        for module, numbers in lines.seen.items():
+            everything.setdefault(module, set()).update(numbers)
+    faults = [
+        fault.to_json()
+        for name, numbers in sorted(everything.items())
+        for fault in faults_in(name, source_of(sys.modules[name]), frozenset(numbers))
+    ]
+    return {"reached": found, "faults": faults}
+
+
+def _files(adapter: Adapter) -> dict[str, str]:
+    """File to name of every imported module of the library."""
+    return {
+        str(file): name
+        for name, module in list(sys.modules.items())
+        if name.startswith(adapter.modules) and (file := getattr(module, "__file__", None)) and Path(file).suffix == ".py"
+    }
+
+
+def differs(room: Room, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The first case whose float64 output or exception is another with the fault in place; none where all are the same."""
+    overlay = Overlay(Fault.from_json(request["fault"]), room.adapter.modules)
+    began = time.monotonic()
+    for index, case in enumerate(request["cases"]):
+        if time.monotonic() - began > SHARE * float(request["limits"]["seconds"]):
+            return {"differs": None, "tried": index, "how": "time is over"}
+        asked = {**request, "case": case, "net": "closed"}
+        right = observed(room.adapter, asked)
+        overlay.put()
+        try:
+            wrong = observed(room.adapter, asked)
+        finally:
+            overlay.take()
+        if how := _unlike(right, wrong):
+            return {"differs": index, "tried": index + 1, "how": how}
+    return {"differs": None, "tried": len(request["cases"]), "how": ""}
+
+
+def _unlike(right: Observation | StepError, wrong: Observation | StepError) -> str:
+    """In what two answers differ, or nothing."""
+    if isinstance(right, StepError) or isinstance(wrong, StepError):
+        both = isinstance(right, StepError) and isinstance(wrong, StepError)
+        if both and (right.type, right.at_call) == (wrong.type, wrong.at_call):  # type: ignore[union-attr]
+            return ""
+        return "one of them raises" if not both else "another exception"
+    for name in ("told", "states", "levels", "start", "sample"):
+        first, second = getattr(right, name), getattr(wrong, name)
+        if same_bits(first, second):
+            continue
+        if first.shape != second.shape or first.dtype != second.dtype:
+            return f"{name} has another shape or dtype"
+        scale = float(abs(first).max(initial=0.0))
+        if not measure(second, first)[1] <= ROUNDING * scale:
+            return name
+    return ""
