@@ -13,6 +13,7 @@ __all__ = ["main"]
 
 COMMANDS = {
     "gate": "judge a library against the originals it claims to implement",
+    "keep": "judge from now on what a law has found",
     "verify": "check every spec against every golden",
     "record": "run an original and keep what it returned",
     "list": "references, candidates, claims, cases, fixtures, profiles",

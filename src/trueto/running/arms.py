@@ -38,8 +38,9 @@ class Arm:
 class Bench:
     """Everything about the original that one cell's judgement needs."""
 
-    def __init__(self, ref: Reference, case: Case, layer: Layer, profile: Profile) -> None:
+    def __init__(self, ref: Reference, case: Case, layer: Layer, profile: Profile, parts: Mapping[str, str] | None = None) -> None:
         self.ref, self.case, self.layer, self.profile = ref, case, layer, profile
+        self.parts = dict(parts or {})  # knobs that the case's composed settings amount to; they are part of X
         self.net = NET_OF.get(layer, "closed")
         self.native_dtype = _low(profile.dtype) or "float32"
         self.compared_with = "original"
@@ -57,19 +58,30 @@ class Bench:
         """What numpy calls the dtype of the latents (it has no bfloat16)."""
         return ("float32",) if self.profile.dtype == "bfloat16" else (self.profile.dtype,)
 
+    def original(self, net: str, dtype: str = "float32") -> Truth:
+        """What the original computes: its golden, or where X was drawn what its certified spec does, with the spread of `dtype`."""
+        if not self.case.drawn:
+            return golden_truth(self.golden, self.case.id, net)
+        return spec_truth(observe_spec(self.ref, self.case, net, self.parts, spread=_precision(dtype)))
+
     def original_error(self) -> StepError | None:
         """The exception that the original raises on this case, if it does."""
+        if self.case.drawn:
+            return observe_spec(self.ref, self.case, "idle", self.parts).native.error
         return self.golden.observation(self.case.id, self.net, "float32").error
 
     def refuses_alike(self, raised: StepError, knobs: Mapping[str, str]) -> bool:
         """Whether a variant of the spec refuses this case as the candidate does: the same exception after as many network calls."""
-        wanted = observe_spec(self.ref, self.case, "idle", knobs).native.error if knobs and raised.own else None
+        chosen = {**knobs, **self.parts}
+        wanted = observe_spec(self.ref, self.case, "idle", chosen).native.error if knobs and raised.own else None
         return wanted is not None and (wanted.type, wanted.at_call) == (raised.type, raised.at_call)
 
     def cannot_judge(self) -> str:
         """Why this precision cannot be judged, or nothing."""
         if self.native_dtype == "float32" or self.layer in (Layer.SCHEDULE, Layer.START, Layer.NOISE):
             return ""
+        if self.case.drawn:
+            return f"in {self.native_dtype} the original is known only where it was recorded, and this X was drawn"
         outcome = self.golden.header.get(f"outcome.{self.case.id}.{self.net}.{self.native_dtype}")
         if outcome == "ok":
             return ""
@@ -107,13 +119,17 @@ class Bench:
 
     def _closed_truth(self, knobs: Mapping[str, str] | None, dtype: str) -> Truth:
         """The golden, or a variant; knobs that only concern precision are lifted in the float64 twin."""
-        if knobs is None:
+        if knobs is None and not self.case.drawn:
             return golden_truth(self.golden, self.case.id, self.net)
-        lifted = {k: v for k, v in knobs.items() if dtype != "float64" or k not in self.ref.precision_knobs}
+        lifted = {k: v for k, v in {**(knobs or {}), **self.parts}.items() if dtype != "float64" or k not in self.ref.precision_knobs}
         net = self.net if self.layer is Layer.TRAJECTORY else "idle"
         low = _low(dtype)
         result = observe_spec(self.ref, self.case, net, lifted, spread=_precision(dtype), low=low)
-        return spec_truth(result, low, self.golden.own_error(self.case.id, self.net, low))
+        return spec_truth(result, low, self._recorded_error(self.net, low))
+
+    def _recorded_error(self, net: str, low: str) -> tuple[Array, Array] | None:
+        """The original's own error in a 16-bit dtype, where it was recorded."""
+        return None if self.case.drawn else self.golden.own_error(self.case.id, net, low)
 
     def _same_grid(self, truth: Truth, arm: Arm) -> bool:
         """Whether told times and levels are the original's, so that states can be compared step by step."""
@@ -128,11 +144,10 @@ class Bench:
         So rounding in a table is a matter of the layer `schedule` alone, and cannot pass for a fault of the update rule.
         """
         if knobs is None:
-            truth = golden_truth(self.golden, self.case.id, "open")
-            if self._own_grid(truth, arm):
+            if not self.case.drawn and self._own_grid(truth := self.original("open"), arm):
                 return truth
             self.compared_with = "spec on the candidate's own levels"
-        own = {} if knobs is None else {k: v for k, v in knobs.items() if k not in self.ref.frame.KNOBS}
+        own = {k: v for k, v in {**(knobs or {}), **self.parts}.items() if k not in self.ref.frame.KNOBS}
         seen, low = arm.seen, _low(arm.dtype)
         given = {"levels": seen.levels, "told": seen.told, "start": seen.start}
         try:
@@ -141,7 +156,7 @@ class Bench:
             return None
         if result.exact.told.shape != seen.told.shape:
             return None
-        return spec_truth(result, low, self.golden.own_error(self.case.id, "open", low))
+        return spec_truth(result, low, self._recorded_error("open", low))
 
     def _own_grid(self, truth: Truth, arm: Arm) -> bool:
         """Whether levels, times and start have the same bits as the original's in the same precision."""
@@ -196,7 +211,7 @@ class Bench:
 
     def closed_sample(self) -> Array:
         """The original's final picture in the closed loop, float64."""
-        return golden_truth(self.golden, self.case.id, "closed").exact.sample
+        return self.original("closed").exact.sample
 
     def sources(self) -> dict[str, Any]:
         """Where the original and the spec stand."""
@@ -226,6 +241,8 @@ class Bench:
 
     def _exact_distance(self, seen: Observation) -> dict[str, float] | None:
         """RMS distance of both final samples from the fixture's exact solution, where it has one."""
+        if self.case.drawn:
+            return None
         deterministic = not len(self.noise(None)[1:]) if self.golden.has(self.case.id, "seeded", "float32") else False
         if self.case.network != "mixture" or self.case.guidance is not None or not deterministic:
             return None

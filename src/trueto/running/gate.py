@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,13 +18,17 @@ from trueto import __version__
 from trueto.errors import TruetoError
 from trueto.events import RunWriter
 from trueto.fixtures import fixture_digest
-from trueto.model import Cell, Claim, Judgement, Layer, Verdict
+from trueto.model import Case, Cell, Claim, Judgement, Layer, Verdict
 from trueto.references import load_golden, reference, reference_names
 from trueto.running.client import Limits, Outcome, Pool, Worker
+from trueto.running.context import Runs
+from trueto.running.domain import AGREEMENT, law_of
+from trueto.running.laws import Court, judge_law
 from trueto.running.ledger import Ledger
 from trueto.running.plan import Selection, plan
 from trueto.running.profiles import absent, profile
-from trueto.running.verdict import Runs, judge_cell
+from trueto.running.search import Search
+from trueto.running.verdict import judge_cell
 from trueto.workers.protocol import claim_from_json
 
 __all__ = ["Gate", "exit_code"]
@@ -59,6 +65,8 @@ class Gate:
     cells: list[Cell] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    kept: Sequence[tuple[str, str]] = ()
+    search: Search | None = None
     _pools: dict[str, Pool] = field(default_factory=dict)
     _runs: dict[tuple[Any, ...], Future[Outcome]] = field(default_factory=dict)
 
@@ -73,13 +81,38 @@ class Gate:
         self.name, self.version = str(said["candidate"]), str(said["version"])
         self.claims = tuple(claim_from_json(claim) for claim in said["claims"])
         self.no_claims = dict(said["no_claims"])
-        self.cells = plan(self.name, self.claims, self.selection)
+        self.cells = plan(self.name, self.claims, self.selection, self.kept)
         self.absent = {p: why for p in self.selection.profiles if (why := absent(profile(p)))}
 
     def start(self) -> None:
         """Ask for every run at once, case by case; workers take them while cells are judged."""
+        self.ask([cell for cell in self.cells if law_of(cell.case) == AGREEMENT])
+        if self.search is not None:
+            for law, claim in self.search.asked:
+                if law == AGREEMENT:
+                    cases = self.search.expected(law, claim)
+                    self.ask([self.cell(claim, case, layer) for case in cases for layer in self.search.layers_of(claim, case)])
+
+    def cell(self, claim: Claim, case: Case, layer: Layer) -> Cell:
+        """A cell of a drawn case."""
+        return Cell(self.name, claim, case, layer, "default")
+
+    def hold(self, law: str, claim: Claim) -> tuple[list[Judgement], Judgement | None]:
+        """What a law says of a claim: all that was judged, and the smallest X that breaks it, if one does."""
+        assert self.search is not None
+
+        def judge(case: Case, layer: Layer) -> Judgement:
+            return self.judge(self.cell(claim, case, layer))
+
+        found = self.search.look(law, claim, judge)
+        for key in [key for key in self._runs if key[0] == claim.id and "steps=" in key[1]]:
+            del self._runs[key]
+        return found
+
+    def ask(self, cells: Sequence[Cell]) -> None:
+        """Ask for the runs of these cells."""
         groups: dict[tuple[str, str, str], tuple[Cell, list[tuple[str, bool]]]] = {}
-        for cell in self.cells:
+        for cell in cells:
             if cell.profile not in self.absent:
                 wanted = groups.setdefault((cell.claim.id, cell.case.id, cell.profile), (cell, []))[1]
                 wanted += [run for run in self._wanted(cell) if run not in wanted]
@@ -92,6 +125,8 @@ class Gate:
         ref = reference(cell.claim.reference)
         if cell.profile in self.absent:
             runs = Runs(Outcome(None, failed=f"cannot run under profile {cell.profile}: {self.absent[cell.profile]}"), None)
+        elif (law := law_of(cell.case)) != AGREEMENT:
+            return self._explained(judge_law(self._court(cell)), {"law": law})
         else:
             net = NETS[cell.layer]
             native = self._outcome(cell, net)
@@ -101,21 +136,45 @@ class Gate:
             if native.failed and not native.meta.get("import"):
                 raise TruetoError(f"the harness failed on {cell.id}: {native.failed}", "trueto doctor")
         judgement = judge_cell(cell, self.version, ref, chosen, runs, self.ledger)
+        return self._explained(judgement, {"settings": found} if (found := runs.native.meta.get("settings")) else {})
+
+    def _court(self, cell: Cell) -> Court:
+        """What a law may ask of this gate."""
+
+        def run(case: Case, net: str, *, twin: bool = False) -> Outcome:
+            return self._outcome(replace(cell, case=case), net, twin=twin)
+
+        return Court(
+            cell, self.version, reference(cell.claim.reference), profile(cell.profile), self.ledger, run, partial(self._again, cell)
+        )
+
+    def _again(self, cell: Cell, case: Case, net: str) -> Outcome:
+        """One more run of what has run before."""
+        self.forget(cell.claim, case)
+        return self._outcome(replace(cell, case=case), net)
+
+    def forget(self, claim: Claim, case: Case) -> None:
+        """Drop what is known of a case: laws run through more of them than there is memory."""
+        for key in [key for key in self._runs if key[:2] == (claim.id, case.id)]:
+            del self._runs[key]
+
+    def _explained(self, judgement: Judgement, more: Mapping[str, Any]) -> Judgement:
+        """The judgement with what a reader needs to find and repeat it."""
+        cell = judgement.cell
         extra = {
             "claim_source": cell.claim.source,
             "quote": cell.claim.quote,
             "implementation": cell.claim.implementation,
             "command": self.command(cell),
+            **({"drawn": True} if cell.case.drawn else {}),
+            **more,
         }
-        if runs.native.meta.get("settings"):
-            extra["settings"] = runs.native.meta["settings"]
-        judgement.evidence.update(extra)  # type: ignore[attr-defined]
-        return judgement
+        return replace(judgement, evidence={**judgement.evidence, **extra})
 
     def command(self, cell: Cell) -> str:
         """What repeats just this cell."""
         seed = "" if cell.profile == "default" else f" --profile {cell.profile}"
-        return f"trueto gate {self.spec} --claim {cell.claim.id} --layer {cell.layer} --case {cell.case.id}{seed}"
+        return f"trueto gate {self.spec} --claim {cell.claim.id} --layer {cell.layer} --case {shlex.quote(cell.case.id)}{seed}"
 
     def _wanted(self, cell: Cell) -> list[tuple[str, bool]]:
         """The runs, each (network, twin), that a cell needs: its own, its twin, and the closed loop for the size of a drift."""

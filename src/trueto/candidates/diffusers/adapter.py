@@ -44,9 +44,11 @@ class DiffusersAdapter:
         return "/diffusers/" in filename and "/trueto/" not in filename
 
     def settings(self, claim: Claim, case: Case) -> dict[str, Any]:
-        """The configuration: the released one that the claim names, the case's betas, then what the claim says."""
+        """The configuration: the released one that the claim names, the case's betas, what the claim says, then what the case does."""
         chosen = claim.settings
         options = {k: v for k, v in case.options.items() if chosen["options"][k] == "init"}
+        axes = chosen.get("domain", {}).get("composed", {})
+        composed = {k: v for axis, value in case.composed.items() for k, v in axes[axis]["values"][value]["settings"].items()}
         return {
             **chosen["config"],
             **schedule(case.schedule).settings,
@@ -54,6 +56,7 @@ class DiffusersAdapter:
             **chosen["base"],
             **chosen["grids"][case.grid],
             **options,
+            **composed,
         }
 
     def build(self, claim: Claim, case: Case) -> Any:

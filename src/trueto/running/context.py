@@ -1,0 +1,120 @@
+"""What one cell's judgement is made of: the runs, the bench, the entries that speak of it, and the two ways to write it down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from trueto.judge import grey_levels, size_of
+from trueto.model import Cell, Comparison, Judgement, Layer, Verdict
+from trueto.running.arms import Bench
+from trueto.running.client import Outcome
+from trueto.running.ledger import Deviation
+
+__all__ = ["Context", "Runs", "Seen", "by_numbers", "plainly", "text_of", "union"]
+
+
+@dataclass(slots=True)
+class Runs:
+    """The outcomes that a cell's judgement may need; `twin` is None where the profile has no float64 twin.
+
+    `effective` runs the candidate once more for each draw, to find those that move Y: asked only when the plain list is another one.
+    """
+
+    native: Outcome
+    twin: Outcome | None
+    closed: Outcome | None = None
+    effective: Callable[[], Outcome] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Both arms of one comparison; the worse one speaks for the cell."""
+
+    native: Comparison
+    twin: Comparison | None
+    twin_note: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no arm says otherwise."""
+        return self.native.agrees and (self.twin is None or self.twin.agrees)
+
+    @property
+    def cause(self) -> str:
+        """What the two arms together say of a difference."""
+        if self.twin is None:
+            return "not told apart: no float64 twin"
+        if self.native.agrees:
+            return "algorithm (hidden by float32 rounding)"
+        return "algorithm" if not self.twin.agrees else "precision"
+
+
+@dataclass(slots=True)
+class Context:
+    """One cell, and all that its judgement rests on."""
+
+    cell: Cell
+    version: str
+    bench: Bench
+    runs: Runs
+    entries: tuple[Deviation, ...]
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def union(entries: tuple[Deviation, ...]) -> dict[str, str]:
+    """The knobs of all entries together."""
+    return {knob: value for entry in entries for knob, value in entry.knobs.items()}
+
+
+def text_of(entries: tuple[Deviation, ...]) -> str:
+    """The variants of all entries, as the ledger writes them."""
+    return ",".join(entry.variant for entry in entries)
+
+
+def by_numbers(context: Context, seen: Seen, verdict: Verdict, cause: str, reason: str) -> Judgement:
+    """A judgement that rests on a comparison."""
+    shown = seen.native if not seen.native.agrees or seen.twin is None or seen.twin.agrees else seen.twin
+    context.evidence.update(context.bench.evidence(context.runs, shown))
+    context.evidence["twin"] = _twin_record(seen)
+    grey = None
+    size = "not measured" if context.cell.layer is Layer.NOISE and not verdict.same else "none"
+    if verdict not in (Verdict.IDENTICAL, Verdict.FAITHFUL) and context.cell.layer is not Layer.NOISE:
+        grey = _grey(context)
+        size = size_of(grey) if grey is not None else "not measured"
+    return Judgement(
+        cell=context.cell,
+        version=context.version,
+        verdict=verdict,
+        drift=shown.drift,
+        floor=shown.floor,
+        ratio=shown.ratio,
+        size=size,
+        grey_levels=grey,
+        first_step=shown.first_step,
+        cause=cause,
+        reason=reason,
+        evidence=context.evidence,
+    )
+
+
+def _grey(context: Context) -> float | None:
+    """The change of the final picture against the original, in grey levels, in the closed loop."""
+    closed = context.runs.closed
+    if closed is None or closed.observation is None:
+        return None
+    return grey_levels(closed.observation.sample, context.bench.closed_sample())
+
+
+def _twin_record(seen: Seen) -> dict[str, Any]:
+    if seen.twin is None:
+        return {"valid": False, "why": seen.twin_note or "this profile has no float64 twin"}
+    twin = seen.twin
+    return {"valid": True, "ratio": twin.ratio, "drift": twin.drift, "floor": twin.floor, "agrees": twin.agrees}
+
+
+def plainly(context: Context, verdict: Verdict, cause: str, reason: str) -> Judgement:
+    """A judgement that needs no numbers."""
+    context.evidence.update(context.bench.sources())
+    return Judgement(cell=context.cell, version=context.version, verdict=verdict, cause=cause, reason=reason, evidence=context.evidence)
