@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from trueto.fixtures import network, schedule
-from trueto.judge import compare, measure, same_bits
+from trueto.judge import Expected, compare, measure, same_bits
 from trueto.model import Case, Cell, Judgement, Layer, Profile, Verdict
 from trueto.observe import Observation, theta
 from trueto.references import Reference
-from trueto.running.arms import Bench
+from trueto.running.arms import Bench, slack
 from trueto.running.client import Outcome
 from trueto.running.context import Context, Runs, Seen, by_numbers, plainly
 from trueto.running.domain import Domain, drawn_case, knobs_of, law_of
@@ -64,20 +64,21 @@ class Court:
         """X that the law says nothing of."""
         return self.said(Verdict.UNJUDGED, SKIPPED, why)
 
-    def on_its_own_rounding(self, native: Outcome, wanted: Observation, same: str, other: str, dtype: str = "float32") -> Judgement:
-        """Two samples of the candidate that must be one, up to the rounding of the original on this X."""
+    def one_picture(self, native: Outcome, wanted: Observation, others: Sequence[Case], said: tuple[str, str], dtype: str) -> Judgement:
+        """Two samples of the candidate that must be one, up to the rounding of the original on this X and on `others`."""
         assert native.observation is not None
-        got = native.observation
-        truth = self.bench(self.cell.case).original("closed", dtype)
-        if truth.exact.error is not None:
-            return self.not_a_case(f"the original raises {truth.exact.error.type} on it")
-        _, expected, seen = parts(Layer.TRAJECTORY, truth, got, dtype, same_grid=False)[0]
-        floors = replace(expected, values=wanted.sample[None].astype(np.float64), native=wanted.sample[None])
-        found = compare(seen, floors, "sample")
-        verdict = Verdict.IDENTICAL if found.identical else Verdict.FAITHFUL if found.agrees else Verdict.DRIFTED
-        return by_numbers(
-            self.context(native), Seen(found, None, "a law about the candidate alone"), verdict, "", same if found.agrees else other
-        )
+        found: list[Expected] = []
+        for case in (self.cell.case, *others):
+            truth = self.bench(case).original("closed", dtype)
+            if truth.exact.error is not None:
+                return self.not_a_case(f"the original raises {truth.exact.error.type} on it")
+            found.append(parts(Layer.TRAJECTORY, truth, native.observation, dtype, same_grid=False)[0][1])
+        widest = [np.max([getattr(one, name) for one in found], axis=0) * slack() for name in ("floor_rms", "floor_max")]
+        values, native32 = wanted.sample[None].astype(np.float64), wanted.sample[None]
+        expected = replace(found[0], values=values, native=native32, floor_rms=widest[0], floor_max=widest[1])
+        seen = compare(native.observation.sample[None], expected, "sample")
+        verdict = Verdict.IDENTICAL if seen.identical else Verdict.FAITHFUL if seen.agrees else Verdict.DRIFTED
+        return by_numbers(self.context(native), Seen(seen, None, "a law about the candidate alone"), verdict, "", said[not seen.agrees])
 
 
 def repeat(court: Court) -> Judgement:
@@ -105,8 +106,8 @@ def batch(court: Court) -> Judgement:
     smaller = replace(court, cell=replace(court.cell, case=alone))
     seen = together.observation
     first = replace(seen, states=seen.states[:, :1], start=seen.start[:1], sample=seen.sample[:1])
-    same, other = "the first picture of a batch is the one that it is alone", "another picture in a batch than alone"
-    found = smaller.on_its_own_rounding(replace(together, observation=first), single.observation, same, other)
+    said = ("the first picture of a batch is the one that it is alone", "another picture in a batch than alone")
+    found = smaller.one_picture(replace(together, observation=first), single.observation, (), said, "float32")
     return replace(found, cell=court.cell)
 
 
@@ -131,7 +132,7 @@ def forms(court: Court) -> Judgement:
     for one, outcome in zip(written[1:], outcomes[1:], strict=True):
         there = replace(court, cell=replace(court.cell, case=one))
         other = f"another picture with prediction of {one.parameterization} than of {written[0].parameterization}"
-        found.append(there.on_its_own_rounding(outcome, first, "the same picture in every form", other, "float64"))
+        found.append(there.one_picture(outcome, first, written[:1], ("the same picture in every form", other), "float64"))
     return replace(max(found, key=lambda judgement: judgement.ratio or 0), cell=court.cell)
 
 
