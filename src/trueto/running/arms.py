@@ -91,6 +91,15 @@ class Bench:
         )
         return f"in {self.native_dtype} the original {why}, so there is nothing to judge by"
 
+    def ill_conditioned(self) -> bool:
+        """Whether the original's own rounding moves the sample of a drawn X so far that it says nothing of anybody."""
+        if not self.case.drawn or self.layer is not Layer.TRAJECTORY:
+            return False
+        truth = self.original("closed")
+        _, expected, _ = parts(Layer.TRAJECTORY, truth, truth.exact, "float32", same_grid=False)[0]
+        signal = measure(expected.values, np.zeros_like(expected.values))[0]
+        return bool(expected.floor_rms[-1] > numbers()["floor"]["most"] * signal)
+
     def worst(self, arm: Arm, knobs: Mapping[str, str] | None) -> Comparison:
         """The worst part of the layer in one arm, against the original or a variant of its spec."""
         truth, same_grid = self._truth(arm, knobs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from trueto.errors import UnknownName, UsageError
 from trueto.model import Case, Claim, Layer
 
-__all__ = ["AGREEMENT", "Domain", "drawn_case", "knobs_of", "law_of", "layers_of", "numbers", "read_case", "states_domain"]
+__all__ = ["AGREEMENT", "Domain", "drawn_case", "fields_of", "knobs_of", "law_of", "layers_of", "numbers", "read_case", "states_domain"]
 
 AGREEMENT = "agreement"
 # Layer noise is left out: which numbers an original draws from a seed is known only where they were recorded.
@@ -122,7 +122,13 @@ def drawn_case(law: str = AGREEMENT, **fields: Any) -> Case:
     parts += [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in sorted(case.options.items())]
     parts += [f"{axis}={value}" for axis, value in sorted(case.composed.items())]
     layers = LAYERS if law == AGREEMENT else (Layer.TRAJECTORY,)
-    return Case(**{**fields, "id": ",".join(parts), "layers": layers})
+    return replace(case, id=",".join(parts), layers=layers)
+
+
+def fields_of(case: Case, **changes: Any) -> dict[str, Any]:
+    """The X of a case, with changes, for `drawn_case`."""
+    names = ("steps", "grid", "schedule", "parameterization", "network", "options", "guidance", "shape", "seed", "composed")
+    return {**{name: getattr(case, name) for name in names}, **changes}
 
 
 def _text(name: str, value: Any) -> str:

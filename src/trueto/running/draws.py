@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
@@ -84,5 +85,4 @@ def forms(claim: Claim) -> st.SearchStrategy[Case]:
     domain = Domain.of(claim)
     steps = st.sampled_from(domain.forms["steps"]) if "steps" in domain.forms else _steps(domain)
     grid = domain.forms.get("grid", domain.grids[0])
-    schedule = st.sampled_from(domain.schedules)
-    return st.builds(lambda n, levels: drawn_case("forms", steps=n, grid=grid, schedule=levels), steps, schedule)
+    return st.builds(partial(drawn_case, "forms", grid=grid), steps=steps, schedule=st.sampled_from(domain.schedules))

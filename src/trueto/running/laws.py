@@ -22,7 +22,7 @@ from trueto.references import Reference
 from trueto.running.arms import Bench, slack
 from trueto.running.client import Outcome
 from trueto.running.context import Context, Runs, Seen, by_numbers, plainly
-from trueto.running.domain import Domain, drawn_case, knobs_of, law_of
+from trueto.running.domain import Domain, drawn_case, fields_of, knobs_of, law_of
 from trueto.running.ledger import Ledger
 from trueto.running.truth import parts
 from trueto.running.verdict import judge_cell
@@ -99,7 +99,7 @@ def batch(court: Court) -> Judgement:
     case = court.cell.case
     if case.shape[0] == 1:
         return court.not_a_case("it has one picture only")
-    alone = drawn_case("batch", **_fields(case, shape=(1, *case.shape[1:])))
+    alone = drawn_case("batch", **fields_of(case, shape=(1, *case.shape[1:])))
     together, single = court.run(case, "closed"), court.run(alone, "closed")
     if together.observation is None or single.observation is None:
         return _raised(court, together, single)
@@ -117,7 +117,7 @@ def forms(court: Court) -> Judgement:
     In float64: rounding in a library's table of levels makes them denoisers that differ a little.
     """
     case, known = court.cell.case, court.cell.claim.settings["parameterizations"]
-    written = [drawn_case("forms", **_fields(case, parameterization=name)) for name in FORMS if name in known]
+    written = [drawn_case("forms", **fields_of(case, parameterization=name)) for name in FORMS if name in known]
     if len(written) < 2 or case.parameterization not in FORMS:
         return court.not_a_case("the candidate takes one form only")
     outcomes = [court.run(one, "closed", twin=True) for one in written]
@@ -128,12 +128,16 @@ def forms(court: Court) -> Judgement:
         return court.not_a_case(f"the float64 twin is not valid: {below}")
     if not _tells_its_levels(case, first):
         return court.not_a_case("the time told to the network is not that of the level, so the forms are other denoisers")
-    found = []
+    found: list[Judgement] = []
     for one, outcome in zip(written[1:], outcomes[1:], strict=True):
         there = replace(court, cell=replace(court.cell, case=one))
         other = f"another picture with prediction of {one.parameterization} than of {written[0].parameterization}"
         found.append(there.one_picture(outcome, first, written[:1], ("the same picture in every form", other), "float64"))
-    return replace(max(found, key=lambda judgement: judgement.ratio or 0), cell=court.cell)
+    return replace(max(found, key=_ratio), cell=court.cell)
+
+
+def _ratio(judgement: Judgement) -> float:
+    return judgement.ratio or 0.0
 
 
 def _tells_its_levels(case: Case, seen: Observation) -> bool:
@@ -152,7 +156,7 @@ def order(court: Court) -> Judgement:
         return court.not_a_case("there are no shorter steps to compare with")
     errors = []
     for n in counts:
-        case = drawn_case("order", **_fields(court.cell.case, steps=n))
+        case = drawn_case("order", **fields_of(court.cell.case, steps=n))
         outcome = court.run(case, "closed", twin=True)
         if outcome.observation is None:
             return _raised(court, outcome)
@@ -182,23 +186,17 @@ def steps(court: Court) -> Judgement:
     """Every step count, from 1 to the case's, ends in finite numbers and walks the levels that the original walks, or that are declared."""
     worst: Judgement | None = None
     for n in range(1, court.cell.case.steps + 1):
-        case = drawn_case(**_fields(court.cell.case, steps=n))
+        case = drawn_case(**fields_of(court.cell.case, steps=n))
         native = court.run(case, "closed")
         cell = replace(court.cell, case=case, layer=Layer.SCHEDULE)
         found = judge_cell(cell, court.version, court.ref, court.profile, Runs(native, None, native), court.ledger)
         if found.verdict.bad or found.verdict.unknown:
-            named = drawn_case("steps", **_fields(court.cell.case, steps=n))
+            named = drawn_case("steps", **fields_of(court.cell.case, steps=n))
             return replace(found, cell=replace(court.cell, case=named), reason=f"with {n} steps {found.reason}")
         if worst is None or (found.ratio or 0) >= (worst.ratio or 0):
             worst = found
     assert worst is not None
     return replace(worst, cell=court.cell, reason=f"every step count from 1 to {court.cell.case.steps}: {worst.reason}")
-
-
-def _fields(case: Case, **changes: Any) -> dict[str, Any]:
-    """The X of a case, with changes, for `drawn_case`."""
-    names = ("steps", "grid", "schedule", "parameterization", "network", "options", "guidance", "shape", "seed", "composed")
-    return {**{name: getattr(case, name) for name in names}, **changes}
 
 
 def _raised(court: Court, *outcomes: Outcome) -> Judgement:

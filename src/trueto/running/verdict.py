@@ -112,6 +112,8 @@ def _compare(context: Context, knobs: Mapping[str, str] | None) -> Seen:
 
 
 def _judge_numbers(context: Context) -> Judgement:
+    if context.bench.ill_conditioned():
+        return plainly(context, Verdict.UNJUDGED, "ill-conditioned", "the original's own rounding moves this sample by over a thousandth")
     against_original = _compare(context, None)
     context.evidence["compared_with"] = context.bench.compared_with
     if against_original.agrees:
