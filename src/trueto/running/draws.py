@@ -1,0 +1,88 @@
+"""Drawing X from a claim's domain with Hypothesis; shrinking ends in the fewest steps, the plainest grid, no option at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+
+from trueto.model import Case, Claim
+from trueto.running.domain import Domain, drawn_case
+
+__all__ = ["cases", "forms", "pairs"]
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+HUNDREDTHS = 100
+
+
+def _steps(domain: Domain) -> st.SearchStrategy[int]:
+    """A step count; one in eight is one of those further up, which take longer to run."""
+    within = st.integers(*domain.steps)
+    return st.one_of(*[within] * 7, st.sampled_from(domain.further)) if domain.further else within
+
+
+def _option(allowed: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    if "choices" in allowed:
+        return st.sampled_from(allowed["choices"])
+    if "whole" in allowed:
+        return st.integers(*allowed["whole"])
+    low, high = (round(end * HUNDREDTHS) for end in allowed["range"])
+    return st.integers(low, high).map(lambda value: value / HUNDREDTHS)
+
+
+def _some(draw: Draw, allowed: Mapping[str, Any], strategy: Callable[[Any], st.SearchStrategy[Any]]) -> dict[str, Any]:
+    """Each of the named things or not: half of them are left out."""
+    return {name: draw(strategy(one)) for name, one in sorted(allowed.items()) if draw(st.booleans())}
+
+
+def cases(claim: Claim) -> st.SearchStrategy[Case]:
+    """Any X of the claim's domain, for the law that spec and candidate agree."""
+    domain = Domain.of(claim)
+
+    @st.composite
+    def one(draw: Draw) -> Case:
+        steps, grid = draw(_steps(domain)), draw(st.sampled_from(domain.grids))
+        axes = {name: axis for name, axis in domain.composed.items() if grid in axis.get("grids", (grid,))}
+        return drawn_case(
+            steps=steps,
+            grid=grid,
+            parameterization=draw(st.sampled_from(domain.parameterizations)),
+            schedule=draw(st.sampled_from(domain.schedules)),
+            network=draw(st.sampled_from(domain.networks)),
+            guidance=draw(st.sampled_from(domain.guidance)),
+            seed=draw(st.sampled_from(domain.seeds)),
+            shape=draw(st.sampled_from(domain.shapes)),
+            options=_some(draw, domain.options, _option),
+            composed=_some(draw, axes, lambda axis: st.sampled_from(sorted(axis["values"]))) if draw(st.booleans()) else {},
+        )
+
+    return one()
+
+
+def pairs(claim: Claim, law: str) -> st.SearchStrategy[Case]:
+    """X with a batch of two, for laws about more than one run of one X."""
+    domain = Domain.of(claim)
+
+    @st.composite
+    def one(draw: Draw) -> Case:
+        return drawn_case(
+            law,
+            steps=draw(_steps(domain)),
+            grid=draw(st.sampled_from(domain.grids)),
+            parameterization=draw(st.sampled_from(domain.parameterizations)),
+            guidance=draw(st.sampled_from(domain.guidance)),
+            shape=draw(st.sampled_from([shape for shape in domain.shapes if shape[0] > 1] or domain.shapes)),
+            options=_some(draw, domain.options, _option),
+        )
+
+    return one()
+
+
+def forms(claim: Claim) -> st.SearchStrategy[Case]:
+    """X on which the candidate tells the network the time of its level exactly, as the claim's domain says."""
+    domain = Domain.of(claim)
+    steps = st.sampled_from(domain.forms["steps"]) if "steps" in domain.forms else _steps(domain)
+    grid = domain.forms.get("grid", domain.grids[0])
+    return st.builds(partial(drawn_case, "forms", grid=grid), steps=steps, schedule=st.sampled_from(domain.schedules))
