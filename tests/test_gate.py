@@ -250,7 +250,7 @@ def test_same_cells_run_under_pytest(tmp_path, file, code):
 def test_suites_without_a_candidate_are_skipped(tmp_path):
     """`pytest suites/` without a candidate skips and says how to name one."""
     done = program("pytest", *plugin_option(), "-q", "-rs", str(data_root() / "suites"), cwd=tmp_path)
-    assert "5 skipped" in done.stdout
+    assert "11 skipped" in done.stdout
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from trueto.power import Certificate, read_certificate, write_certificate
 from trueto.power.certificate import counts_of, said_of
 from trueto.power.fault import Fault, spliced
 from trueto.running.client import Worker
-from trueto.running.draws import drawn_cases
+from trueto.running.configurations import drawn_cases
 from trueto.running.ledger import Ledger
 from trueto.running.power import judged
 from trueto.running.profiles import profile

@@ -17,7 +17,8 @@ from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
-    "spacing": ("linspace", "from_zero", "drop_last", "leading", "trailing"),  # which training times the grid visits
+    # from_zero counts from the clean end, so that a lone step is there, on every grid.
+    "spacing": ("linspace", "from_zero", "drop_last", "leading", "leading_drop_last", "trailing"),  # which training times the grid visits
     "interpolation": ("log_sigma", "sigma"),  # between the tabulated levels
     "told": ("exact", "visited", "rounded", "truncated"),  # the time told: from the level, or the one that the level was made from
     "told_mid": ("exact", "rounded", "truncated"),  # the same for calls between two levels
@@ -49,6 +50,8 @@ def visited_times(n: int, last: int, spacing: str, dtype: np.dtype) -> np.ndarra
         return np.round(np.linspace(0, last, n + 1))[::-1][:-1].astype(dtype)
     if spacing == "leading":
         return ((np.arange(n) * ((last + 1) // n))[::-1] + 1).astype(dtype)
+    if spacing == "leading_drop_last":  # the same of n + 1 steps without the last, at the clean end
+        return ((np.arange(n + 1) * ((last + 1) // (n + 1)))[::-1][:-1] + 1).astype(dtype)
     if spacing == "trailing":
         return (np.round(np.arange(last + 1, 0, -(last + 1) / n)) - 1).astype(dtype)
     if spacing == "from_zero":  # the same from 2 steps on; a lone step is at time 0 instead of the last
@@ -86,7 +89,7 @@ def grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     low, high = table[0], table[-1]
     exact = inputs.knob("grid_dtype", "native") == "float64"
     dtype = np.dtype(np.float64) if exact else inputs.dtype
-    low, high = float(low), float(high)
+    low, high = float(low), float(low if n == 1 and inputs.knob("spacing", "linspace") == "from_zero" else high)
     ramp = np.linspace(0, 1, n, dtype=dtype)
     if name == "karras":  # Karras et al. 2022, equation 5, rho = 7
         sigmas = edm.karras_levels(ramp, low, high)

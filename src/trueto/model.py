@@ -38,6 +38,7 @@ class Verdict(StrEnum):
 
     IDENTICAL = "identical"
     FAITHFUL = "faithful"
+    CONSISTENT = "consistent with"
     DECLARED = "declared"
     DECLARED_UNEXPLAINED = "declared, unexplained"
     DRIFTED = "drifted"
@@ -50,8 +51,8 @@ class Verdict(StrEnum):
 
     @property
     def same(self) -> bool:
-        """Whether Y is the original's Y."""
-        return self in (Verdict.IDENTICAL, Verdict.FAITHFUL)
+        """Whether there is no difference: Y is the original's Y, or, where the original has no such option, what its parts make."""
+        return self in (Verdict.IDENTICAL, Verdict.FAITHFUL, Verdict.CONSISTENT)
 
     @property
     def declared(self) -> bool:
@@ -74,7 +75,8 @@ class Case:
     """One X for a reference: everything that is fed in besides the dtype.
 
     `grid` names the noise-level grid, `schedule` the training schedule, `network` the closed-loop
-    network, `options` the algorithm's own arguments (as `{"eta": 1.0}`), `shape` is (B, C, H, W).
+    network, `options` the algorithm's own arguments (as `{"eta": 1.0}`), `shape` is (B, C, H, W). `composed` are settings
+    of a candidate that no original has (as `{"timestep_spacing": "leading"}`), which its claim maps to knobs of the spec.
     """
 
     id: str
@@ -89,6 +91,12 @@ class Case:
     seed: int = 0
     quick: bool = False
     layers: tuple[str, ...] = tuple(LAYERS)
+    composed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it is an X that no original was recorded on: such an id spells out the whole X, as `steps=11,grid=karras`."""
+        return "steps=" in self.id
 
     def to_json(self) -> dict[str, Any]:
         """The case as plain JSON data, for the worker protocol."""
@@ -105,6 +113,7 @@ class Case:
             "seed": self.seed,
             "quick": self.quick,
             "layers": list(self.layers),
+            "composed": dict(self.composed),
         }
 
     @classmethod

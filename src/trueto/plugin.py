@@ -17,7 +17,7 @@ from trueto.settings import GATE_OPTIONS
 
 if TYPE_CHECKING:
     from trueto.events import RunWriter
-    from trueto.model import Cell, Judgement
+    from trueto.model import Cell, Claim, Judgement
     from trueto.running.gate import Gate
 
 __all__ = ["GateSession", "Given", "Listener"]
@@ -55,6 +55,7 @@ class GateSession:
         self.exit_code = 3
         self._stream: Any = None
         self.judged = 0
+        self.held = 0
 
     def begin(self) -> None:
         """Open the record and ask for every run."""
@@ -71,23 +72,40 @@ class GateSession:
         """Judge one cell and write it down."""
         if self.writer is None:
             self.begin()
-        assert self.writer is not None
         judgement = self.gate.judge(cell)
-        self.writer.cell(judgement)
         self.judged += 1
-        if self.listener is not None:
-            self.listener(self.gate, judgement)
+        self._write([judgement])
         return judgement
+
+    def hold(self, law: str, claim: Claim) -> Judgement | None:
+        """Look for an X on which a law does not hold; what was judged is written down, and the smallest such X as the last."""
+        if self.writer is None:
+            self.begin()
+        judged, broken = self.gate.hold(law, claim)
+        self.held += 1
+        self._write([*judged, *([broken] if broken else [])])
+        return broken
+
+    def _write(self, judgements: list[Judgement]) -> None:
+        assert self.writer is not None
+        for judgement in judgements:
+            self.writer.cell(judgement)
+        if self.listener is not None:
+            self.listener(self.gate, judgements[-1])
 
     def end(self) -> None:
         """Write the footer if every cell was judged; stop the workers in any case."""
         from trueto.running.gate import exit_code, now
 
-        if self.writer is not None and self.judged == len(self.gate.cells):
+        search = self.gate.search
+        whole = self.judged == len(self.gate.cells) and (search is None or self.held == len(search.asked))
+        if self.writer is not None and whole:
             for name, reason in self.gate.unclaimed():
                 self.writer.no_claim(name, reason)
             for name, why in {**self.gate.absent, **self.gate.skipped}.items():
                 self.writer.note(f"profile {name}: {why}")
+            for note in search.notes if search is not None else []:
+                self.writer.note(note)
             self.exit_code = exit_code(self.writer.counts, self.fail_on)
             self.writer.footer(finished=now(), exit_code=self.exit_code)
         if self._stream is not None:
@@ -127,10 +145,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test a cell, for tests that ask for `cell`; the module's LAYER chooses which."""
+    """One test a cell, for tests that ask for `cell`; the module's LAYER chooses which. One a claim for laws, which ask for `lawful`."""
+    session = metafunc.config.stash.get(SESSION, None)
+    if "lawful" in metafunc.fixturenames:
+        law = metafunc.function.__name__.removeprefix("test_")
+        asked = [] if session is None or session.gate.search is None else session.gate.search.asked
+        claims = [claim for name, claim in asked if name == law]
+        metafunc.parametrize("lawful", claims, ids=[claim.id for claim in claims])
     if "cell" not in metafunc.fixturenames:
         return
-    session = metafunc.config.stash.get(SESSION, None)
     layer = getattr(metafunc.module, "LAYER", None)
     cells = [] if session is None else [cell for cell in session.gate.cells if cell.layer == layer]
     names = [f"{cell.claim.id}:{cell.case.id}" + ("" if cell.profile == "default" else f":{cell.profile}") for cell in cells]
@@ -154,6 +177,31 @@ def judged(request: pytest.FixtureRequest) -> Callable[[Cell], None]:
             pytest.fail(failure_screen(cell_record(judgement)), pytrace=False)
 
     return judge
+
+
+@pytest.fixture
+def holds(request: pytest.FixtureRequest) -> Callable[[Claim], None]:
+    """Look for an X that breaks the law of the test's name; fail with one screen about the smallest."""
+    session = request.config.stash.get(SESSION, None)
+    if session is None:
+        pytest.skip("name a candidate: pytest --trueto-candidate diffusers suites/")
+    law = request.function.__name__.removeprefix("test_")
+
+    def hold(claim: Claim) -> None:
+        from trueto.events import cell_record
+        from trueto.running.gate import fails
+        from trueto.running.screen import failure_screen
+
+        broken = session.hold(law, claim)
+        if broken is not None and (fails(broken.verdict, session.fail_on) or broken.verdict.unknown):
+            pytest.fail(failure_screen(cell_record(broken)), pytrace=False)
+
+    return hold
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Laws come last: their runs wait behind those of the cells."""
+    items.sort(key=lambda item: "holds" in getattr(item, "fixturenames", ()))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

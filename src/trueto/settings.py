@@ -32,6 +32,12 @@ GATE_OPTIONS: tuple[Option, ...] = (
     Option("ledger", "declared deviations to use instead of the candidate's own deviations.toml", "FILE"),
     Option("fail-on", "what makes the exit code 1", choices=("undeclared", "any", "none"), default="undeclared"),
     Option("quick", "one or two cases for each claim, in seconds", flag=True),
+    Option(
+        "laws",
+        "how many X to draw beyond the recorded ones, for claims that state a domain (docs/laws.md)",
+        choices=("dev", "ci", "nightly", "none"),
+        default="none",
+    ),
     Option("jobs", "worker processes", "N", default="2"),
 )
 

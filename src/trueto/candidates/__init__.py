@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from trueto.errors import UnknownName, UsageError
 from trueto.model import Case, Claim
 
-__all__ = ["Adapter", "candidate_names", "check_spec", "ledger_path", "load_candidate"]
+__all__ = ["Adapter", "candidate_names", "check_spec", "kept_path", "ledger_path", "load_candidate"]
 
 GROUP = "trueto.candidates"
 
@@ -100,6 +100,14 @@ def load_candidate(spec: str) -> Adapter:
 
 def ledger_path(spec: str) -> Path | None:
     """The candidate's own deviations.toml, or None; found without importing anything of it."""
-    folder = Path(spec).parent if spec.endswith(".py") else Path(__file__).parent / spec
-    path = folder / "deviations.toml"
+    path = _folder(spec) / "deviations.toml"
     return path if path.is_file() else None
+
+
+def kept_path(spec: str) -> Path:
+    """Where cases that laws found are kept for the candidate, whether there are any or not."""
+    return _folder(spec) / "kept.toml"
+
+
+def _folder(spec: str) -> Path:
+    return Path(spec).parent if spec.endswith(".py") else Path(__file__).parent / spec

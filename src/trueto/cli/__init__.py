@@ -15,6 +15,7 @@ COMMANDS = {
     "gate": "judge a library against the originals it claims to implement",
     "explain": "why one cell differs: which knob of the original's spec restores agreement",
     "declare": "turn what explain found into an entry of the ledger",
+    "keep": "judge from now on what a law has found",
     "verify": "check every spec against every golden",
     "record": "run an original and keep what it returned",
     "list": "references, candidates, claims, cases, fixtures, profiles",

@@ -100,6 +100,11 @@ def _print(path: Path, code: int, pytest_code: int, form: str, output: str | Non
     return code
 
 
+def _total(gate: Gate) -> int:
+    """Cells and laws together."""
+    return len(gate.cells) + (len(gate.search.asked) if gate.search is not None else 0)
+
+
 class _Progress:
     """A progress bar on a terminal, a line every 50 cells elsewhere, nothing when the output is for a machine."""
 
@@ -118,17 +123,18 @@ class _Progress:
         self._done += 1
         if self._bar is not None:
             self._bar.update(self._task, advance=1, description=judgement.cell.id[:60])
-        elif self._done % 50 == 0 or self._done == len(gate.cells):
-            click.echo(f"judged {self._done}/{len(gate.cells)}")
+        elif self._done % 50 == 0 or self._done == _total(gate):
+            click.echo(f"judged {self._done}/{_total(gate)}")
 
     def _begin(self, gate: Gate) -> None:
         import sys
 
         from trueto import __version__
 
-        click.echo(
-            f"trueto {__version__} · {gate.name} {gate.version} · profiles {', '.join(gate.selection.profiles)} · {len(gate.cells)} cells"
-        )
+        search = gate.search
+        laws = f" · {len(search.asked)} laws (`{search.profile}`)" if search is not None and search.asked else ""
+        profiles = ", ".join(gate.selection.profiles)
+        click.echo(f"trueto {__version__} · {gate.name} {gate.version} · profiles {profiles} · {len(gate.cells)} cells{laws}")
         for name, why in {**gate.absent, **gate.skipped}.items():
             click.echo(f"profile {name} cannot run here: {why}")
         if sys.stdout.isatty():
@@ -142,7 +148,7 @@ class _Progress:
                 TextColumn("{task.description}"),
                 transient=True,
             )
-            self._task = self._bar.add_task("importing the library", total=len(gate.cells))
+            self._task = self._bar.add_task("importing the library", total=_total(gate))
             self._bar.start()
 
     def stop(self) -> None:

@@ -22,6 +22,7 @@ __all__ = ["SYMBOLS", "summary_table"]
 SYMBOLS = {
     Verdict.IDENTICAL: ("✓", "green"),
     Verdict.FAITHFUL: ("✓", "green"),
+    Verdict.CONSISTENT: ("✓", "green"),
     Verdict.BEYOND: ("✓", "green"),
     Verdict.DECLARED: ("≠", "yellow"),
     Verdict.DECLARED_UNEXPLAINED: ("≈", "yellow"),
@@ -111,8 +112,12 @@ def _next(cell: dict[str, Any]) -> str:
 def _counts(run: RunRecord, path: Path) -> list[str]:
     counts = run.counts
     same = counts[Verdict.IDENTICAL] + counts[Verdict.FAITHFUL]
+    consistent = f", {counts[Verdict.CONSISTENT]} consistent" if counts[Verdict.CONSISTENT] else ""
     declared = counts[Verdict.DECLARED] + counts[Verdict.DECLARED_UNEXPLAINED]
     rest = {name: n for name, n in counts.items() if not Verdict(name).same and not Verdict(name).declared}
     said = "".join(f", {n} {name}" for name, n in sorted(rest.items()))
     code = (run.footer or {}).get("exit_code")
-    return ["", f"{len(run.cells)} cells: {same} same, {declared} declared{said} · exit {code} · record {path} · trueto report {path}"]
+    return [
+        "",
+        f"{len(run.cells)} cells: {same} same{consistent}, {declared} declared{said} · exit {code} · record {path} · trueto report {path}",
+    ]

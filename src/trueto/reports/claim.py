@@ -20,6 +20,7 @@ __all__ = ["claim_page", "plot_label"]
 SAID = {
     Verdict.IDENTICAL: "{} computes what the original computes, bit for bit.",
     Verdict.FAITHFUL: "{} computes what the original computes, within the original's own rounding.",
+    Verdict.CONSISTENT: "{} computes what the original computes, and with settings that it does not have, what its parts make of them.",
     Verdict.BEYOND: "{} returns a result where the original stops; everywhere else it is the same.",
     Verdict.DECLARED: "{} differs from the original, exactly as it declares.",
     Verdict.DECLARED_UNEXPLAINED: "{} differs from the original by no more than it declares. What it computes instead is not explained.",

@@ -54,6 +54,13 @@ class Sign:
 LEGEND: dict[Verdict, Sign] = {
     Verdict.IDENTICAL: Sign("✓", "identical", "same", "identical", "Every bit equals what the original computes."),
     Verdict.FAITHFUL: Sign("✓", "same", "same", "same", "The same as the original, within the original's own rounding."),
+    Verdict.CONSISTENT: Sign(
+        "✓",
+        "same",
+        "same",
+        "consistent",
+        "A setting that the original does not have: consistent with what the original's parts make of it.",
+    ),
     Verdict.DECLARED: Sign("≠", "declared", "declared", "declared", "Differs from the original exactly as the library declares."),
     Verdict.DECLARED_UNEXPLAINED: Sign(
         "≈", "unexplained", "declared", "unexplained", "Declared, but only as a range of numbers: nobody has said what is computed instead."
@@ -86,6 +93,7 @@ RANK: dict[Verdict, int] = {
             Verdict.NO_CLAIM,
             Verdict.IDENTICAL,
             Verdict.FAITHFUL,
+            Verdict.CONSISTENT,
             Verdict.BEYOND,
             Verdict.DECLARED,
             Verdict.DECLARED_UNEXPLAINED,

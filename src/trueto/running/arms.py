@@ -16,9 +16,10 @@ from trueto.model import Case, Comparison, Layer, Profile
 from trueto.observe import Observation, StepError, theta
 from trueto.references import Golden, Reference, load_golden, observe_spec, reference
 from trueto.references.rounded import LOW
+from trueto.running.domain import numbers
 from trueto.running.truth import Truth, golden_truth, parts, spec_truth
 
-__all__ = ["Arm", "Bench"]
+__all__ = ["Arm", "Bench", "slack"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -38,8 +39,9 @@ class Arm:
 class Bench:
     """Everything about the original that one cell's judgement needs."""
 
-    def __init__(self, ref: Reference, case: Case, layer: Layer, profile: Profile) -> None:
+    def __init__(self, ref: Reference, case: Case, layer: Layer, profile: Profile, parts: Mapping[str, str] | None = None) -> None:
         self.ref, self.case, self.layer, self.profile = ref, case, layer, profile
+        self.parts = dict(parts or {})  # knobs that the case's composed settings amount to; they are part of X
         self.net = NET_OF.get(layer, "closed")
         self.native_dtype = _low(profile.dtype) or "float32"
         self.compared_with = "original"
@@ -58,19 +60,30 @@ class Bench:
         """The dtypes of a sample that are no fault, as numpy calls them (it has no bfloat16): originals make float32 of 16-bit latents."""
         return (self.profile.dtype, "float32") if self.profile.dtype in LOW else (self.profile.dtype,)
 
+    def original(self, net: str, dtype: str = "float32") -> Truth:
+        """What the original computes: its golden, or where X was drawn what its certified spec does, with the spread of `dtype`."""
+        if not self.case.drawn:
+            return golden_truth(self.golden, self.case.id, net)
+        return spec_truth(observe_spec(self.ref, self.case, net, self.parts, spread=self._spread(dtype)))
+
     def original_error(self) -> StepError | None:
         """The exception that the original raises on this case, if it does."""
+        if self.case.drawn:
+            return observe_spec(self.ref, self.case, "idle", self.parts).native.error
         return self.golden.observation(self.case.id, self.net, "float32").error
 
     def refuses_alike(self, raised: StepError, knobs: Mapping[str, str]) -> bool:
         """Whether a variant of the spec refuses this case as the candidate does: the same exception after as many network calls."""
-        wanted = observe_spec(self.ref, self.case, "idle", knobs).native.error if knobs and raised.own else None
+        chosen = {**knobs, **self.parts}
+        wanted = observe_spec(self.ref, self.case, "idle", chosen).native.error if knobs and raised.own else None
         return wanted is not None and (wanted.type, wanted.at_call) == (raised.type, raised.at_call)
 
     def cannot_judge(self) -> str:
         """Why this precision cannot be judged, or nothing."""
         if self.native_dtype == "float32" or self.layer in (Layer.SCHEDULE, Layer.START, Layer.NOISE):
             return ""
+        if self.case.drawn:
+            return f"in {self.native_dtype} the original is known only where it was recorded, and this X was drawn"
         outcome = self.golden.header.get(f"outcome.{self.case.id}.{self.net}.{self.native_dtype}")
         if outcome == "ok":
             return ""
@@ -78,6 +91,15 @@ class Bench:
             outcome, f"raises {str(outcome).split('|', 1)[0]}"
         )
         return f"in {self.native_dtype} the original {why}, so there is nothing to judge by"
+
+    def ill_conditioned(self) -> bool:
+        """Whether the original's own rounding moves the sample of a drawn X so far that it says nothing of anybody."""
+        if not self.case.drawn or self.layer is not Layer.TRAJECTORY:
+            return False
+        truth = self.original("closed")
+        _, expected, _ = parts(Layer.TRAJECTORY, truth, truth.exact, "float32", same_grid=False)[0]
+        signal = measure(expected.values, np.zeros_like(expected.values))[0]
+        return bool(expected.floor_rms[-1] > numbers()["floor"]["most"] * signal)
 
     def worst(self, arm: Arm, knobs: Mapping[str, str] | None) -> Comparison:
         """The worst part of the layer in one arm, against the original or a variant of its spec."""
@@ -94,7 +116,10 @@ class Bench:
     def compared(self, arm: Arm, knobs: Mapping[str, str] | None) -> list[tuple[str, Expected, Array]] | None:
         """The parts of the layer in one arm: name, the values of the original (or a variant), the candidate's; None for other calls."""
         truth, same_grid = self._truth(arm, knobs)
-        return None if truth is None else parts(self.layer, truth, arm.seen, arm.dtype, same_grid=same_grid)
+        if truth is None:
+            return None
+        found = parts(self.layer, truth, arm.seen, arm.dtype, same_grid=same_grid)
+        return [(what, _slackened(expected), got) for what, expected, got in found] if self.case.drawn else found
 
     def _fed(self) -> Array:
         """The noise that was fed in, draw by draw, where a step has one."""
@@ -112,13 +137,17 @@ class Bench:
 
     def _closed_truth(self, knobs: Mapping[str, str] | None, dtype: str) -> Truth:
         """The golden, or a variant; knobs that only concern precision are lifted in the float64 twin."""
-        if knobs is None:
+        if knobs is None and not self.case.drawn:
             return golden_truth(self.golden, self.case.id, self.net)
-        lifted = {k: v for k, v in knobs.items() if dtype != "float64" or k not in self.ref.precision_knobs}
+        lifted = {k: v for k, v in {**(knobs or {}), **self.parts}.items() if dtype != "float64" or k not in self.ref.precision_knobs}
         net = self.net if self.layer is Layer.TRAJECTORY else "idle"
         low = _low(dtype)
         result = observe_spec(self.ref, self.case, net, lifted, spread=self._spread(dtype), low=low)
-        return spec_truth(result, low, self.golden.own_error(self.case.id, self.net, low))
+        return spec_truth(result, low, self._recorded_error(self.net, low))
+
+    def _recorded_error(self, net: str, low: str) -> tuple[Array, Array] | None:
+        """The original's own error in a 16-bit dtype, where it was recorded."""
+        return None if self.case.drawn else self.golden.own_error(self.case.id, net, low)
 
     def _spread(self, dtype: str) -> str | None:
         """The precision whose spread an arm is judged by."""
@@ -139,11 +168,10 @@ class Bench:
         So rounding in a table is a matter of the layer `schedule` alone, and cannot pass for a fault of the update rule.
         """
         if knobs is None:
-            truth = golden_truth(self.golden, self.case.id, "open")
-            if self._own_grid(truth, arm):
+            if not self.case.drawn and self._own_grid(truth := self.original("open"), arm):
                 return truth
             self.compared_with = "spec on the candidate's own levels"
-        own = {} if knobs is None else {k: v for k, v in knobs.items() if k not in self.ref.frame.KNOBS}
+        own = {k: v for k, v in {**(knobs or {}), **self.parts}.items() if k not in self.ref.frame.KNOBS}
         seen, low = arm.seen, _low(arm.dtype)
         given = {"levels": seen.levels, "told": seen.told, "start": seen.start}
         try:
@@ -152,7 +180,7 @@ class Bench:
             return None
         if result.exact.told.shape != seen.told.shape:
             return None
-        return spec_truth(result, low, self.golden.own_error(self.case.id, "open", low))
+        return spec_truth(result, low, self._recorded_error("open", low))
 
     def _own_grid(self, truth: Truth, arm: Arm) -> bool:
         """Whether levels, times and start have the same bits as the original's in the same precision."""
@@ -207,7 +235,7 @@ class Bench:
 
     def closed_sample(self) -> Array:
         """The original's final picture in the closed loop, float64."""
-        return golden_truth(self.golden, self.case.id, "closed").exact.sample
+        return self.original("closed").exact.sample
 
     def sources(self) -> dict[str, Any]:
         """Where the original and the spec stand."""
@@ -238,11 +266,22 @@ class Bench:
 
     def _exact_distance(self, seen: Observation) -> dict[str, float] | None:
         """RMS distance of both final samples from the fixture's exact solution, where it has one."""
+        if self.case.drawn:
+            return None
         deterministic = not len(self.noise(None)[1:]) if self.golden.has(self.case.id, "seeded", "float32") else False
         if self.case.network != "mixture" or self.case.guidance is not None or not deterministic:
             return None
         truth = golden_truth(self.golden, self.case.id, "closed").exact
         return {"original": _distance(self.case, truth), "candidate": _distance(self.case, seen)}
+
+
+def slack() -> float:
+    """By how much the rounding of a spec, which stands for that of the original on drawn X, may be smaller than the original's."""
+    return float(numbers()["floor"]["slack"])
+
+
+def _slackened(expected: Expected) -> Expected:
+    return replace(expected, floor_rms=expected.floor_rms * slack(), floor_max=expected.floor_max * slack())
 
 
 def _low(dtype: str) -> str:

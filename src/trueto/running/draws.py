@@ -1,62 +1,88 @@
-"""Random configurations of a claim's domain that no suite uses: other step counts, and new combinations of what its cases have."""
+"""Drawing X from a claim's domain with Hypothesis; shrinking ends in the fewest steps, the plainest grid, no option at all."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from hypothesis import strategies as st
+
 from trueto.model import Case, Claim
+from trueto.running.domain import Domain, drawn_case
 
-__all__ = ["drawn_cases"]
+__all__ = ["cases", "forms", "pairs"]
 
-MOST_STEPS = 40
-MOST_TRIES = 50  # a draw; a domain of one case has only so many step counts
-SCALES = (0.5, 0.8, 1.0, 1.25)  # of an option that is a number
-FRESH = ("steps", "grid", "schedule", "parameterization", "network", "options", "guidance", "seed")
-
-
-def _key(case: Case) -> str:
-    return repr([getattr(case, name) for name in FRESH])
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+HUNDREDTHS = 100
 
 
-def _options(case: Case, chance: random.Random) -> dict[str, Any]:
-    """The options of a case, numbers that are not whole on another scale; those between 0 and 1 stay there."""
-    found = dict(case.options)
-    for name, value in found.items():
-        if type(value) is float:
-            scaled = value * chance.choice(SCALES)
-            found[name] = min(scaled, 1.0) if 0 <= value <= 1 else scaled
-    return found
+def _steps(domain: Domain) -> st.SearchStrategy[int]:
+    """A step count; one in eight is one of those further up, which take longer to run."""
+    within = st.integers(*domain.steps)
+    return st.one_of(*[within] * 7, st.sampled_from(domain.further)) if domain.further else within
 
 
-def _one(claim: Claim, cases: Sequence[Case], chance: random.Random) -> Case:
-    """A draw: schedule and parameterization of one case belong together, the rest is taken from any case that shares them."""
-    base = chance.choice(cases)
-    alike = [c for c in cases if (c.schedule, c.parameterization, c.shape) == (base.schedule, base.parameterization, base.shape)]
-    grids = claim.settings.get("grids") or {c.grid: {} for c in cases}
-    return replace(
-        base,
-        steps=chance.randint(1, max(MOST_STEPS, base.steps)) if len({c.steps for c in cases}) > 1 else base.steps,
-        grid=chance.choice([c.grid for c in alike if c.grid in grids]),
-        network=chance.choice([c.network for c in alike]),
-        options=_options(chance.choice([c for c in alike if set(c.options) == set(base.options)]), chance),
-        guidance=chance.choice([c.guidance for c in alike]),
-        seed=chance.choice([c.seed for c in alike]),
-    )
+def _option(allowed: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    if "choices" in allowed:
+        return st.sampled_from(allowed["choices"])
+    if "whole" in allowed:
+        return st.integers(*allowed["whole"])
+    low, high = (round(end * HUNDREDTHS) for end in allowed["range"])
+    return st.integers(low, high).map(lambda value: value / HUNDREDTHS)
 
 
-def drawn_cases(claim: Claim, cases: Sequence[Case], count: int, seed: int) -> list[Case]:
-    """`count` configurations (fewer where the domain has no more), none of them a case of the suites, each only once."""
-    chance = random.Random(f"{seed}:{claim.id}:draws")  # noqa: S311 - seeded, not secret
-    taken = {_key(case) for case in cases}
-    found: list[Case] = []
-    for _ in range(count * MOST_TRIES):
-        if len(found) == count:
-            break
-        case = _one(claim, cases, chance)
-        if _key(case) not in taken:
-            taken.add(_key(case))
-            found.append(replace(case, id=f"drawn-{len(found)}", quick=False))
-    return found
+def _some(draw: Draw, allowed: Mapping[str, Any], strategy: Callable[[Any], st.SearchStrategy[Any]]) -> dict[str, Any]:
+    """Each of the named things or not: half of them are left out."""
+    return {name: draw(strategy(one)) for name, one in sorted(allowed.items()) if draw(st.booleans())}
+
+
+def cases(claim: Claim) -> st.SearchStrategy[Case]:
+    """Any X of the claim's domain, for the law that spec and candidate agree."""
+    domain = Domain.of(claim)
+
+    @st.composite
+    def one(draw: Draw) -> Case:
+        steps, grid = draw(_steps(domain)), draw(st.sampled_from(domain.grids))
+        axes = {name: axis for name, axis in domain.composed.items() if grid in axis.get("grids", (grid,))}
+        return drawn_case(
+            steps=steps,
+            grid=grid,
+            parameterization=draw(st.sampled_from(domain.parameterizations)),
+            schedule=draw(st.sampled_from(domain.schedules)),
+            network=draw(st.sampled_from(domain.networks)),
+            guidance=draw(st.sampled_from(domain.guidance)),
+            seed=draw(st.sampled_from(domain.seeds)),
+            shape=draw(st.sampled_from(domain.shapes)),
+            options=_some(draw, domain.options, _option),
+            composed=_some(draw, axes, lambda axis: st.sampled_from(sorted(axis["values"]))) if draw(st.booleans()) else {},
+        )
+
+    return one()
+
+
+def pairs(claim: Claim, law: str) -> st.SearchStrategy[Case]:
+    """X with a batch of two, for laws about more than one run of one X."""
+    domain = Domain.of(claim)
+
+    @st.composite
+    def one(draw: Draw) -> Case:
+        return drawn_case(
+            law,
+            steps=draw(_steps(domain)),
+            grid=draw(st.sampled_from(domain.grids)),
+            parameterization=draw(st.sampled_from(domain.parameterizations)),
+            guidance=draw(st.sampled_from(domain.guidance)),
+            shape=draw(st.sampled_from([shape for shape in domain.shapes if shape[0] > 1] or domain.shapes)),
+            options=_some(draw, domain.options, _option),
+        )
+
+    return one()
+
+
+def forms(claim: Claim) -> st.SearchStrategy[Case]:
+    """X on which the candidate tells the network the time of its level exactly, as the claim's domain says."""
+    domain = Domain.of(claim)
+    steps = st.sampled_from(domain.forms["steps"]) if "steps" in domain.forms else _steps(domain)
+    grid = domain.forms.get("grid", domain.grids[0])
+    return st.builds(partial(drawn_case, "forms", grid=grid), steps=steps, schedule=st.sampled_from(domain.schedules))

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trueto.candidates import ledger_path
+from trueto.candidates import kept_path, ledger_path
 from trueto.errors import UsageError
 from trueto.running.gate import Gate
+from trueto.running.kept import load_kept
 from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection
 from trueto.running.profiles import absent, profile, profile_names
+from trueto.running.search import prepared
 
 __all__ = ["open_gate", "writable"]
 
@@ -58,7 +60,9 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
     name = Path(spec).stem if spec.endswith(".py") else spec
     path = Path(options["ledger"]) if options["ledger"] else ledger_path(spec)
     gate = Gate(spec, selection, load_ledger(path, name), jobs=_jobs(options["jobs"]), skipped=skipped)
+    gate.kept = [(one.claim, one.case) for one in load_kept(kept_path(spec))]
     gate.open()
+    gate.search = prepared(str(options["laws"]), gate.claims, selection)
     stamp = datetime.datetime.now(tz=datetime.UTC).strftime("%Y%m%dT%H%M%S")
     target = Path(record) if record else Path(".trueto") / "runs" / f"{stamp}-{name}.jsonl"
     return gate, writable(target)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,13 +18,16 @@ from trueto import __version__
 from trueto.errors import TruetoError
 from trueto.events import RunWriter
 from trueto.fixtures import fixture_digest
-from trueto.model import Cell, Claim, Judgement, Layer, Verdict
+from trueto.model import Case, Cell, Claim, Judgement, Layer, Verdict
 from trueto.references import load_golden, reference, reference_names
 from trueto.running.client import Limits, Outcome, Pool, Worker
+from trueto.running.domain import AGREEMENT, law_of
 from trueto.running.judging import Runs
+from trueto.running.laws import Court, judge_law
 from trueto.running.ledger import Ledger
 from trueto.running.plan import Selection, plan
 from trueto.running.profiles import absent, profile
+from trueto.running.search import Search
 from trueto.running.verdict import judge_cell
 from trueto.workers.protocol import claim_from_json
 
@@ -60,13 +65,15 @@ class Gate:
     cells: list[Cell] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    kept: Sequence[tuple[str, str]] = ()
+    search: Search | None = None
     _pools: dict[str, Pool] = field(default_factory=dict)
     _runs: dict[tuple[Any, ...], Future[Outcome]] = field(default_factory=dict)
 
     def open(self) -> None:
         """Ask the candidate who it is and plan the cells; starts no run yet."""
         self.meet()
-        self.cells = plan(self.name, self.claims, self.selection)
+        self.cells = plan(self.name, self.claims, self.selection, self.kept)
 
     def meet(self) -> None:
         """Ask the candidate who it is and what it claims."""
@@ -83,8 +90,33 @@ class Gate:
 
     def start(self) -> None:
         """Ask for every run at once, case by case; workers take them while cells are judged."""
+        self.ask([cell for cell in self.cells if law_of(cell.case) == AGREEMENT])
+        if self.search is not None:
+            for law, claim in self.search.asked:
+                if law == AGREEMENT:
+                    cases = self.search.expected(law, claim)
+                    self.ask([self.cell(claim, case, layer) for case in cases for layer in self.search.layers_of(claim, case)])
+
+    def cell(self, claim: Claim, case: Case, layer: Layer) -> Cell:
+        """A cell of a drawn case."""
+        return Cell(self.name, claim, case, layer, "default")
+
+    def hold(self, law: str, claim: Claim) -> tuple[list[Judgement], Judgement | None]:
+        """What a law says of a claim: all that was judged, and the smallest X that breaks it, if one does."""
+        assert self.search is not None
+
+        def judge(case: Case, layer: Layer) -> Judgement:
+            return self.judge(self.cell(claim, case, layer))
+
+        found = self.search.look(law, claim, judge)
+        for key in [key for key in self._runs if key[0] == claim.id and "steps=" in key[1]]:
+            del self._runs[key]
+        return found
+
+    def ask(self, cells: Sequence[Cell]) -> None:
+        """Ask for the runs of these cells."""
         groups: dict[tuple[str, str, str], tuple[Cell, list[tuple[str, bool]]]] = {}
-        for cell in self.cells:
+        for cell in cells:
             if cell.profile not in self.absent:
                 wanted = groups.setdefault((cell.claim.id, cell.case.id, cell.profile), (cell, []))[1]
                 wanted += [run for run in self._wanted(cell) if run not in wanted]
@@ -107,24 +139,49 @@ class Gate:
         """The verdict on one cell."""
         chosen = profile(cell.profile)
         ref = reference(cell.claim.reference)
+        if cell.profile not in self.absent and (law := law_of(cell.case)) != AGREEMENT:
+            return self._explained(judge_law(self._court(cell)), {"law": law})
         runs = self.runs(cell)
         judgement = judge_cell(cell, self.version, ref, chosen, runs, self.ledger)
+        return self._explained(judgement, {"settings": found} if (found := runs.native.meta.get("settings")) else {})
+
+    def _court(self, cell: Cell) -> Court:
+        """What a law may ask of this gate."""
+
+        def run(case: Case, net: str, *, twin: bool = False) -> Outcome:
+            return self._outcome(replace(cell, case=case), net, twin=twin)
+
+        return Court(
+            cell, self.version, reference(cell.claim.reference), profile(cell.profile), self.ledger, run, partial(self._again, cell)
+        )
+
+    def _again(self, cell: Cell, case: Case, net: str) -> Outcome:
+        """One more run of what has run before."""
+        self.forget(cell.claim, case)
+        return self._outcome(replace(cell, case=case), net)
+
+    def forget(self, claim: Claim, case: Case) -> None:
+        """Drop what is known of a case: laws run through more of them than there is memory."""
+        for key in [key for key in self._runs if key[:2] == (claim.id, case.id)]:
+            del self._runs[key]
+
+    def _explained(self, judgement: Judgement, more: Mapping[str, Any]) -> Judgement:
+        """The judgement with what a reader needs to find and repeat it."""
+        cell = judgement.cell
         extra = {
             "claim_source": cell.claim.source,
             "quote": cell.claim.quote,
             "implementation": cell.claim.implementation,
             "command": self.command(cell),
-            "explain": self.explaining(cell),
+            **({"drawn": True} if cell.case.drawn else {"explain": self.explaining(cell)}),
+            **more,
         }
-        if runs.native.meta.get("settings"):
-            extra["settings"] = runs.native.meta["settings"]
-        judgement.evidence.update(extra)  # type: ignore[attr-defined]
-        return judgement
+        return replace(judgement, evidence={**judgement.evidence, **extra})
 
     def command(self, cell: Cell) -> str:
         """What repeats just this cell."""
         seed = "" if cell.profile == "default" else f" --profile {cell.profile}"
-        return f"trueto gate {self.spec} --claim {cell.claim.id} --layer {cell.layer} --case {cell.case.id}{seed}"
+        return f"trueto gate {self.spec} --claim {cell.claim.id} --layer {cell.layer} --case {shlex.quote(cell.case.id)}{seed}"
 
     def explaining(self, cell: Cell) -> str:
         """What says why a cell differs."""

@@ -11,22 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from trueto.errors import LedgerError, TruetoError, UnknownName
-from trueto.model import LAYERS, Cell
+from trueto.model import LAYERS, Case, Cell
 from trueto.references import reference, reference_names
+from trueto.running.rules import Rule
 
 __all__ = ["Deviation", "Ledger", "load_ledger"]
 
 FIELDS = {
     "reference", "claims", "layers", "cases", "profiles", "variant", "band", "reason", "link", "owner", "since", "review", "test",
+    "when",
 }  # fmt: skip
 LISTS = ("claims", "layers", "cases", "profiles")
-TEXTS = ("reference", "variant", "reason", "link", "owner", "test")
+TEXTS = ("reference", "variant", "reason", "link", "owner", "test", "when")
 REQUIRED = ("reference", "layers", "reason", "owner", "since")
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
     """One entry: where it applies, and either a variant (exact) or a two-sided band of ratios (last resort).
+
+    `cases` names recorded cases; `when` is a rule for every X, drawn or recorded. Where an entry has both, the names decide for recorded
+    cases and the rule for the others.
 
     `rounding` marks an entry whose knobs only concern precision: it explains a few floors where they are exceeded, and is
     not stale where they are not.
@@ -47,6 +52,7 @@ class Deviation:
     review: str
     test: str
     rounding: bool = False
+    when: Rule | None = None
 
     def covers(self, cell: Cell) -> bool:
         """Whether the entry speaks of a cell."""
@@ -54,9 +60,14 @@ class Deviation:
             fnmatchcase(cell.claim.reference, self.reference)
             and any(fnmatchcase(cell.claim.id, p) for p in self.claims)
             and any(fnmatchcase(cell.layer, p) for p in self.layers)
-            and any(fnmatchcase(cell.case.id, p) for p in self.cases)
+            and self._speaks_of(cell.case)
             and any(fnmatchcase(cell.profile, p) for p in self.profiles)
         )
+
+    def _speaks_of(self, case: Case) -> bool:
+        if self.when is not None and (case.drawn or not self.cases):
+            return self.when.holds(case)
+        return not self.cases or any(fnmatchcase(case.id, p) for p in self.cases)
 
     def to_json(self) -> dict[str, Any]:
         """What the run record keeps of the entry."""
@@ -120,7 +131,7 @@ def _entry(raw: Mapping[str, Any], where: str) -> Deviation:
         reference=raw["reference"],
         claims=tuple(raw.get("claims", ["*"])),
         layers=tuple(raw["layers"]),
-        cases=tuple(raw.get("cases", ["*"])),
+        cases=tuple(raw.get("cases", [])),
         profiles=tuple(raw.get("profiles", ["*"])),
         knobs=knobs,
         variant=raw.get("variant", ""),
@@ -132,6 +143,7 @@ def _entry(raw: Mapping[str, Any], where: str) -> Deviation:
         review=_review(raw.get("review"), where),
         test=raw.get("test", ""),
         rounding=rounding,
+        when=_rule(raw, where),
     )
 
 
@@ -140,6 +152,8 @@ def _check_types(raw: Mapping[str, Any], where: str) -> None:
         value = raw.get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise LedgerError(f"{where}: {name} is a list of names; saw {value!r}")
+    if raw.get("cases") == []:
+        raise LedgerError(f"{where}: cases is an empty list, which names nothing; leave it out for all cases, or write a rule (`when`)")
     for name in TEXTS:
         if not isinstance(raw.get(name, ""), str):
             raise LedgerError(f"{where}: {name} is a text; saw {raw[name]!r}")
@@ -159,6 +173,11 @@ def _knobs(raw: Mapping[str, Any], where: str) -> tuple[dict[str, str], bool]:
         raise LedgerError(f"{where}: {error.message}", error.hint) from error
     precise = reference(named[0]).precision_knobs
     return found[0], all(knob in precise for knob in found[0])
+
+
+def _rule(raw: Mapping[str, Any], where: str) -> Rule | None:
+    named = [reference(name) for name in reference_names() if fnmatchcase(name, raw["reference"])]
+    return Rule(raw["when"], named, where) if "when" in raw else None
 
 
 def _band(value: Any, where: str) -> tuple[float, float] | None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from trueto.errors import NothingSelected, UnknownName
+from trueto.errors import NothingSelected, TruetoError, UnknownName
 from trueto.model import LAYERS, Case, Cell, Claim, Layer
 from trueto.references import reference, reference_names
+from trueto.running.domain import layers_of, read_case
 from trueto.running.profiles import profile
 
-__all__ = ["Selection", "covers", "plan"]
+__all__ = ["Selection", "covers", "matches", "plan"]
 
 LONG = 12
 
@@ -38,14 +39,15 @@ def covers(claim: Claim, case: Case) -> bool:
     """Whether a claim's own configuration can express a case: grid, parameterisation, and every option of the original."""
     settings: Mapping[str, Any] = claim.settings
     return (
-        any(fnmatchcase(case.id, pattern) for pattern in claim.cases)
+        (case.drawn or any(fnmatchcase(case.id, pattern) for pattern in claim.cases))
         and (not settings.get("grids") or case.grid in settings["grids"])
         and (not settings.get("parameterizations") or case.parameterization in settings["parameterizations"])
         and all(option in settings.get("options", {}) for option in case.options)
     )
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name is among what the user asked for; nothing asked for means everything."""
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
@@ -55,26 +57,37 @@ def _check_names(kind: str, patterns: Sequence[str], known: Sequence[str], hint:
             raise UnknownName(kind, pattern, known, hint)
 
 
-def plan(candidate: str, claims: Sequence[Claim], selection: Selection) -> list[Cell]:
-    """The cells to judge, cheap layers first within a case; UnknownName or NothingSelected when a selection makes no sense."""
+def plan(candidate: str, claims: Sequence[Claim], selection: Selection, kept: Sequence[tuple[str, str]] = ()) -> list[Cell]:
+    """The cells to judge, cheap layers first within a case; UnknownName or NothingSelected when a selection makes no sense.
+
+    `kept` are pairs of a claim and the id of a drawn case that is judged like a recorded one.
+    """
     _check_names("reference", selection.references, reference_names(), "trueto list references")
     _check_names("claim", selection.claims, [claim.id for claim in claims], f"trueto list claims {candidate}")
     for claim in claims:
         if claim.reference not in reference_names():
             raise UnknownName(f"reference claimed by {candidate}", claim.reference, reference_names(), "trueto list references")
     all_cases = {case.id for claim in claims for case in reference(claim.reference).cases}
-    _check_names("case", selection.cases, sorted(all_cases), "trueto show <reference>")
+    asked = tuple(name for name in selection.cases if "steps=" in name)
+    named = tuple(name for name in selection.cases if name not in asked)
+    _check_names("case", named, sorted({*all_cases, *(case for _, case in kept)}), "trueto show <reference>")
     cells = [
         Cell(candidate, claim, case, layer, name)
         for name in selection.profiles
         for claim in claims
-        if _matches(claim.reference, selection.references) and _matches(claim.id, selection.claims)
+        if matches(claim.reference, selection.references) and matches(claim.id, selection.claims)
         for case in reference(claim.reference).cases
         if covers(claim, case) and _wanted(case, selection)
         for layer in LAYERS
-        if layer in case.layers and _matches(layer, selection.layers) and not _repeats(layer, case, selection)
+        if layer in case.layers and matches(layer, selection.layers) and not _repeats(layer, case, selection)
         if layer is not Layer.NOISE or profile(name).dtype == "float32"  # a generator draws other numbers in another dtype
     ]
+    chosen = [c for c in claims if matches(c.reference, selection.references) and matches(c.id, selection.claims)]
+    cells += _spelled_out(candidate, chosen, asked, selection)
+    if not selection.quick:
+        stored = {claim.id: [case for owner, case in kept if owner == claim.id and matches(case, selection.cases)] for claim in chosen}
+        for claim in chosen:
+            cells += _spelled_out(candidate, [claim], [name for name in stored[claim.id] if name not in asked], selection)
     if not cells:
         raise NothingSelected(
             f"nothing to judge: no claim of {candidate} matches {_describe(selection)}", f"trueto list claims {candidate}"
@@ -82,10 +95,31 @@ def plan(candidate: str, claims: Sequence[Claim], selection: Selection) -> list[
     return cells
 
 
+def _spelled_out(candidate: str, claims: Sequence[Claim], names: Sequence[str], selection: Selection) -> list[Cell]:
+    """Cells of drawn cases, for the claims that can express them; the reason when none can."""
+    cells: list[Cell] = []
+    for name in names:
+        why: TruetoError | None = None
+        found: list[Cell] = []
+        for claim in claims:
+            try:
+                case = read_case(claim, name)
+            except TruetoError as error:
+                why = error
+                continue
+            if covers(claim, case):
+                layers = [layer for layer in LAYERS if layer in layers_of(claim, case) and matches(layer, selection.layers)]
+                found += [Cell(candidate, claim, case, layer, profile) for profile in selection.profiles for layer in layers]
+        if not found and why is not None:
+            raise why
+        cells += found
+    return cells
+
+
 def _wanted(case: Case, selection: Selection) -> bool:
     if selection.quick and not case.quick:
         return False
-    return _matches(case.id, selection.cases) and (not selection.seeds or case.seed in selection.seeds)
+    return matches(case.id, selection.cases) and (not selection.seeds or case.seed in selection.seeds)
 
 
 def _repeats(layer: Layer, case: Case, selection: Selection) -> bool:

@@ -13,7 +13,7 @@ from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Verdict
 from trueto.power import Fault
 from trueto.references import reference
 from trueto.running.client import Limits, Outcome, Worker
-from trueto.running.draws import drawn_cases
+from trueto.running.configurations import drawn_cases
 from trueto.running.gate import NETS
 from trueto.running.ledger import Ledger
 from trueto.running.plan import covers

@@ -11,6 +11,7 @@ from trueto.observe import StepError
 from trueto.references import Reference
 from trueto.running.arbiters import both
 from trueto.running.arms import Bench
+from trueto.running.domain import knobs_of
 from trueto.running.faults import cause_of_death, malformed, out_of_memory
 from trueto.running.judging import Context, Runs, Seen, by_numbers, declared_text, joined, plain, stale_words, union
 from trueto.running.ledger import Ledger
@@ -25,7 +26,8 @@ REFUSALS = {"at_once": 0, "after_first_call": 1}
 
 def judge_cell(cell: Cell, version: str, ref: Reference, profile: Profile, runs: Runs, ledger: Ledger) -> Judgement:
     """The verdict on one cell, with its evidence; never raises for anything that a candidate did."""
-    context = Context(cell, version, Bench(ref, cell.case, cell.layer, profile), runs, ledger.covering(cell))
+    bench = Bench(ref, cell.case, cell.layer, profile, knobs_of(cell.claim, cell.case))
+    context = Context(cell, version, bench, runs, ledger.covering(cell))
     try:
         return _judge(context)
     except DataError as error:
@@ -87,11 +89,15 @@ def _compare(context: Context, knobs: Mapping[str, str] | None) -> Seen:
 
 
 def _judge_numbers(context: Context) -> Judgement:
+    if context.bench.ill_conditioned():
+        return plain(context, Verdict.UNJUDGED, "ill-conditioned", "the original's own rounding moves this sample by over a thousandth")
     against_original = _compare(context, None)
     context.evidence["compared_with"] = context.bench.compared_with
     if against_original.agrees:
-        if _sees_everything(context, against_original) and any(not entry.rounding for entry in context.entries):
+        if _is_gone(context, against_original):
             return by_numbers(context, against_original, Verdict.STALE, "stale ledger", stale_words(context.entries))
+        if context.cell.case.composed:
+            return by_numbers(context, against_original, Verdict.CONSISTENT, "", _composed_words(context.bench))
         verdict = Verdict.IDENTICAL if against_original.native.identical else Verdict.FAITHFUL
         return by_numbers(context, against_original, verdict, "", "the same as the original, within its own rounding")
     if not context.entries:
@@ -105,6 +111,23 @@ def _judge_numbers(context: Context) -> Judgement:
 def _sees_everything(context: Context, seen: Seen) -> bool:
     """Whether agreement means that a declared difference is gone: not in a profile that has no float64 twin, where rounding can hide it."""
     return context.cell.profile == "default" or seen.twin is not None
+
+
+def _is_gone(context: Context, against_original: Seen) -> bool:
+    """Whether a declared difference is no longer there.
+
+    Recorded cases are chosen so that every entry that speaks of them shows. A drawn X may be one on which variant and original are the
+    same: there a difference is gone only where what was seen is the original and not the variant.
+    """
+    if not _sees_everything(context, against_original) or all(entry.rounding for entry in context.entries):
+        return False
+    return not context.cell.case.drawn or not _compare(context, union(context.entries)).agrees
+
+
+def _composed_words(bench: Bench) -> str:
+    made = ", ".join(f"{axis}={value}" for axis, value in sorted(bench.case.composed.items()))
+    knobs = ", ".join(f"{knob}={value}" for knob, value in sorted(bench.parts.items()))
+    return f"consistent with the original's parts: it has no {made}, but its certified spec has {knobs}"
 
 
 def _judge_declared(context: Context, against_original: Seen) -> Judgement:
@@ -126,7 +149,7 @@ def _judge_declared(context: Context, against_original: Seen) -> Judgement:
     if not variant.agrees:
         reason = f"is not the declared variant `{declared_text(entries)}`: {disagreement(variant.native, variant.twin)}"
         return by_numbers(context, variant, Verdict.STALE, "not as declared", reason)
-    for index, entry in enumerate(entries):
+    for index, entry in enumerate(() if context.cell.case.drawn else entries):
         rest = entries[:index] + entries[index + 1 :]
         if rest and not entry.rounding and _sees_everything(context, variant) and _compare(context, union(rest)).agrees:
             return by_numbers(

@@ -50,14 +50,17 @@ class DiffusersAdapter:
     def source(self, claim: Claim) -> str:
         """File and line of the claimed scheduler's step."""
         scheduler = getattr(importlib.import_module("diffusers.schedulers"), claim.implementation)
-        code = inspect.unwrap(scheduler.step).__code__
+        step = scheduler.step if hasattr(scheduler, "step") else scheduler.step_pred  # predictor and corrector step apart in score_sde's
+        code = inspect.unwrap(step).__code__
         return f"diffusers/{code.co_filename.rpartition('/diffusers/')[2]}:{code.co_firstlineno}"
 
     def settings(self, claim: Claim, case: Case) -> dict[str, Any]:
-        """The configuration: the released one that the claim names, the case's betas, then what the claim says."""
+        """The configuration: the released one that the claim names, the case's betas, what the claim says, then what the case does."""
         chosen = claim.settings
         targets = {k: chosen["options"][k].partition(":") for k in case.options}
         options = {there or k: case.options[k] for k, (kind, _, there) in targets.items() if kind == "init"}
+        axes = chosen.get("domain", {}).get("composed", {})
+        composed = {k: v for axis, value in case.composed.items() for k, v in axes[axis]["values"][value]["settings"].items()}
         return {
             **chosen["config"],
             **schedule(case.schedule).settings,
@@ -66,6 +69,7 @@ class DiffusersAdapter:
             **chosen["grids"][case.grid],
             **options,
             **translated(claim, case),
+            **composed,
         }
 
     def build(self, claim: Claim, case: Case) -> Any:

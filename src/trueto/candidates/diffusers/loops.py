@@ -118,6 +118,8 @@ def sigma_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:  
     import torch
 
     sigmas = scheduler.sigmas
+    if claim.settings["stages"]["kind"] != "double":
+        return "sigma", sigmas
     keep = torch.cat([torch.ones(1, dtype=torch.bool), sigmas[1:] != sigmas[:-1]])
     return "sigma", sigmas[keep]
 

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from trueto.candidates.diffusers.claims.row import EPS, claim
+from trueto.candidates.diffusers.claims.row import EPS, axis, claim
 from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
+
+GUIDANCE = [None, 1.5, 7.5]
+SPACING = axis(
+    "diffusers documentation, api/schedulers/overview: timestep_spacing, see table 2 of arXiv 2305.08891",
+    layers=("schedule", "start", "trajectory"),  # a step does not end where the next begins, so that levels alone do not say the steps
+    linspace=({"timestep_spacing": "linspace"}, {"spacing": "linspace", "previous": "stride"}),
+    trailing=({"timestep_spacing": "trailing"}, {"spacing": "trailing", "previous": "stride"}),
+)
+AT_ONE = axis(
+    "diffusers, DDIMScheduler, set_alpha_to_one: 'When this option is `True` the previous alpha product is fixed to `1`'",
+    true=({"set_alpha_to_one": True}, {"final_alpha": "one"}),
+)
+CLIPPED = axis(
+    "diffusers, clip_sample: 'Clip the predicted sample for numerical stability'",
+    true=({"clip_sample": True}, {"clip": "x0"}),
+)
 
 CLAIMS: tuple[Claim, ...] = (
     claim(
@@ -17,6 +33,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids={"uniform": {}},
         parameterizations=EPS,
         levels="alpha_bar",
+        domain={"guidance": GUIDANCE, "composed": {"timestep_spacing": SPACING, "set_alpha_to_one": AT_ONE}},
     ),
     claim(
         "compvis/ddim",
@@ -28,6 +45,12 @@ CLAIMS: tuple[Claim, ...] = (
         step=("eta",),
         levels="alpha_bar",
         note="with the settings of the released v1 checkpoints: set_alpha_to_one=False, steps_offset=1, clip_sample=False",
+        domain={
+            "guidance": GUIDANCE,
+            "options": {"eta": {"range": [0.0, 1.0]}},
+            "order": {"claimed": 1, "grid": "uniform", "steps": [25, 50, 100, 200]},
+            "composed": {"timestep_spacing": SPACING, "set_alpha_to_one": AT_ONE, "clip_sample": CLIPPED},
+        },
     ),
 )
 

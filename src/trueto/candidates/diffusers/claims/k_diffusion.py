@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, EPS, KARRAS, TABLE, claim
+from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, EPS, KARRAS, TABLE, axis, claim
 from trueto.candidates.diffusers.loops import pipeline
 from trueto.model import Claim
 
@@ -41,6 +41,41 @@ EDM_MULTISTEP = "EDMDPMSolverMultistepScheduler is a Karras formulation of DPMSo
 EDM_NOTE = "DPMSolverMultistepScheduler is what the documentation's table 'A1111/k-diffusion' gives for this algorithm"
 LOOPS = {"edm": edm_pipeline}
 
+# Domains of the laws. Levels of the model that are told exactly: there n - 1 divides 999.
+EXACT_STEPS = [2, 4, 10, 28, 38]
+# On the model's own levels; Karras and exponential ones would begin and end elsewhere with it.
+SPACING_SAID = "diffusers documentation, api/schedulers/overview: timestep_spacing, see table 2 of arXiv 2305.08891"
+SPACING = axis(
+    SPACING_SAID,
+    grids=("model",),
+    leading=({"timestep_spacing": "leading"}, {"spacing": "leading", "start": "sqrt_1_sigma2"}),
+    trailing=({"timestep_spacing": "trailing"}, {"spacing": "trailing"}),
+)
+SPACING_MULTISTEP = axis(
+    SPACING_SAID,
+    grids=("model",),
+    leading=({"timestep_spacing": "leading"}, {"spacing": "leading_drop_last"}),
+    trailing=({"timestep_spacing": "trailing"}, {"spacing": "trailing"}),
+)
+CHURN = {
+    "s_churn": {"range": [0.0, 30.0]},
+    "s_tmin": {"range": [0.0, 1.0]},
+    "s_tmax": {"range": [2.0, 20.0]},
+    "s_noise": {"range": [0.9, 1.1]},
+}
+FINAL_SIGMA = axis(
+    "diffusers, DPMSolverMultistepScheduler: 'If \"sigma_min\", the final sigma is the same as the last sigma in the training schedule'",
+    sigma_min=({"final_sigmas_type": "sigma_min"}, {"final_sigma": "sigma_min"}),
+)
+MULTISTEP_AXES = {"timestep_spacing": SPACING_MULTISTEP, "final_sigmas_type": FINAL_SIGMA}
+SOLVERS = {"solver_type": {"choices": ["midpoint", "heun"]}}
+EDM_DOMAIN = {"schedules": ["edm"]}
+FIRST_ORDER = {"claimed": 1, "grid": "karras", "steps": [16, 32, 64, 128]}
+SECOND_ORDER = {**FIRST_ORDER, "claimed": 2}
+# On whole training times: 37, 111 and 333 steps all come through time 270.
+BY_THIRDS = {"claimed": 2, "grid": "model", "steps": [37, 111, 333], "until": 270}
+EULER_FORMS = {"grid": "model", "steps": EXACT_STEPS}
+
 CLAIMS: tuple[Claim, ...] = (
     claim(
         "k_diffusion/euler",
@@ -49,6 +84,12 @@ CLAIMS: tuple[Claim, ...] = (
         "The scheduler is based on the original k-diffusion implementation by Katherine Crowson.",
         parameterizations=ALL_THREE,
         step=("s_churn", "s_tmin", "s_tmax", "s_noise"),
+        domain={
+            "options": CHURN,
+            "order": FIRST_ORDER,
+            "forms": EULER_FORMS,
+            "composed": {"timestep_spacing": SPACING},
+        },
     ),
     claim(
         "k_diffusion/euler_ancestral",
@@ -56,6 +97,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "euler_ancestral",
         "The scheduler is based on the original k-diffusion implementation by Katherine Crowson.",
         grids={"model": {}},
+        domain={"composed": {"timestep_spacing": SPACING}},
     ),
     claim(
         "k_diffusion/heun",
@@ -64,6 +106,11 @@ CLAIMS: tuple[Claim, ...] = (
         "The scheduler is ported from the k-diffusion library and created by Katherine Crowson.",
         stages="double",
         parameterizations=ALL_THREE,
+        domain={
+            "order": SECOND_ORDER,
+            "forms": EULER_FORMS,
+            "composed": {"timestep_spacing": SPACING},
+        },
     ),
     claim(
         "k_diffusion/lms",
@@ -73,6 +120,11 @@ CLAIMS: tuple[Claim, ...] = (
         "crowsonkb/k-diffusion.",
         parameterizations=ALL_THREE,
         step=("order",),
+        domain={
+            "options": {"order": {"choices": [1, 2, 3, 4]}},
+            "forms": EULER_FORMS,
+            "composed": {"timestep_spacing": SPACING},
+        },
     ),
     claim(
         "k_diffusion/dpm_2",
@@ -80,6 +132,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "dpm_discrete",
         "the scheduler is ported from and created by Katherine Crowson. The original codebase can be found at crowsonkb/k-diffusion.",
         stages="double",
+        domain={"order": {**SECOND_ORDER, "grid": "exponential"}, "composed": {"timestep_spacing": SPACING}},
     ),
     claim(
         "k_diffusion/dpm_2_ancestral",
@@ -87,6 +140,8 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "dpm_discrete_ancestral",
         "the scheduler is ported from and created by Katherine Crowson. The original codebase can be found at crowsonkb/k-diffusion.",
         stages="double",
+        # On the linear schedule a run of 2 steps ends in NaN (docs/findings/kdpm2-ancestral-nan.md), which no variant can declare.
+        domain={"schedules": ["sd_v1"], "composed": {"timestep_spacing": SPACING}},
     ),
     claim(
         "k_diffusion/dpmpp_2m",
@@ -94,6 +149,7 @@ CLAIMS: tuple[Claim, ...] = (
         TABLE,
         "DPM++ 2M: DPMSolverMultistepScheduler; DPM++ 2M Karras: init with use_karras_sigmas=True",
         parameterizations=ALL_THREE,
+        domain={"order": BY_THIRDS, "forms": {"grid": "model"}, "composed": MULTISTEP_AXES},
     ),
     claim(
         "k_diffusion/dpmpp_2m_sde",
@@ -103,6 +159,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=ALL_THREE,
         base={"algorithm_type": "sde-dpmsolver++"},
         init=("solver_type",),
+        domain={"options": SOLVERS, "composed": MULTISTEP_AXES},
     ),
     claim(
         "k_diffusion/dpmpp_sde",
@@ -111,6 +168,7 @@ CLAIMS: tuple[Claim, ...] = (
         "the scheduler is ported from and created by Katherine Crowson",
         stages="double",
         step=("s_noise",),
+        domain={"options": {"s_noise": CHURN["s_noise"]}, "composed": {"timestep_spacing": SPACING}},
     ),
     claim(
         "k_diffusion/dpmpp_sde",
@@ -120,6 +178,7 @@ CLAIMS: tuple[Claim, ...] = (
         name="singlestep",
         grids={"model": {}, **KARRAS},
         parameterizations=EPS,
+        domain={},
     ),
     claim(
         "k_diffusion/euler",
@@ -128,6 +187,7 @@ CLAIMS: tuple[Claim, ...] = (
         "The Karras formulation of the Euler scheduler (Algorithm 2) [...] The scheduler is based on the original k-diffusion "
         "implementation by Katherine Crowson.",
         step=("s_churn", "s_tmin", "s_tmax", "s_noise"),
+        domain={**EDM_DOMAIN, "options": CHURN},
         **EDM,
     ),
     claim(
@@ -136,6 +196,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "edm_multistep_dpm_solver",
         EDM_MULTISTEP,
         note=EDM_NOTE,
+        domain=EDM_DOMAIN,
         **EDM,
     ),
     claim(
@@ -146,6 +207,7 @@ CLAIMS: tuple[Claim, ...] = (
         note=EDM_NOTE,
         base={"algorithm_type": "sde-dpmsolver++"},
         init=("solver_type",),
+        domain={**EDM_DOMAIN, "options": SOLVERS},
         **EDM,
     ),
 )

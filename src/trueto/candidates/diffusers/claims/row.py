@@ -4,16 +4,18 @@
 `grids` by the case's grid, `parameterizations` by what the network predicts; `options` says which options of the original the scheduler
 takes, in its constructor (`init`, with its name there where that is another one), in `set_timesteps()` (`timesteps`), in `step()`, or by
 way of its loop (`driven`). A case that needs anything else is not claimed. `stages` says how network calls make up sampling steps,
-`levels` how the noise levels are read off the scheduler, `loop` which loop drives it (diffusers/loops.py).
+`levels` how the noise levels are read off the scheduler, `loop` which loop drives it (diffusers/loops.py). `domain` says for which X
+the claim holds beyond the recorded cases: the laws draw from it (docs/laws.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from trueto.model import Claim
 
-__all__ = ["ALL_THREE", "DOCS", "EPS", "EPS_V", "EXPONENTIAL", "GRIDS", "KARRAS", "SD_V1", "TABLE", "claim"]
+__all__ = ["ALL_THREE", "DOCS", "EPS", "EPS_V", "EXPONENTIAL", "GRIDS", "KARRAS", "SD_V1", "TABLE", "axis", "claim"]
 
 DOCS = "diffusers documentation, api/schedulers/"
 TABLE = DOCS + "overview, table 'A1111/k-diffusion'"
@@ -56,6 +58,7 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
     loop: str = "pipeline",
     cases: tuple[str, ...] = ("*",),
     note: str = "",
+    domain: Mapping[str, Any] | None = None,
 ) -> Claim:
     """One row: that a scheduler, so configured, is a reference; `quote` and `source` are the documentation's own words and their place."""
     return Claim(
@@ -80,5 +83,21 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
                 **dict.fromkeys(step, "step"),
                 **dict.fromkeys(driven, "loop"),
             },
+            **({} if domain is None else {"domain": dict(domain)}),
         },
     )
+
+
+def axis(
+    source: str,
+    *,
+    grids: tuple[str, ...] = (),
+    layers: tuple[str, ...] = (),
+    **values: tuple[Mapping[str, Any], Mapping[str, str]],
+) -> dict[str, Any]:
+    """A setting of a scheduler that the original does not have: for each value what is passed, and the knobs of the spec it amounts to.
+
+    `source` is where the library says so, or `composed`; `grids` and `layers` are those that it concerns, where not all.
+    """
+    meant = {name: {"settings": dict(passed), "knobs": dict(knobs)} for name, (passed, knobs) in values.items()}
+    return {"source": source, "values": meant, **({"grids": list(grids)} if grids else {}), **({"layers": list(layers)} if layers else {})}

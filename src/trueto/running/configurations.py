@@ -1,0 +1,62 @@
+"""Random configurations of a claim's domain that no suite uses: other step counts, and new combinations of what its cases have."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from trueto.model import Case, Claim
+
+__all__ = ["drawn_cases"]
+
+MOST_STEPS = 40
+MOST_TRIES = 50  # a draw; a domain of one case has only so many step counts
+SCALES = (0.5, 0.8, 1.0, 1.25)  # of an option that is a number
+FRESH = ("steps", "grid", "schedule", "parameterization", "network", "options", "guidance", "seed")
+
+
+def _key(case: Case) -> str:
+    return repr([getattr(case, name) for name in FRESH])
+
+
+def _options(case: Case, chance: random.Random) -> dict[str, Any]:
+    """The options of a case, numbers that are not whole on another scale; those between 0 and 1 stay there."""
+    found = dict(case.options)
+    for name, value in found.items():
+        if type(value) is float:
+            scaled = value * chance.choice(SCALES)
+            found[name] = min(scaled, 1.0) if 0 <= value <= 1 else scaled
+    return found
+
+
+def _one(claim: Claim, cases: Sequence[Case], chance: random.Random) -> Case:
+    """A draw: schedule and parameterization of one case belong together, the rest is taken from any case that shares them."""
+    base = chance.choice(cases)
+    alike = [c for c in cases if (c.schedule, c.parameterization, c.shape) == (base.schedule, base.parameterization, base.shape)]
+    grids = claim.settings.get("grids") or {c.grid: {} for c in cases}
+    return replace(
+        base,
+        steps=chance.randint(1, max(MOST_STEPS, base.steps)) if len({c.steps for c in cases}) > 1 else base.steps,
+        grid=chance.choice([c.grid for c in alike if c.grid in grids]),
+        network=chance.choice([c.network for c in alike]),
+        options=_options(chance.choice([c for c in alike if set(c.options) == set(base.options)]), chance),
+        guidance=chance.choice([c.guidance for c in alike]),
+        seed=chance.choice([c.seed for c in alike]),
+    )
+
+
+def drawn_cases(claim: Claim, cases: Sequence[Case], count: int, seed: int) -> list[Case]:
+    """`count` configurations (fewer where the domain has no more), none of them a case of the suites, each only once."""
+    chance = random.Random(f"{seed}:{claim.id}:draws")  # noqa: S311 - seeded, not secret
+    taken = {_key(case) for case in cases}
+    found: list[Case] = []
+    for _ in range(count * MOST_TRIES):
+        if len(found) == count:
+            break
+        case = _one(claim, cases, chance)
+        if _key(case) not in taken:
+            taken.add(_key(case))
+            found.append(replace(case, id=f"drawn-{len(found)}", quick=False))
+    return found

@@ -1,0 +1,180 @@
+"""The X that a claim speaks of beyond the recorded cases: what may be drawn, and the readable, reversible names of what was.
+
+A claim states its domain as data, in its settings (docs/laws.md). The id of a drawn case spells out the whole X, as
+`steps=11,grid=karras,eta=0.5`, so that it can be typed again; a law about more than one run names itself first (`law=batch,...`).
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from trueto.errors import UnknownName, UsageError
+from trueto.model import Case, Claim, Layer
+
+__all__ = ["AGREEMENT", "Domain", "drawn_case", "fields_of", "knobs_of", "law_of", "layers_of", "numbers", "read_case", "states_domain"]
+
+AGREEMENT = "agreement"
+# Layer noise is left out: which numbers an original draws from a seed is known only where they were recorded.
+LAYERS = (Layer.SCHEDULE, Layer.START, Layer.UPDATE, Layer.TRAJECTORY)
+KEYS = frozenset(
+    {"steps", "further", "schedules", "networks", "seeds", "shapes", "guidance", "options", "composed", "order", "forms", "grids"}
+)
+BLANK = Case("", 1)
+FIELDS = ("schedule", "parameterization", "network", "guidance", "shape", "seed")
+
+
+@cache
+def numbers() -> dict[str, Any]:
+    """laws.toml: profiles, and the domain of claims that do not narrow it."""
+    return tomllib.loads((Path(__file__).parent / "laws.toml").read_text())
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What may be drawn for a claim. `options` and `composed` are as in the claim's settings; `grids` and `parameterizations` too.
+
+    An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`. An axis of `composed` is
+    `{"source": ..., "values": {value: {"settings": {...}, "knobs": {...}}}}`, with `grids` and `layers` where it concerns some only.
+    `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
+    """
+
+    steps: tuple[int, int]
+    further: tuple[int, ...]
+    grids: tuple[str, ...]
+    parameterizations: tuple[str, ...]
+    schedules: tuple[str, ...]
+    networks: tuple[str, ...]
+    guidance: tuple[float | None, ...]
+    seeds: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    options: Mapping[str, Mapping[str, Any]]
+    composed: Mapping[str, Mapping[str, Any]]
+    order: Mapping[str, Any]
+    forms: Mapping[str, Any]
+
+    @property
+    def empty(self) -> str:
+        """The first part of which nothing can be drawn, or nothing."""
+        if not self.further and self.steps[0] > self.steps[1]:
+            return "steps"
+        parts = ("grids", "parameterizations", "schedules", "networks", "guidance", "seeds", "shapes")
+        return next((name for name in parts if not getattr(self, name)), "")
+
+    @classmethod
+    def of(cls, claim: Claim) -> Domain:
+        """The domain that a claim states; UsageError when it states something unknown."""
+        stated, common, settings = claim.settings.get("domain", {}), numbers()["domain"], claim.settings
+        if unknown := sorted(set(stated) - KEYS):
+            raise UsageError(f"the domain of claim {claim.id} has unknown keys: {', '.join(unknown)}", "docs/laws.md")
+        found = {**common, **stated}
+        return cls(
+            steps=(found["steps"][0], found["steps"][1]),
+            further=tuple(found["further"]),
+            grids=tuple(found.get("grids", settings.get("grids", {}))),
+            parameterizations=tuple(settings.get("parameterizations", {})),
+            schedules=tuple(found["schedules"]),
+            networks=tuple(found["networks"]),
+            guidance=tuple(found.get("guidance", (None,))),
+            seeds=tuple(found["seeds"]),
+            shapes=tuple(tuple(shape) for shape in found["shapes"]),
+            options=found.get("options", {}),
+            composed=found.get("composed", {}),
+            order=found.get("order", {}),
+            forms=found.get("forms", {}),
+        )
+
+
+def states_domain(claim: Claim) -> bool:
+    """Whether the claim says for which X it holds beyond the recorded ones."""
+    return "domain" in claim.settings
+
+
+def knobs_of(claim: Claim, case: Case) -> dict[str, str]:
+    """The knobs of the spec that the case's composed settings amount to."""
+    axes = claim.settings.get("domain", {}).get("composed", {})
+    return {knob: value for axis, chosen in case.composed.items() for knob, value in axes[axis]["values"][chosen]["knobs"].items()}
+
+
+def layers_of(claim: Claim, case: Case) -> tuple[str, ...]:
+    """The layers in which a drawn case is judged: a composed setting may leave out those that cannot see it apart."""
+    axes = claim.settings.get("domain", {}).get("composed", {})
+    limits = [axes[axis]["layers"] for axis in case.composed if axes[axis].get("layers")]
+    return tuple(layer for layer in case.layers if all(layer in limit for limit in limits))
+
+
+def law_of(case: Case) -> str:
+    """The law that a drawn case is for; agreement of spec and candidate unless its id says otherwise."""
+    return case.id.removeprefix("law=").partition(",")[0] if case.id.startswith("law=") else AGREEMENT
+
+
+def drawn_case(law: str = AGREEMENT, **fields: Any) -> Case:
+    """A case whose id says everything that is in it; fields that are as in any other case are not spelled out."""
+    case = Case(id="", **fields)
+    parts = [] if law == AGREEMENT else [f"law={law}"]
+    parts += [f"steps={case.steps}", f"grid={case.grid}"]
+    parts += [f"{name}={_text(name, getattr(case, name))}" for name in FIELDS if getattr(case, name) != getattr(BLANK, name)]
+    parts += [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in sorted(case.options.items())]
+    parts += [f"{axis}={value}" for axis, value in sorted(case.composed.items())]
+    layers = LAYERS if law == AGREEMENT else (Layer.TRAJECTORY,)
+    return replace(case, id=",".join(parts), layers=layers)
+
+
+def fields_of(case: Case, **changes: Any) -> dict[str, Any]:
+    """The X of a case, with changes, for `drawn_case`."""
+    names = ("steps", "grid", "schedule", "parameterization", "network", "options", "guidance", "shape", "seed", "composed")
+    return {**{name: getattr(case, name) for name in names}, **changes}
+
+
+def _text(name: str, value: Any) -> str:
+    return "x".join(map(str, value)) if name == "shape" else json.dumps(value) if name == "guidance" else str(value)
+
+
+def read_case(claim: Claim, text: str) -> Case:
+    """The case that an id of a drawn case spells out; UsageError or UnknownName for what the claim cannot express."""
+    axes = claim.settings.get("domain", {}).get("composed", {})
+    law, fields, options, composed = AGREEMENT, dict[str, Any](), dict[str, Any](), dict[str, str]()
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise UsageError(f"'{part}' in '{text}' is not written as name=value", "steps=11,grid=karras")
+        if name == "law":
+            law = value
+        elif name in ("steps", "grid", *FIELDS):
+            fields[name] = _value(name, value, text)
+        elif name in claim.settings.get("options", {}):
+            options[name] = _json(value)
+        elif name in axes:
+            if value not in axes[name]["values"]:
+                raise UnknownName(f"value of {name} in claim {claim.id}", value, axes[name]["values"], "docs/laws.md")
+            composed[name] = value
+        else:
+            known = ("law", "steps", "grid", *FIELDS, *claim.settings.get("options", {}), *axes)
+            raise UnknownName(f"part of a drawn case of {claim.id}", name, known, "docs/laws.md")
+    if "steps" not in fields:
+        raise UsageError(f"'{text}' says no step count", "steps=11,grid=karras")
+    return drawn_case(law, **fields, options=options, composed=composed)
+
+
+def _json(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _value(name: str, value: str, text: str) -> Any:
+    try:
+        if name in ("steps", "seed"):
+            return int(value)
+        if name == "shape":
+            batch, channels, height, width = (int(size) for size in value.split("x"))
+            return batch, channels, height, width
+        return None if value == "null" else float(value) if name == "guidance" else value
+    except ValueError as error:
+        raise UsageError(f"{name}={value} in '{text}' cannot be read", "steps=11,grid=karras,shape=1x4x4x3,guidance=7.5") from error

@@ -1,0 +1,215 @@
+"""The laws: what must hold for every X of a claim's domain, not only for the recorded ones.
+
+Each law is a function of the runs of one drawn case and gives a judgement like any other cell's; `search` lets Hypothesis look for an X
+that breaks it, and ends in the smallest. docs/laws.md says what each law means.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from trueto.fixtures import network, schedule
+from trueto.judge import Expected, compare, measure, same_bits
+from trueto.model import Case, Cell, Judgement, Layer, Profile, Verdict
+from trueto.observe import Observation, theta
+from trueto.references import Reference
+from trueto.running.arms import Bench, slack
+from trueto.running.client import Outcome
+from trueto.running.domain import Domain, drawn_case, fields_of, knobs_of, law_of
+from trueto.running.judging import Context, Runs, Seen, by_numbers, plain
+from trueto.running.ledger import Ledger
+from trueto.running.truth import parts
+from trueto.running.verdict import judge_cell
+
+__all__ = ["LAWS", "SKIPPED", "Court", "judge_law"]
+
+SKIPPED = "not a case of this law"
+FORMS = ("eps", "v", "x0")
+NEAREST = 0.5  # an order is a whole number
+TOLD = 1e-4  # of the angle of a level: how far the time told may be from the level, for two forms of a network to be one denoiser
+
+
+@dataclass(frozen=True, slots=True)
+class Court:
+    """What a law may ask for: `run(case, net, twin=...)` runs the candidate, `again` runs it anew though it has run before."""
+
+    cell: Cell
+    version: str
+    ref: Reference
+    profile: Profile
+    ledger: Ledger
+    run: Callable[..., Outcome]
+    again: Callable[[Case, str], Outcome]
+
+    def bench(self, case: Case) -> Bench:
+        """The bench of a case, on the whole loop."""
+        return Bench(self.ref, case, Layer.TRAJECTORY, self.profile, knobs_of(self.cell.claim, case))
+
+    def context(self, native: Outcome) -> Context:
+        """What a judgement on the court's own case is made of."""
+        return Context(self.cell, self.version, self.bench(self.cell.case), Runs(native, None), ())
+
+    def said(self, verdict: Verdict, cause: str, reason: str, **evidence: Any) -> Judgement:
+        """A judgement in words."""
+        judgement = plain(self.context(Outcome(None)), verdict, cause, reason)
+        return replace(judgement, evidence={**judgement.evidence, **evidence})
+
+    def not_a_case(self, why: str) -> Judgement:
+        """X that the law says nothing of."""
+        return self.said(Verdict.UNJUDGED, SKIPPED, why)
+
+    def one_picture(self, native: Outcome, wanted: Observation, others: Sequence[Case], said: tuple[str, str], dtype: str) -> Judgement:
+        """Two samples of the candidate that must be one, up to the rounding of the original on this X and on `others`."""
+        assert native.observation is not None
+        found: list[Expected] = []
+        for case in (self.cell.case, *others):
+            truth = self.bench(case).original("closed", dtype)
+            if truth.exact.error is not None:
+                return self.not_a_case(f"the original raises {truth.exact.error.type} on it")
+            found.append(parts(Layer.TRAJECTORY, truth, native.observation, dtype, same_grid=False)[0][1])
+        widest = [np.max([getattr(one, name) for one in found], axis=0) * slack() for name in ("floor_rms", "floor_max")]
+        values, native32 = wanted.sample[None].astype(np.float64), wanted.sample[None]
+        expected = replace(found[0], values=values, native=native32, floor_rms=widest[0], floor_max=widest[1])
+        seen = compare(native.observation.sample[None], expected, "sample")
+        verdict = Verdict.IDENTICAL if seen.identical else Verdict.FAITHFUL if seen.agrees else Verdict.DRIFTED
+        return by_numbers(self.context(native), Seen(seen, None, "a law about the candidate alone"), verdict, "", said[not seen.agrees])
+
+
+def repeat(court: Court) -> Judgement:
+    """The same seed twice gives the same bits: noise drawn by the candidate, sample, and everything on the way."""
+    case = court.cell.case
+    first, second = court.run(case, "seeded"), court.again(case, "seeded")
+    if first.observation is None or second.observation is None:
+        return _raised(court, first, second)
+    seen = zip(first.observation.tensors().items(), second.observation.tensors().values(), strict=True)
+    other = [name for (name, one), two in seen if not same_bits(one, two)]
+    if other:
+        return court.said(Verdict.DRIFTED, "not repeatable", f"the same seed twice gives other bits in: {', '.join(other)}")
+    return court.said(Verdict.IDENTICAL, "", "the same seed twice gives the same bits")
+
+
+def batch(court: Court) -> Judgement:
+    """What becomes of one picture does not depend on what else is in the batch."""
+    case = court.cell.case
+    if case.shape[0] == 1:
+        return court.not_a_case("it has one picture only")
+    alone = drawn_case("batch", **fields_of(case, shape=(1, *case.shape[1:])))
+    together, single = court.run(case, "closed"), court.run(alone, "closed")
+    if together.observation is None or single.observation is None:
+        return _raised(court, together, single)
+    smaller = replace(court, cell=replace(court.cell, case=alone))
+    seen = together.observation
+    first = replace(seen, states=seen.states[:, :1], start=seen.start[:1], sample=seen.sample[:1])
+    said = ("the first picture of a batch is the one that it is alone", "another picture in a batch than alone")
+    found = smaller.one_picture(replace(together, observation=first), single.observation, (), said, "float32")
+    return replace(found, cell=court.cell)
+
+
+def forms(court: Court) -> Judgement:
+    """The same denoiser, written as prediction of noise, velocity or clean picture, gives the same sample.
+
+    In float64: rounding in a library's table of levels makes them denoisers that differ a little.
+    """
+    case, known = court.cell.case, court.cell.claim.settings["parameterizations"]
+    written = [drawn_case("forms", **fields_of(case, parameterization=name)) for name in FORMS if name in known]
+    if len(written) < 2 or case.parameterization not in FORMS:
+        return court.not_a_case("the candidate takes one form only")
+    outcomes = [court.run(one, "closed", twin=True) for one in written]
+    first = outcomes[0].observation
+    if first is None or any(outcome.observation is None for outcome in outcomes):
+        return _raised(court, *outcomes)
+    if below := next((o.meta["below"] for o in outcomes if o.meta.get("below")), ""):
+        return court.not_a_case(f"the float64 twin is not valid: {below}")
+    if not _tells_its_levels(case, first):
+        return court.not_a_case("the time told to the network is not that of the level, so the forms are other denoisers")
+    found: list[Judgement] = []
+    for one, outcome in zip(written[1:], outcomes[1:], strict=True):
+        there = replace(court, cell=replace(court.cell, case=one))
+        other = f"another picture with prediction of {one.parameterization} than of {written[0].parameterization}"
+        found.append(there.one_picture(outcome, first, written[:1], ("the same picture in every form", other), "float64"))
+    return replace(max(found, key=_ratio), cell=court.cell)
+
+
+def _ratio(judgement: Judgement) -> float:
+    return judgement.ratio or 0.0
+
+
+def _tells_its_levels(case: Case, seen: Observation) -> bool:
+    """Whether every time told is the training time of the level of its step."""
+    alpha, sigma = schedule(case.schedule).level(seen.told)
+    firsts = [int(np.flatnonzero(seen.step == step)[0]) for step in np.unique(seen.step)]
+    angles = theta(seen.levels, seen.level_kind)[: len(firsts)]
+    return len(angles) == len(firsts) and measure(np.arctan2(sigma, alpha)[firsts], angles)[1] < TOLD
+
+
+def order(court: Court) -> Judgement:
+    """Shorter steps bring the state nearer to the exact solution, at the claimed order; in float64."""
+    stated = Domain.of(court.cell.claim).order
+    counts = [n for n in stated["steps"] if n <= court.cell.case.steps]
+    if len(counts) < 2:
+        return court.not_a_case("there are no shorter steps to compare with")
+    errors = []
+    for n in counts:
+        case = drawn_case("order", **fields_of(court.cell.case, steps=n))
+        outcome = court.run(case, "closed", twin=True)
+        if outcome.observation is None:
+            return _raised(court, outcome)
+        errors.append(_error_at(stated.get("until"), case, outcome.observation))
+    pairs = zip(itertools.pairwise(counts), itertools.pairwise(errors), strict=True)
+    found = [math.log(before / after) / math.log(more / fewer) for (fewer, more), (before, after) in pairs]
+    text = f"from {counts[-2]} to {counts[-1]} steps the distance from the exact solution falls from {errors[-2]:.2g} to {errors[-1]:.2g}"
+    said = f"{text}: order {found[-1]:.2f}, claimed is {stated['claimed']}"
+    agrees = abs(found[-1] - stated["claimed"]) < NEAREST
+    evidence = {"steps": counts, "errors": errors, "orders": found}
+    return court.said(Verdict.FAITHFUL if agrees else Verdict.DRIFTED, "" if agrees else "order of convergence", said, convergence=evidence)
+
+
+def _error_at(until: float | None, case: Case, seen: Observation) -> float:
+    """RMS distance from the exact solution where the network is told `until`, else where the last step begins.
+
+    The step to the clean end is of first order in every sampler, so it is left out.
+    """
+    step = seen.step[-1] if until is None else seen.step[np.flatnonzero(seen.told == until)[0]]
+    row = int(np.flatnonzero(seen.step == step)[0])
+    angles = theta(seen.levels, seen.level_kind)
+    first, last = ((float(np.cos(a)), float(np.sin(a))) for a in (angles[0], angles[int(step)]))
+    return measure(seen.states[row], network("mixture", schedule(case.schedule)).exact(seen.start, first, last))[0]
+
+
+def steps(court: Court) -> Judgement:
+    """Every step count, from 1 to the case's, ends in finite numbers and walks the levels that the original walks, or that are declared."""
+    worst: Judgement | None = None
+    for n in range(1, court.cell.case.steps + 1):
+        case = drawn_case(**fields_of(court.cell.case, steps=n))
+        native = court.run(case, "closed")
+        cell = replace(court.cell, case=case, layer=Layer.SCHEDULE)
+        found = judge_cell(cell, court.version, court.ref, court.profile, Runs(native, None, native), court.ledger)
+        if found.verdict.bad or found.verdict.unknown:
+            named = drawn_case("steps", **fields_of(court.cell.case, steps=n))
+            return replace(found, cell=replace(court.cell, case=named), reason=f"with {n} steps {found.reason}")
+        if worst is None or (found.ratio or 0) >= (worst.ratio or 0):
+            worst = found
+    assert worst is not None
+    return replace(worst, cell=court.cell, reason=f"every step count from 1 to {court.cell.case.steps}: {worst.reason}")
+
+
+def _raised(court: Court, *outcomes: Outcome) -> Judgement:
+    """Some runs of a law ended without a sample: alike is no matter of this law."""
+    ends = [o.died or (f"raises {o.raised.type}: {o.raised.message}" if o.raised else o.failed) or "returns a sample" for o in outcomes]
+    if len(set(ends)) == 1 and not outcomes[0].died:
+        return court.not_a_case(f"every run {ends[0]}")
+    return court.said(Verdict.BROKEN, "exception", f"one run {ends[0]}, another {next((end for end in ends if end != ends[0]), ends[0])}")
+
+
+LAWS: dict[str, Callable[[Court], Judgement]] = {"repeat": repeat, "batch": batch, "forms": forms, "order": order, "steps": steps}
+
+
+def judge_law(court: Court) -> Judgement:
+    """The judgement of the law that the court's case names."""
+    return LAWS[law_of(court.cell.case)](court)

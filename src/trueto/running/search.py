@@ -1,0 +1,196 @@
+"""Looking for an X that breaks a law: Hypothesis draws from the claim's domain, and shrinks what it finds to the smallest."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase, InMemoryExampleDatabase
+from hypothesis.errors import UnsatisfiedAssumption
+
+from trueto.errors import UsageError
+from trueto.model import LAYERS, Case, Claim, Judgement, Layer
+from trueto.running import draws
+from trueto.running.domain import AGREEMENT, Domain, drawn_case, fields_of, law_of, layers_of, numbers, states_domain
+from trueto.running.laws import FORMS, SKIPPED
+from trueto.running.plan import Selection, matches
+
+__all__ = ["EVERY", "Search", "applies", "database", "prepared", "sampled"]
+
+EVERY = (AGREEMENT, "repeat", "batch", "forms", "order", "steps")
+EXAMPLES = Path(".trueto") / "examples"
+Judge = Callable[[Case, Layer], Judgement]
+
+
+class Broken(Exception):
+    """An X on which the law does not hold."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        super().__init__(judgement.reason)
+        self.judgement = judgement
+
+
+def _held(found: Judgement) -> Judgement:
+    """A judgement that the law holds; Broken where it does not, and another X where it says nothing."""
+    if found.cause in (SKIPPED, "ill-conditioned"):
+        hypothesis.reject()
+    if found.verdict.bad or found.verdict.unknown:
+        raise Broken(found)
+    return found
+
+
+def _fewest(least: int, broken: Judgement, check: Callable[[Case], None]) -> Judgement:
+    """The same X with the fewest steps on which the law breaks: Hypothesis shrinks numbers by steps of its own, and can miss a divisor."""
+    case = broken.cell.case
+    for n in range(least, case.steps):
+        try:
+            check(drawn_case(law_of(case), **fields_of(case, steps=n)))
+        except Broken as error:
+            return error.judgement
+        except UnsatisfiedAssumption:
+            continue
+    return broken
+
+
+def applies(law: str, claim: Claim) -> bool:
+    """Whether a law says anything of a claim: AGREEMENT and `steps` of all that state a domain, others by what the domain holds."""
+    domain = Domain.of(claim)
+    if law == "forms":
+        return bool(domain.forms) and len(set(FORMS) & set(domain.parameterizations)) > 1
+    if law == "order":
+        return bool(domain.order)
+    return True
+
+
+def database(folder: Path = EXAMPLES) -> tuple[ExampleDatabase, str]:
+    """Where Hypothesis remembers what it found, and a note where that cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        return InMemoryExampleDatabase(), f"{folder} cannot be written ({error.strerror}): counterexamples are not remembered between runs"
+    return DirectoryBasedExampleDatabase(folder), ""
+
+
+def sampled(law: str, claim: Claim) -> st.SearchStrategy[Case]:
+    """What Hypothesis draws for a law; one fixed X for laws that go through a range by themselves."""
+    domain = Domain.of(claim)
+    if law == AGREEMENT:
+        return draws.cases(claim)
+    if law == "forms":
+        return draws.forms(claim)
+    if law == "order":
+        return st.just(drawn_case("order", steps=max(domain.order["steps"]), grid=domain.order["grid"], **_plainest(domain)))
+    if law == "steps":
+        return st.just(drawn_case("steps", steps=domain.steps[1], grid=domain.grids[0], **_plainest(domain)))
+    return draws.pairs(claim, law)
+
+
+def _plainest(domain: Domain) -> dict[str, Any]:
+    return {"schedule": domain.schedules[0], "parameterization": domain.parameterizations[0], "shape": domain.shapes[0]}
+
+
+@dataclass(slots=True)
+class Search:
+    """The laws under one profile of laws.toml.
+
+    `asked` are the laws and claims to go through; `layers` those that the law of agreement looks at. `salt` makes it draw other X,
+    `remember` is Hypothesis' database, `notes` are for the run record.
+    """
+
+    profile: str
+    asked: list[tuple[str, Claim]]
+    layers: tuple[Layer, ...]
+    salt: int = 0
+    remember: ExampleDatabase | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The profile's numbers."""
+        return numbers()["profiles"][self.profile]
+
+    def layers_of(self, claim: Claim, case: Case) -> tuple[Layer, ...]:
+        """The layers in which a drawn case is judged."""
+        return tuple(Layer(name) for name in layers_of(claim, case) if name in self.layers)
+
+    def expected(self, law: str, claim: Claim) -> list[Case]:
+        """The X that will be drawn as long as the law holds, so that runs can be asked for ahead."""
+        found: dict[str, Case] = {}
+        self._given(law, claim, lambda case: found.setdefault(case.id, case), [Phase.generate])
+        return list(found.values())
+
+    def look(self, law: str, claim: Claim, judge: Judge) -> tuple[list[Judgement], Judgement | None]:
+        """What was judged, and the smallest X that breaks the law, if one does; UsageError when nothing can be drawn."""
+        if part := Domain.of(claim).empty:
+            raise UsageError(f"law {law} has nothing to draw for claim {claim.id}: its domain has no {part}", "docs/laws.md")
+        judged: dict[str, Judgement] = {}
+        late: list[Case] = []
+        began = time.monotonic()
+
+        def check(case: Case) -> None:
+            if time.monotonic() - began > self.settings["seconds"]:
+                late.append(case)
+                return
+            for layer in self.layers_of(claim, case):
+                found = _held(judge(case, layer))
+                judged[found.cell.id] = found
+
+        broken = None
+        try:
+            self._given(law, claim, check, [Phase.reuse, Phase.generate, Phase.shrink])
+        except Broken as error:
+            broken = error.judgement
+        if broken is not None and law != "steps":
+            broken = _fewest(Domain.of(claim).steps[0], broken, check)
+        if broken is None and not judged:
+            raise UsageError(f"law {law} has nothing to say of claim {claim.id}: every X that was drawn is outside of it", "docs/laws.md")
+        if late:
+            self.notes.append(f"law {law} of {claim.id} ran out of its {self.settings['seconds']} seconds: {len(late)} X were not judged")
+        return list(judged.values()), broken
+
+    def _given(self, law: str, claim: Claim, check: Callable[[Case], Any], phases: list[Phase]) -> None:
+        chosen = settings(
+            max_examples=self.settings.get(law, 1),
+            database=self.remember if Phase.reuse in phases else None,
+            deadline=None,
+            phases=phases,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+            report_multiple_bugs=False,
+            print_blob=False,
+        )
+
+        def example(case: Case) -> None:
+            check(case)
+
+        example.__qualname__ = f"{law} of {claim.id}"  # by which the database knows it
+        number = zlib.crc32(f"{law} {claim.id} {self.salt}".encode())
+        hypothesis.seed(number)(chosen(given(sampled(law, claim))(example)))()
+
+
+def prepared(name: str, claims: Sequence[Claim], selection: Selection) -> Search | None:
+    """The search of a gate, or None: where cases or seeds are named, with `quick`, or without the default profile, nothing is drawn."""
+    if name == "none" or selection.quick or selection.cases or selection.seeds or "default" not in selection.profiles:
+        return None
+    layers = tuple(layer for layer in LAYERS if matches(layer, selection.layers))
+    named = [c for c in claims if matches(c.reference, selection.references) and matches(c.id, selection.claims)]
+    chosen = [claim for claim in named if states_domain(claim)]
+    laws = EVERY if not selection.layers else [AGREEMENT]
+    search = Search(name, [(law, claim) for law in laws for claim in chosen if applies(law, claim)], layers)
+    if silent := [claim.id for claim in named if not states_domain(claim)]:
+        search.notes.append(f"laws say nothing of {len(silent)} claims, no domain stated: {', '.join(silent)}")
+    if search.settings.get("fresh"):
+        search.salt = secrets.randbelow(1 << 30)
+        search.remember, note = database()
+        search.notes += [f"laws drew with salt {search.salt}", *([note] if note else [])]
+    return search

@@ -1,0 +1,234 @@
+"""Laws: X is drawn from a claim's domain, named so that it can be typed again, and what breaks a law is found and made small."""
+
+import dataclasses
+import shlex
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.database import DirectoryBasedExampleDatabase, InMemoryExampleDatabase
+from support import HOSTILE, cell, judged, lines, runs_of_spec, trueto
+
+from trueto.candidates.diffusers.claims import CLAIMS
+from trueto.errors import LedgerError, UnknownName, UsageError
+from trueto.events import RunRecord
+from trueto.model import Case, Layer, Verdict
+from trueto.references import reference
+from trueto.running.domain import Domain, drawn_case, law_of, read_case
+from trueto.running.draws import cases
+from trueto.running.kept import Kept, from_record, keep, load_kept
+from trueto.running.ledger import load_ledger
+from trueto.running.plan import Selection, covers, plan
+from trueto.running.rules import Rule
+from trueto.running.search import Search, applies, database, prepared
+
+STATING = [claim for claim in CLAIMS if "domain" in claim.settings]
+EULER = next(claim for claim in CLAIMS if claim.id == "k_diffusion/euler")
+ENTRY = (
+    'candidate = "toy"\n[[deviation]]\nreference = "k_diffusion/dpmpp_2m"\nlayers = ["schedule"]\n'
+    'variant = "spacing=drop_last"\nreason = "r"\nowner = "o"\nsince = "1"\n'
+)
+
+
+@pytest.mark.parametrize("claim", STATING, ids=lambda claim: claim.id)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_drawn_case_can_be_typed_again(claim, data):
+    """Reading the id of any drawn case gives that case, the claim can express it, and the original knows its options."""
+    case = data.draw(cases(claim))
+    assert case == read_case(claim, case.id)
+    assert covers(claim, case)
+    assert case.drawn
+    assert set(case.options) <= set(claim.settings["options"])
+
+
+def test_claims_without_a_domain_are_named_in_the_record():
+    """Laws that skip a claim say so in a note with its name; claims that state a domain are not in it."""
+    bare = dataclasses.replace(EULER, id="k_diffusion/euler@bare", settings={k: v for k, v in EULER.settings.items() if k != "domain"})
+    search = prepared("ci", [EULER, bare], Selection())
+    assert search is not None
+    assert ["laws say nothing of 1 claims, no domain stated: k_diffusion/euler@bare"] == search.notes
+    assert {"k_diffusion/euler"} == {claim.id for _, claim in search.asked}
+
+
+def test_ids_are_readable():
+    """An id says steps and grid, then only what is unlike any other case; a law about several runs comes first."""
+    assert "steps=11,grid=model" == drawn_case(steps=11).id
+    assert "steps=3,grid=karras,shape=1x1x2x4,eta=0.5" == drawn_case(steps=3, grid="karras", shape=(1, 1, 2, 4), options={"eta": 0.5}).id
+    assert "batch" == law_of(read_case(EULER, "law=batch,steps=2,grid=model"))
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ("steps=2,order=3", UnknownName, "part of a drawn case"),
+        ("steps=x", UsageError, "steps=x in 'steps=x' cannot be read"),
+        ("steps=2,karras", UsageError, "'karras' in 'steps=2,karras' is not written as name=value"),
+        ("steps=2,timestep_spacing=odd", UnknownName, "value of timestep_spacing"),
+    ],
+)
+def test_a_case_that_cannot_be_read_says_why(text, error, words):
+    """A misspelt drawn case is an error with the part that is wrong."""
+    with pytest.raises(error, match=words):
+        read_case(EULER, text)
+
+
+def test_unknown_words_of_a_domain_are_refused():
+    """A domain with a word that nobody reads is an error: what it should narrow would not be narrowed."""
+    wrong = dataclasses.replace(EULER, settings={**EULER.settings, "domain": {"stepz": [1, 2]}})
+    with pytest.raises(UsageError, match="unknown keys: stepz"):
+        Domain.of(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "case", "holds"),
+    [
+        ("grid == 'uniform' and 1000 % steps", Case("a", 30, grid="uniform"), True),
+        ("grid == 'uniform' and 1000 % steps", Case("a", 20, grid="uniform"), False),
+        ("steps > 1 and 999 % (steps - 1)", Case("a", 1), False),
+        ("s_churn > 0", Case("a", 5), False),
+        ("s_churn > 0", Case("a", 5, options={"s_churn": 0.5}), True),
+        ("not (2 <= steps < 5) or parameterization in ('v', 'x0')", Case("a", 3), False),
+        ("not (2 <= steps < 5) or parameterization in ('v', 'x0')", Case("a", 3, parameterization="v"), True),
+    ],
+)
+def test_rules(text, case, holds):
+    """A rule speaks of the case's fields and of options, whose default holds where a case gives none."""
+    assert holds == Rule(text, [reference("k_diffusion/euler")], "here").holds(case)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("steps ==", "cannot be read"),
+        ("__import__('os')", "has Call"),
+        ("steps.real", "has Attribute"),
+        ("stepz > 1", "speaks of 'stepz'"),
+        ("[s for s in (1,)]", "has ListComp"),
+    ],
+)
+def test_a_rule_may_compare_and_count_and_no_more(text, words):
+    """Anything that is not a comparison of known names is refused when the ledger is read; nothing is ever executed."""
+    with pytest.raises(LedgerError, match=words):
+        Rule(text, [reference("k_diffusion/euler")], "here")
+
+
+def test_names_decide_for_recorded_cases_and_rules_for_drawn_ones(tmp_path):
+    """With `cases` and `when` the names hold where an original was recorded, the rule elsewhere; names alone never reach drawn X."""
+
+    def covered(more, case):
+        (tmp_path / "d.toml").write_text(ENTRY + more)
+        chosen = dataclasses.replace(cell("k_diffusion/dpmpp_2m", "model-20", Layer.SCHEDULE), case=case)
+        return bool(load_ledger(tmp_path / "d.toml", "toy").covering(chosen))
+
+    recorded, drawn = reference("k_diffusion/dpmpp_2m").case("model-20"), drawn_case(steps=20)
+    both = 'cases = ["model-7"]\nwhen = "steps == 20"\n'
+    assert (False, True) == (covered(both, recorded), covered(both, drawn))
+    assert (True, False) == (covered('cases = ["model-20"]\n', recorded), covered('cases = ["model-20"]\n', drawn))
+    assert covered('when = "steps == 20"\n', recorded)
+    with pytest.raises(LedgerError, match="empty list"):
+        covered("cases = []\n", recorded)
+
+
+DRAWN = "steps=11,grid=model"
+
+
+def drawn_cell(layer, text=DRAWN):
+    """A cell of DPM++ 2M on a drawn case."""
+    claim = next(claim for claim in CLAIMS if claim.id == "k_diffusion/dpmpp_2m")
+    found = cell("k_diffusion/dpmpp_2m", "model-2", layer)
+    return dataclasses.replace(found, claim=claim, case=read_case(claim, text))
+
+
+@pytest.mark.parametrize("layer", [Layer.SCHEDULE, Layer.START, Layer.UPDATE, Layer.TRAJECTORY])
+def test_a_drawn_case_is_judged_by_the_spec(layer):
+    """The spec is the original on X that was never recorded; with another algorithm or grid it is not."""
+    chosen = drawn_cell(layer)
+    assert judged(chosen, runs_of_spec(chosen)).verdict.same
+    knobs = {Layer.SCHEDULE: {"spacing": "drop_last"}, Layer.START: {"start": "unit"}}.get(layer, {"midpoint": "plain"})
+    assert Verdict.DRIFTED == judged(chosen, runs_of_spec(chosen, **knobs)).verdict
+
+
+def test_a_setting_that_the_original_lacks_is_never_the_same():
+    """With a composed setting agreement reads 'consistent with', and the sentence names the parts; another setting is a drift."""
+    chosen = drawn_cell(Layer.SCHEDULE, "steps=11,grid=model,final_sigmas_type=sigma_min")
+    seen = judged(chosen, runs_of_spec(chosen, final_sigma="sigma_min"))
+    assert Verdict.CONSISTENT == seen.verdict
+    assert "it has no final_sigmas_type=sigma_min, but its certified spec has final_sigma=sigma_min" in seen.reason
+    assert "same" not in seen.reason
+    assert Verdict.DRIFTED == judged(chosen, runs_of_spec(chosen)).verdict
+
+
+def test_low_precision_is_not_judged_on_drawn_cases():
+    """Nothing was recorded in 16 bits for a drawn X, so that it cannot be judged there."""
+    from trueto.running.arms import Bench
+    from trueto.running.profiles import profile
+
+    chosen = drawn_cell(Layer.TRAJECTORY)
+    bench = Bench(reference("k_diffusion/dpmpp_2m"), chosen.case, chosen.layer, profile("float16"))
+    assert "this X was drawn" in bench.cannot_judge()
+
+
+def test_nothing_is_drawn_where_cases_are_named():
+    """Laws run in a gate of everything, by the claims' domains; a named case, a seed or --quick switches them off."""
+    everything = prepared("ci", CLAIMS, Selection())
+    assert {claim.id for _, claim in everything.asked} == {claim.id for claim in STATING}
+    assert all(applies(law, claim) for law, claim in everything.asked)
+    for selection in (Selection(cases=("model-2",)), Selection(seeds=(0,)), Selection(quick=True), Selection(profiles=("bfloat16",))):
+        assert prepared("ci", CLAIMS, selection) is None
+    assert prepared("none", CLAIMS, Selection()) is None
+
+
+def test_ci_draws_the_same_every_time():
+    """Two searches without a salt draw the same X, with a salt others."""
+    first, second = (Search("ci", [], ()).expected("agreement", EULER) for _ in range(2))
+    assert first == second
+    assert len(first) > 3
+    assert first != Search("ci", [], (), salt=1).expected("agreement", EULER)
+
+
+def test_examples_that_cannot_be_stored_are_remembered_in_memory(tmp_path):
+    """Where Hypothesis cannot write, it works without, and says so."""
+    (tmp_path / "file").write_text("")
+    remembered, note = database(tmp_path / "file" / "examples")
+    assert isinstance(remembered, InMemoryExampleDatabase)
+    assert "cannot be written" in note
+    assert isinstance(database(tmp_path / "examples")[0], DirectoryBasedExampleDatabase)
+
+
+def test_kept_cases_are_stored_once_and_planned(tmp_path):
+    """What failed in a record is kept once, read back, and becomes cells like any other case; a broken file says so."""
+    failed = {"claim": EULER.id, "case": "steps=11,grid=model", "verdict": "drifted", "layer": "trajectory", "reason": 'a "reason"'}
+    fine = {**failed, "case": "steps=12,grid=model", "verdict": "faithful"}
+    recorded = {**failed, "case": "model-20"}
+    found = from_record(RunRecord(tmp_path, {}, [failed, failed, fine, recorded], [], []))
+    path = tmp_path / "kept.toml"
+    assert (1, 0) == (keep(path, found), keep(path, found))
+    assert (Kept(EULER.id, "steps=11,grid=model", 'trajectory: a "reason"'),) == load_kept(path)
+    cells = plan("diffusers", [EULER], Selection(), [(one.claim, one.case) for one in load_kept(path)])
+    assert ["schedule", "start", "update", "trajectory"] == [str(c.layer) for c in cells if c.case.id == "steps=11,grid=model"]
+    path.write_text("[[case]]\nclaim = 1\nwhere = 2\n")
+    with pytest.raises(UsageError, match="kept"):
+        load_kept(path)
+
+
+@pytest.mark.slow
+def test_a_fault_that_no_recorded_case_shows_is_found_and_made_small(tmp_path):
+    """Wrong only for steps that eleven divides: all recorded cases pass, the laws find it, shrink it to 11, and say how to repeat it."""
+    port = str(HOSTILE / "eleven.py")
+    recorded = trueto("gate", port, "--layer", "trajectory", "--laws", "none", cwd=tmp_path)
+    assert 0 == recorded.returncode, recorded.stdout
+    done = trueto("gate", port, "--layer", "trajectory", "--laws", "nightly", "--record", "r.jsonl", cwd=tmp_path)
+    assert 1 == done.returncode, done.stdout + done.stderr
+    bad = [event for event in lines(tmp_path / "r.jsonl") if event["event"] == "cell" and event["verdict"] == "drifted"]
+    assert ["steps=11,grid=model"] == [event["case"] for event in bad]
+    assert "--case steps=11,grid=model" in done.stdout
+    command = shlex.split(bad[0]["evidence"]["command"])[1:]
+    assert 1 == trueto(*command, cwd=tmp_path).returncode
+
+
+@pytest.mark.slow
+def test_a_domain_with_nothing_in_it_fails(tmp_path):
+    """A claim whose domain is empty is not silently green."""
+    done = trueto("gate", str(HOSTILE / "no_domain.py"), "--layer", "start", "--laws", "dev", cwd=tmp_path)
+    assert done.returncode not in (0, 1)
