@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import support
 import toy_codebase
@@ -263,3 +264,18 @@ def test_doubled_batch_is_served_the_same_noise_twice():
         other = torch.randn(3, 4, 4, 3).numpy()
     assert [wanted.tobytes()] * 2 == [half.tobytes() for half in (doubled[:2], doubled[2:])]
     assert wanted.tobytes() != other[:2].tobytes()
+
+
+def test_a_spread_that_is_not_a_number_is_refused():
+    """A case whose nudged repetitions end in NaN says nothing about anybody: it is refused like any other ill-conditioned one."""
+    from types import SimpleNamespace
+
+    from trueto.judge import Spread
+    from trueto.recording.process import _refuse
+
+    path, case = np.ones((2, 1, 1, 2, 2)), SimpleNamespace(id="toy")
+    ref = SimpleNamespace(id="toy/toy", codebase=SimpleNamespace(name="toy"))
+    run = SimpleNamespace(path=path)
+    _refuse(ref, case, "closed", run, run, Spread(np.zeros(2), np.zeros(2)))
+    with pytest.raises(DataError, match="ill-conditioned"):
+        _refuse(ref, case, "closed", run, run, Spread(np.array([0.0, np.nan]), np.array([0.0, np.nan])))

@@ -107,7 +107,7 @@ def _repeat(args: Original, case: Case, net: str, dtype: str, base: Observation)
 def _refuse(ref: Reference, case: Case, net: str, exact: Observation, native: Observation, spread: Spread) -> None:
     expected = expect(exact.path, native.path, spread=spread)
     signal = measure(exact.path[-1], np.zeros_like(exact.path[-1]))[0]
-    if expected.floor_rms[-1] > LIMIT * signal:
+    if not expected.floor_rms[-1] <= LIMIT * signal:  # so that a spread that is not a number is refused too
         raise DataError(
             f"{ref.id} case {case.id} ({net}) is ill-conditioned: its own rounding moves the sample by "
             f"{expected.floor_rms[-1] / signal:.1e} of its size; the limit is {LIMIT:.0e}",
