@@ -18,24 +18,44 @@ from torch.overrides import TorchFunctionMode
 
 from trueto.fixtures.noise import Tape
 
-__all__ = ["NUMPY_OF", "Interposer", "NoiseSource", "Promoted", "served_draws", "to_numpy", "to_torch"]
+__all__ = [
+    "DRAWS",
+    "NUMPY_OF",
+    "Interposer",
+    "NoiseSource",
+    "Promoted",
+    "draw_of",
+    "lifted",
+    "put",
+    "served_draws",
+    "tensor_of",
+    "to_numpy",
+    "to_torch",
+]
 
 TORCH_OF = {"float32": torch.float32, "float64": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16}
 NUMPY_OF = {torch.float32: np.float32, torch.float64: np.float64, torch.float16: np.float16, torch.bfloat16: np.float32}
 DRAWS = frozenset({torch.randn, torch.randn_like, torch.Tensor.normal_, torch.normal})
 BELOW_FLOAT64 = frozenset({torch.float32, torch.float16, torch.bfloat16})
 _FLOAT32, _FLOAT64, _TO_FLOAT = torch.float32, torch.float64, torch.Tensor.float
+_FROM_NUMPY, _TO = torch.from_numpy, torch.Tensor.to  # torch's own, whatever stands for their names during a run
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, np.dtype[Any]]:
     """A numpy copy in the same dtype (bfloat16, which numpy lacks, as float32)."""
-    plain = tensor.detach().to("cpu")
-    return (plain.to(torch.float32) if plain.dtype == torch.bfloat16 else plain).numpy().copy()
+    plain = _TO(tensor.detach(), "cpu")
+    return (_TO(plain, torch.float32) if plain.dtype == torch.bfloat16 else plain).numpy().copy()
 
 
 def to_torch(array: np.ndarray[Any, np.dtype[Any]], like: torch.Tensor) -> torch.Tensor:
     """A torch tensor with the dtype and device of `like`."""
-    return torch.from_numpy(np.ascontiguousarray(array)).to(dtype=like.dtype, device=like.device)
+    return tensor_of(np.ascontiguousarray(array), like.dtype, like.device)
+
+
+def tensor_of(array: np.ndarray[Any, np.dtype[Any]], dtype: torch.dtype, device: Any = "cpu") -> torch.Tensor:
+    """A torch tensor of a numpy array, made by the harness: no mode and no replaced name is asked."""
+    with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - the only way to do so
+        return _TO(_FROM_NUMPY(array), dtype=dtype, device=device)
 
 
 class NoiseSource:
@@ -101,8 +121,12 @@ class NoiseSource:
         return watched
 
 
-def _lift(value: Any, target: torch.dtype) -> Any:
-    return target if value is _FLOAT32 else value
+def lifted(values: tuple[Any, ...], target: torch.dtype) -> tuple[Any, ...]:
+    """Arguments of a function with `target` for every float32."""
+    for value in values:
+        if value is _FLOAT32:
+            return tuple(target if other is _FLOAT32 else other for other in values)
+    return values
 
 
 class Interposer(TorchFunctionMode):
@@ -118,12 +142,9 @@ class Interposer(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         # Every operation of a twin comes through here, so the usual one (no dtype named, no draw) takes the shortest way.
         if self.promote is not None:
-            for value in args:
-                if value is _FLOAT32:
-                    args = tuple(_lift(a, self.promote) for a in args)
-                    break
+            args = lifted(args, self.promote)
             if kwargs:
-                kwargs = {k: _lift(v, self.promote) for k, v in kwargs.items()}
+                kwargs = dict(zip(kwargs, lifted(tuple(kwargs.values()), self.promote), strict=True))
             if func is _TO_FLOAT:
                 func, args = torch.Tensor.to, (args[0], self.promote)
         if func in DRAWS and self.noise is not None:
@@ -146,11 +167,13 @@ class Interposer(TorchFunctionMode):
         return args[0].copy_(served) if func is torch.Tensor.normal_ else served  # in place is in place
 
 
-def _draw_of(function: Callable[..., torch.Tensor], noise: NoiseSource) -> Callable[..., torch.Tensor]:
+def draw_of(function: Callable[..., torch.Tensor], noise: NoiseSource, *, in_place: bool) -> Callable[..., torch.Tensor]:
+    """A function that draws, served from a NoiseSource; `in_place` it fills its first argument."""
+
     def drawn(*args: Any, **kwargs: Any) -> torch.Tensor:
         natural = function(*args, **kwargs)
         served = noise.serve(lambda: natural, natural.shape)
-        return args[0].copy_(served) if function is torch.Tensor.normal_ else served
+        return args[0].copy_(served) if in_place else served
 
     return drawn
 
@@ -171,17 +194,17 @@ def served_draws(noise: NoiseSource, modules: tuple[str, ...]) -> Generator[None
     Half the time of a short run goes into an Interposer, which sees every operation; where nothing is promoted this is enough.
     """
     places = _places(modules, len(sys.modules))
-    wrappers: dict[Any, Any] = {function: _draw_of(function, noise) for function in DRAWS}
+    wrappers: dict[Any, Any] = {function: draw_of(function, noise, in_place=function is torch.Tensor.normal_) for function in DRAWS}
     for home, name, value in places:
-        _put(home, name, wrappers[value])
+        put(home, name, wrappers[value])
     try:
         yield
     finally:
         for home, name, value in places:
-            _put(home, name, value)
+            put(home, name, value)
 
 
-def _put(home: Any, name: str, value: Any) -> None:
+def put(home: Any, name: str, value: Any) -> None:
     """Replace a name; in a module so that it does not notice (trueto.workers.traces)."""
     if isinstance(home, ModuleType):
         vars(home)[name] = value

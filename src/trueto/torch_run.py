@@ -10,7 +10,7 @@ import torch
 
 from trueto.fixtures import Network, Schedule, variance_channels
 from trueto.fixtures.pictures import keep_mask, known_picture
-from trueto.interpose import NoiseSource, to_numpy, to_torch
+from trueto.interpose import NoiseSource, tensor_of, to_numpy, to_torch
 from trueto.model import Case
 from trueto.observe import Observation, Probe, by_branch, nudge_signs
 
@@ -55,7 +55,7 @@ class Run:
 
     def table(self, values: Array) -> torch.Tensor:
         """A float64 table in the dtype that the original keeps tables in."""
-        return torch.from_numpy(np.array(values)).to(self.table_dtype)
+        return tensor_of(np.array(values), self.table_dtype)
 
     def nudged(self, levels: torch.Tensor) -> torch.Tensor:
         """The noise levels; in a nudged repetition each is moved by one unit in the last place, but an exact 0 stays.
@@ -64,7 +64,7 @@ class Run:
         """
         if self.nudge is None:
             return levels
-        signs = torch.from_numpy(nudge_signs(self.nudge, len(levels))).to(levels)
+        signs = to_torch(nudge_signs(self.nudge, len(levels)), levels)
         moved = torch.nextafter(levels, signs * float("inf"))
         return torch.where(levels == 0, levels, moved)
 
@@ -72,15 +72,15 @@ class Run:
         """Standard normal latents, shape of the case: recorded, or drawn now (from `generator`) in a seeded run."""
         if self.seeded:
             return torch.randn(self.case.shape, dtype=self.dtype, generator=generator)
-        return torch.from_numpy(self._start).to(self.device, self.dtype)
+        return tensor_of(self._start, self.dtype, self.device)
 
     def picture(self) -> torch.Tensor:
         """The known picture of an algorithm that fills in the rest, shape of the case."""
-        return torch.from_numpy(known_picture(self.case.shape)).to(self.device, self.dtype)
+        return tensor_of(known_picture(self.case.shape), self.dtype, self.device)
 
     def mask(self) -> torch.Tensor:
         """Ones where the picture is known, zeros elsewhere, shape of the case."""
-        return torch.from_numpy(keep_mask(self.case.shape)).to(self.device, self.dtype)
+        return tensor_of(keep_mask(self.case.shape), self.dtype, self.device)
 
     def network(self, x: torch.Tensor, t: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         """The closed-form network as the original calls it: x (B, C, H, W), t (B,), condition (B, 1) in {0, 1} or None."""

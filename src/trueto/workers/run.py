@@ -20,11 +20,12 @@ from safetensors.numpy import save
 
 from trueto.candidates import Adapter
 from trueto.fixtures import network, schedule, start_noise, tape
-from trueto.interpose import TORCH_OF, Interposer, NoiseSource, Promoted, served_draws
+from trueto.interpose import TORCH_OF, NoiseSource, Promoted, served_draws
 from trueto.model import Case
 from trueto.observe import Observation, StepError
 from trueto.torch_run import Run
 from trueto.workers.branches import Branches
+from trueto.workers.promoted import Seen, low_at_load, twin_of
 from trueto.workers.protocol import claim_from_json, write_observation
 from trueto.workers.traces import Watch
 
@@ -78,10 +79,16 @@ def _observe(adapter: Adapter, request: Mapping[str, Any], run: Run) -> str:
         seed(run.case.seed)
     torch.set_num_threads(int(profile["threads"]))
     torch.set_default_dtype(torch.float64 if request["twin"] else torch.float32)
-    mode = Interposer(run.noise, torch.float64) if request["twin"] else served_draws(run.noise, adapter.modules)
-    with torch.no_grad(), mode:
+    with torch.no_grad(), _mode(adapter, request, run.noise) as seen:
         adapter.sample(claim_from_json(request["claim"]), run, profile.get("flags", {}))
-    return mode.below if isinstance(mode, Interposer) else ""
+    return "" if seen is None else seen.below
+
+
+def _mode(adapter: Adapter, request: Mapping[str, Any], noise: NoiseSource | None) -> contextlib.AbstractContextManager[Seen | None]:
+    """How a run is stood between: in a twin promoted, its draws served if there is `noise`."""
+    if request["twin"]:
+        return twin_of(noise, adapter.modules, compiled=bool(request["profile"].get("flags", {}).get("compile")))
+    return contextlib.nullcontext() if noise is None else served_draws(noise, adapter.modules)
 
 
 def _error(error: BaseException, adapter: Adapter, run: Run) -> dict[str, Any]:
@@ -144,14 +151,12 @@ def _moved_by_branches(adapter: Adapter, request: Mapping[str, Any], base: Obser
 
 def build_for(adapter: Any, request: Mapping[str, Any]) -> Built:
     """What the adapter builds for a case, in the precision of the request; its exception, if it raises."""
-    twin, case = bool(request["twin"]), Case.from_json(request["case"])
-    mode = Interposer(None, torch.float64) if twin else contextlib.nullcontext()
     try:
-        with mode:
-            made = adapter.build(claim_from_json(request["claim"]), case)
+        with _mode(adapter, request, None) as seen:
+            made = adapter.build(claim_from_json(request["claim"]), Case.from_json(request["case"]))
     except Exception as error:  # noqa: BLE001 - raised again in every run of the case
         return Built(None, error)
-    return Built(made, below=mode.below if isinstance(mode, Interposer) else "")
+    return Built(made, below="" if seen is None else seen.below)
 
 
 def warm(adapter: Adapter) -> None:
@@ -160,8 +165,10 @@ def warm(adapter: Adapter) -> None:
     save({"warm": np.zeros(1)})
     Watch(adapter.modules)
     _numpy_places(adapter.modules, len(sys.modules))
-    with served_draws(NoiseSource(None), adapter.modules):
-        pass
+    low_at_load()
+    for mode in (served_draws, twin_of):
+        with mode(NoiseSource(None), adapter.modules):
+            pass
 
 
 class Room:
@@ -189,6 +196,7 @@ class Room:
     def _enter(self, request: Mapping[str, Any], *, twin: bool) -> None:
         """Get ready for runs in one precision."""
         self._promote(twin=twin)
+        self._built.clear()  # a room once promoted stays so, and a twin begins where nothing in float32 is alive
         self._built[twin] = build_for(self.adapter, request) if hasattr(self.adapter, "build") else None
         self._watch = Watch(self.adapter.modules)
 
