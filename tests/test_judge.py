@@ -170,16 +170,36 @@ def test_spread_is_the_farthest_repetition():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("other", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [0, 1, 32768, 32769, 300_001])
-def test_measure_is_numpys_result(dtype, size):
-    """RMS and maximum are those of numpy on the whole array, below and above the size of a block."""
+def test_measure_is_numpys_result(dtype, other, size):
+    """RMS and maximum are numpy's on the whole array, below and above a block's size; two float32 arrays are subtracted as such."""
     rng = np.random.default_rng(size)
-    first, second = (rng.standard_normal(size).astype(dtype) for _ in range(2))
-    difference = first.astype(np.float64) - second.astype(np.float64)
+    first, second = rng.standard_normal(size).astype(dtype), rng.standard_normal(size).astype(other)
+    difference = (first - second if dtype == other else first.astype(np.float64) - second.astype(np.float64)).astype(np.float64)
     wanted = (math.sqrt((difference**2).sum() / max(size, 1)), np.abs(difference).max(initial=0.0))
     seen = measure(first.reshape(1, -1), second.reshape(1, -1))
     assert wanted[1] == seen[1]
     assert abs(seen[0] - wanted[0]) <= 1e-13 * wanted[0]
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_a_difference_that_float32_cannot_hold_is_finite(size):
+    """Two huge float32 numbers of unlike signs are far, but not infinitely far."""
+    first = np.full(size, 3e38, np.float32)
+    assert (6e38, 6e38) == tuple(float(f"{value:.6g}") for value in measure(first, -first))
+
+
+@pytest.mark.parametrize("value", [1.0, math.nan, math.inf])
+@pytest.mark.parametrize("place", [3, 40_000, 99_999, 399_999])
+def test_worst_element_of_a_large_tensor(value, place):
+    """Block by block, the worst element is found in whichever block it is; an earlier smaller one does not hide it."""
+    exact = np.zeros((2, 400_000))
+    got = exact.astype(np.float32)
+    got[1, [1, 399_998]] = 0.5
+    got[1, place] = value
+    seen = compare(got, expect(exact, exact + 1e-3), "state")
+    assert (1, (place,)) == (seen.worst_step, seen.worst_index)
 
 
 @pytest.mark.parametrize("size", [10, 300_000])

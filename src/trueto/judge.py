@@ -147,30 +147,55 @@ def same_bits(first: Array, second: Array) -> bool:
 def measure(got: Array, expected: Array) -> tuple[float, float]:
     """RMS and maximum of |got - expected| in constant memory; NaN where any element is not finite.
 
-    Any float dtypes, equal shapes. Works in blocks of 256 KiB, so that the size of the tensors does not matter.
+    Any float dtypes, equal shapes. Works in blocks of 256 KiB, so that the size of the tensors does not matter. Two float32 tensors are
+    subtracted as such, which is exact within a factor of two of each other and else right to half a unit in the last place of the
+    difference; everything else is in float64, and so are they where a difference overflows.
     """
+    return _measured(got, expected)[:2]
+
+
+def _measured(got: Array, expected: Array) -> tuple[float, float, slice]:
+    """The same, and the block in which the difference is largest, or not a number."""
     flat_got, flat_expected = got.reshape(-1), expected.reshape(-1)
-    size = flat_got.size
-    total, peak = 0.0, 0.0
-    buffer = np.empty(min(size, BLOCK), np.float64)
+    if got.dtype == expected.dtype == np.float32:
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = _by_blocks(flat_got, flat_expected, np.float32)
+        if math.isfinite(found[0]):
+            return found
+    return _by_blocks(flat_got, flat_expected, np.float64)
+
+
+def _by_blocks(got: Array, expected: Array, dtype: type[np.floating[Any]]) -> tuple[float, float, slice]:
+    """RMS, maximum and its block of two flat arrays, subtracted in `dtype` and summed in float64."""
+    size, width = got.size, min(got.size, BLOCK)
+    total, peak, place = 0.0, 0.0, 0
+    wide = np.empty(width, np.float64)
+    narrow = wide if dtype is np.float64 else np.empty(width, dtype)
     for begin in range(0, size, BLOCK):
-        block = buffer[: size - begin]
-        block[...] = flat_got[begin : begin + BLOCK]
-        np.subtract(block, flat_expected[begin : begin + BLOCK], out=block)
-        for start in range(0, block.size, DOT):
-            part = block[start : start + DOT]
+        block, exact = narrow[: size - begin], wide[: size - begin]
+        if got.dtype == dtype:
+            np.subtract(got[begin : begin + BLOCK], expected[begin : begin + BLOCK], out=block)
+        else:  # casting first takes less time than numpy's subtraction of two dtypes
+            block[...] = got[begin : begin + BLOCK]
+            np.subtract(block, expected[begin : begin + BLOCK], out=block)
+        here = max(float(np.maximum.reduce(block)), -float(np.minimum.reduce(block)))
+        if not (here <= peak or math.isnan(peak)):
+            peak, place = here, begin
+        if exact is not block:
+            exact[...] = block
+        for start in range(0, exact.size, DOT):
+            part = exact[start : start + DOT]
             total += float(part.dot(part))
-        peak = max(peak, float(np.maximum.reduce(np.abs(block, out=block))))
-    return math.sqrt(total / max(size, 1)), math.nan if math.isnan(total) else peak
+    return math.sqrt(total / max(size, 1)), math.nan if math.isnan(total) else peak, slice(place, place + BLOCK)
 
 
-def _distances(got: Array, expected: Array) -> tuple[list[float], list[float]]:
-    """RMS and maximum of |got - expected| for each row; in one piece where that is small, else in constant memory."""
+def _distances(got: Array, expected: Array) -> tuple[list[float], list[float], list[slice]]:
+    """RMS and maximum of |got - expected| for each row, and where in it the maximum is; in one piece where that is small."""
     if len(got) == 1 or got.size > WHOLE:
-        pairs = [measure(row, other) for row, other in zip(got, expected, strict=True)]
-        return [rms for rms, _ in pairs], [maximum for _, maximum in pairs]
+        found = [_measured(row, other) for row, other in zip(got, expected, strict=True)]
+        return [rms for rms, _, _ in found], [maximum for _, maximum, _ in found], [place for _, _, place in found]
     rms, maximum = _norms(np.subtract(got, expected, dtype=np.float64).reshape(len(got), -1))
-    return rms.tolist(), maximum.tolist()
+    return rms.tolist(), maximum.tolist(), [slice(None)] * len(got)
 
 
 def _ratio(drift: float, floor: float) -> float:
@@ -181,18 +206,10 @@ def _ratio(drift: float, floor: float) -> float:
     return math.inf if math.isnan(ratio) else ratio
 
 
-def _largest(got: Array, expected: Array) -> int:
-    """Where |got - expected| is largest (or not a number), as an index into the flat arrays."""
-    flat_got, flat_expected = got.reshape(-1), expected.reshape(-1)
-    best, peak = 0, -1.0
-    for begin in range(0, flat_got.size, BLOCK):
-        block = np.abs(np.subtract(flat_got[begin : begin + BLOCK], flat_expected[begin : begin + BLOCK], dtype=np.float64))
-        index = int(block.argmax())
-        if not block[index] <= peak:
-            best, peak = begin + index, float(block[index])
-            if math.isnan(peak):
-                break
-    return best
+def _largest(got: Array, expected: Array, part: slice) -> int:
+    """Where |got - expected| is largest (or not a number) in this part, as an index into the flat arrays."""
+    block = np.subtract(got.reshape(-1)[part], expected.reshape(-1)[part], dtype=np.float64)
+    return (part.start or 0) + int(np.abs(block, out=block).argmax())
 
 
 def _index(element: int, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -215,14 +232,14 @@ def compare(got: Array, expected: Expected, what: str, limit: float | None = Non
         return unlike(_shapes(got.shape, values.shape), what)
     if not len(got):
         return unlike("nothing was recorded", what)
-    rms, maximum = _distances(got, values)
+    rms, maximum, places = _distances(got, values)
     floor_rms, floor_max = expected.floor_rms.tolist(), expected.floor_max.tolist()
     ratios = [max(_ratio(r, fr), _ratio(m, fm)) for r, fr, m, fm in zip(rms, floor_rms, maximum, floor_max, strict=True)]
     if True in (must := expected.exact.tolist()):
         ratios = [math.inf if exact and far > 0 else ratio for exact, far, ratio in zip(must, maximum, ratios, strict=True)]
     worst = ratios.index(max(ratios))
     beyond = next((row for row, ratio in enumerate(ratios) if ratio > bound), None)
-    element = _largest(got[worst], values[worst])
+    element = _largest(got[worst], values[worst], places[worst])
     return Comparison(
         identical=expected.native is not None and same_bits(got, expected.native),
         agrees=beyond is None,

@@ -79,7 +79,7 @@ def entry_points() -> frozenset[Any]:
 
 
 def _is_told(value: Any, overrides: dict[Any, Any]) -> bool:
-    return callable(value) and isinstance(value, Hashable) and not isinstance(value, type) and _takes_dtype(value, overrides)
+    return callable(value) and not isinstance(value, type) and _takes_dtype(value, overrides)
 
 
 @cache
