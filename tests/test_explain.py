@@ -1,12 +1,13 @@
 """Seeded mistakes: trueto explain finds the knob that restores agreement, or says that there is none and what differs."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from trueto.model import Layer, Verdict
 from trueto.references import reference
-from trueto.running.explain import explain, explanation_text, subject_of
+from trueto.running.explain import explain, explanation_record, explanation_text, subject_of
 from trueto.running.explain.knob_words import knob_words
 from trueto.running.gate import Gate
 from trueto.running.ledger import Ledger
@@ -170,3 +171,31 @@ def test_knobs_are_explained_in_the_words_of_their_own_file(name, knob, words):
     """The comment beside a knob, or above it, is what a reader is told of it."""
     said = knob_words(reference(name), knob)
     assert (words in said) if words else not said
+
+
+@pytest.mark.parametrize(
+    ("where", "outcome", "knobs"),
+    [
+        (f"{EULER}@rounded_and_unit:trajectory:karras-20", "explained", {"told": "rounded", "start": "unit"}),
+        (f"{MULTISTEP}@sign:update:karras-20", "unexplained", None),
+        (f"{EULER}@rounded_and_unit:update:karras-20", "nothing to explain", None),
+    ],
+)
+def test_explanation_as_data(gate, where, outcome, knobs):
+    """The same as data: the outcome, and every set with the figure after it; any JSON reader takes it."""
+    found, _ = explained(gate, where)
+    data = json.loads(json.dumps(explanation_record(found), allow_nan=False))
+    assert outcome == data["outcome"]
+    assert where == f"{data['cell']['claim']}:{data['cell']['layer']}:{data['cell']['case']}"
+    assert knobs == (data["variants"][0]["knobs"] if data["variants"] else None)
+    assert all(one["ratio"] < data["search"]["base"]["ratio"] for one in data["variants"])
+
+
+def test_terms_and_orders_as_data(gate):
+    """A step whose sign is turned: the coefficients of both sides, and the orders with which they converge."""
+    data = explanation_record(explained(gate, f"{MULTISTEP}@sign:update:karras-20")[0])
+    earlier = data["terms"]["terms"][1]
+    assert "the network's answer one call before" == earlier["name"]
+    assert -1 == pytest.approx(earlier["got"] / earlier["wanted"])
+    orders = [round(data["convergence"][side]["order"]) for side in ("original", "candidate")]
+    assert [2, 1] == orders

@@ -62,7 +62,7 @@ def _goldens() -> list[bool]:
             golden = load_golden(name)
             missing = [case.id for case in reference(name).cases if not golden.has(case.id, "closed")]
             if missing:
-                said = f"no golden for {', '.join(missing)}: stale; type: trueto record {name.split('/')[0]} --source DIR"
+                said = f"no golden for {', '.join(missing)}: stale; type: {reference(name).codebase.recording}"
                 click.echo(f"  ✗ {name}: {said}")
             else:
                 click.echo(f"  ✓ {name}: {len(reference(name).cases)} cases, recorded with torch {golden.header['torch']}")

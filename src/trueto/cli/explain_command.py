@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 __all__ = ["command"]
@@ -12,7 +14,8 @@ __all__ = ["command"]
 @click.argument("cell")
 @click.option("--profile", "profile_name", default="default", metavar="NAME", help="how to run it: see `trueto list profiles`")
 @click.option("--ledger", metavar="FILE", help="ledger to name what is declared so far from, instead of the candidate's own")
-def command(candidate: str, cell: str, profile_name: str, ledger: str | None) -> int:
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="json: docs/explain.md")
+def command(candidate: str, cell: str, profile_name: str, ledger: str | None, form: str) -> int:
     """Say why CELL of CANDIDATE differs from the original.
 
     CELL is <claim>:<layer>:<case>, as the gate prints it; without the layer, the first layer that parts is explained. The candidate is
@@ -28,9 +31,10 @@ def command(candidate: str, cell: str, profile_name: str, ledger: str | None) ->
       trueto explain diffusers k_diffusion/dpmpp_2m:schedule:karras-20
       trueto explain diffusers k_diffusion/euler:churn-20
       trueto explain ./my_adapter.py k_diffusion/heun:update:karras-20
+      trueto explain diffusers k_diffusion/euler:churn-20 --format json
     """
     from trueto.cli.telling import Telling
-    from trueto.running.explain import explain, explanation_text, open_subject
+    from trueto.running.explain import explain, explanation_record, explanation_text, open_subject
 
     with Telling() as tell:
         subject = open_subject(candidate, cell, profile_name=profile_name, ledger=ledger)
@@ -38,5 +42,5 @@ def command(candidate: str, cell: str, profile_name: str, ledger: str | None) ->
             found = explain(subject, tell)
         finally:
             subject.close()
-    click.echo(explanation_text(found))
+    click.echo(explanation_text(found) if form == "text" else json.dumps(explanation_record(found), indent=1, allow_nan=False))
     return found.exit_code

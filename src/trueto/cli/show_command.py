@@ -48,7 +48,7 @@ def command(name: str, *, spec: bool) -> int:
         lines += [f"goldens: recorded from {golden.header['source']} with torch {golden.header['torch']}; SHA-256 {golden.digest[:16]}…"]
     except TruetoError as error:
         lines += [f"goldens: {error.message}; try: {error.hint}"]
-    lines += [f"record them again: trueto record {base.name} --source DIR   check the spec: trueto verify {ref.id}"]
+    lines += [f"record them again: {base.recording}   check the spec: trueto verify {ref.id}"]
     if card.no_counterpart:
         lines += [f"{library} does not claim it: {why}" for library, why in card.no_counterpart.items()]
     if spec:

@@ -74,7 +74,7 @@ class Golden:
         return self.tensors[prefix + "rms"], self.tensors[prefix + "max"]
 
     def _again(self) -> str:
-        return f"trueto record {self.name.split('/')[0]} --source DIR"
+        return codebase(self.name.partition("/")[0]).recording
 
 
 def _parse_outcome(text: str) -> StepError | None:
@@ -86,7 +86,7 @@ def _parse_outcome(text: str) -> StepError | None:
 
 
 def _validate(ref: Reference, header: dict[str, str], path: Path) -> None:
-    again = f"trueto record {ref.codebase.name} --source DIR"
+    again = ref.codebase.recording
     expected = {
         "schema": SCHEMA,
         "reference": ref.id,

@@ -47,6 +47,11 @@ class Codebase:
     sequential: str = ""
     packages: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def recording(self) -> str:
+        """The command that records it anew."""
+        return f"trueto record {self.name} --source DIR" + (" --python PATH" if self.packages else "")
+
     def link(self, path: str, line: int | None = None) -> str:
         """Address of a file of the original at the pinned commit."""
         return f"{self.repository}/blob/{self.commit}/{path}" + (f"#L{line}" if line else "")

@@ -230,7 +230,7 @@ class Bench:
                     return noise[:count]
         raise DataError(
             f"{golden.name} has no {count} recorded draws from seed {self.case.seed}",
-            f"trueto record {golden.name.partition('/')[0]} --source DIR",
+            reference(golden.name).codebase.recording,
         )
 
     def closed_sample(self) -> Array:
