@@ -210,12 +210,13 @@ def test_users_pytest_settings_do_not_reach_the_gate(tmp_path):
 
 
 def test_harness_failure_is_exit_code_3(root, tmp_path):
-    """When trueto itself fails in the middle, what was judged is kept, the run is incomplete, and nothing is green."""
+    """When trueto itself fails in the middle, what was judged is kept, the run is incomplete, the reason is said, and nothing is green."""
     suite = root / "suites/test_update.py"
     suite.write_text(suite.read_text().replace("    judged(cell)", "    raise RuntimeError('ours')"))
     done = trueto("gate", BASE, *ONE, "--record", "r.jsonl", cwd=tmp_path, TRUETO_ROOT=str(root))
     assert 3 == done.returncode, done.stdout + done.stderr
-    assert "the run is incomplete" in done.stderr
+    assert "the run is incomplete (trueto itself failed: test_update[" in done.stderr
+    assert "RuntimeError: ours (test_update.py:" in done.stderr
     events = lines(tmp_path / "r.jsonl")
     assert "end" not in {event["event"] for event in events}
     assert "cell" in {event["event"] for event in events}

@@ -55,3 +55,13 @@ def test_without_a_low_dtype_nothing_is_rounded():
     plain, stay = (observe_spec(ref, case, "closed", knobs) for knobs in ({}, {"state": "rounded"}))
     assert plain.low is None
     assert measure(plain.native.sample, stay.native.sample) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("low", LOW)
+def test_in_place_is_rounded_too(low):
+    """What numpy computes in place, and functions of its own that do so (a quantile), are rounded as well, and come to an end."""
+    held = low_latents(X, low, stay=True)
+    held -= 0.3
+    assert round_to(round_to(X, low) - np.float32(0.3), low).tobytes() == held.view(np.ndarray).tobytes()
+    parts = np.quantile(low_latents(np.abs(X), low, stay=True).reshape(2, -1), 0.9, axis=1)
+    assert round_to(np.asarray(parts, np.float32), low).tobytes() == np.asarray(parts, np.float32).tobytes()

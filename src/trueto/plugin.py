@@ -56,6 +56,7 @@ class GateSession:
         self._stream: Any = None
         self.judged = 0
         self.held = 0
+        self.trouble = ""  # what trueto itself failed with, and where
 
     def begin(self) -> None:
         """Open the record and ask for every run."""
@@ -202,6 +203,15 @@ def holds(request: pytest.FixtureRequest) -> Callable[[Claim], None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Laws come last: their runs wait behind those of the cells."""
     items.sort(key=lambda item: "holds" in getattr(item, "fixturenames", ()))
+
+
+def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]) -> None:
+    """Remember the first exception that is no verdict, so that a gate without pytest's screens can say it."""
+    found = node.config.stash.get(SESSION, None)
+    if found is None or found.trouble or call.excinfo is None or isinstance(call.excinfo.value, pytest.fail.Exception):
+        return
+    at = call.excinfo.traceback[-1]
+    found.trouble = f"{node.name}: {call.excinfo.typename}: {call.excinfo.value} ({Path(at.path).name}:{at.lineno + 1})"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -11,6 +11,7 @@ from trueto.settings import GATE_OPTIONS, data_root, forget_pytest_options
 
 if TYPE_CHECKING:
     from trueto.model import Judgement
+    from trueto.plugin import GateSession
     from trueto.running.gate import Gate
 
 __all__ = ["command"]
@@ -72,17 +73,17 @@ def command(candidate: str, form: str, output: str | None, record: str | None, *
         ended = pytest.main(arguments, plugins=[plugin, Given(session)])
     finally:
         progress.stop()
-    return _print(path, session.exit_code, int(ended), form, output)
+    return _print(path, session, interrupted=int(ended) == pytest.ExitCode.INTERRUPTED, form=form, output=output)
 
 
-def _print(path: Path, code: int, pytest_code: int, form: str, output: str | None) -> int:
+def _print(path: Path, session: GateSession, *, interrupted: bool, form: str, output: str | None) -> int:
     from trueto.cli.table import summary_table
     from trueto.errors import TruetoError
     from trueto.events import read_run
 
     run = read_run(path)
     if not run.complete:
-        said = "interrupted" if pytest_code == 2 else "trueto itself failed"
+        said = "interrupted" if interrupted else f"trueto itself failed: {session.trouble or 'no reason is known'}"
         raise TruetoError(f"the run is incomplete ({said}); what was judged is in {path}", "trueto doctor")
     if form == "table":
         text = summary_table(run, path, terminal=output is None)
@@ -97,7 +98,7 @@ def _print(path: Path, code: int, pytest_code: int, form: str, output: str | Non
         click.echo(f"written to {output}")
     else:
         click.echo(text)
-    return code
+    return session.exit_code
 
 
 def _total(gate: Gate) -> int:

@@ -31,6 +31,9 @@ class _Rounded(np.ndarray[Any, np.dtype[Any]]):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """The operation on plain arrays, its result rounded where it is a picture again (not a number)."""
         plain = [value.view(np.ndarray) if isinstance(value, _Rounded) else value for value in inputs]
+        if into := kwargs.pop("out", None):  # in place, as numpy's own functions do it (a quantile)
+            into[0][...] = self.__array_ufunc__(ufunc, method, *plain, **kwargs)
+            return into[0]
         out = getattr(ufunc, method)(*plain, **kwargs)
         if not isinstance(out, np.ndarray) or not out.ndim or out.dtype.kind != "f":
             return out
