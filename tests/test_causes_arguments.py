@@ -112,3 +112,19 @@ def test_euler_velocity_takes_the_place_for_the_time():
     right = built("DDIMScheduler")
     pair = torch.from_numpy(PICTURE).float(), torch.from_numpy(NOISE).float()
     assert far(right.get_velocity(*pair, torch.full((len(PICTURE),), 777)).numpy(), velocity(777)) < SAME
+
+
+@pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["DDPMScheduler", "DDIMScheduler", "PNDMScheduler", "LCMScheduler", "TCDScheduler", "SASolverScheduler"])
+def test_weights_are_rounded_to_the_dtype_of_the_picture(name, low):
+    """add_noise in 16 bits is the mixture with alpha_bar rounded to 16 bits; with weights of float32 it is another one, the original's."""
+    made, t = built(name), 0  # at a time with little noise 1 - alpha_bar is lost first
+    picture, noise = (torch.from_numpy(values).to(low) for values in (PICTURE, NOISE))
+    seen = made.add_noise(picture, noise, torch.full((len(PICTURE),), t)).double().numpy()
+    rounded = torch.tensor(ALPHA_BAR[t]).float().to(low)
+    weights = [float(rounded**0.5), float((1 - rounded) ** 0.5)]
+    told = weights[0] * picture.double().numpy() + weights[1] * noise.double().numpy()
+    original = noisy(t, picture.double().numpy(), noise.double().numpy())
+    unit = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11}[low] * np.abs(original).max()
+    assert far(seen, told) < 2 * unit
+    assert far(told, original) > 4 * far(seen, told)

@@ -9,6 +9,7 @@ import numpy as np
 from trueto.model import Case
 from trueto.references.card import Card, Promise
 from trueto.references.forward import LOOKUPS, forward
+from trueto.references.rounded import as_latents
 
 CARD = Card(
     title="Adding noise (q_sample) and velocity",
@@ -62,8 +63,9 @@ CASES = (
     times("velocity-after", VISITED["tenths"], 10, options=VELOCITY),
 )
 KNOBS = {
-    # Precision of the two weights; sigma: picture plus sigma times noise, as k-diffusion scales it, with sigma rounded.
-    "coefficients": ("float64", "sigma"),
+    # Precision of the two weights; latents: that of picture and noise, from alpha_bar on; sigma: picture plus sigma times noise, as
+    # k-diffusion scales it, with sigma rounded.
+    "coefficients": ("float64", "latents", "sigma"),
     # Where the level of a time is looked up: in the table, or in the list of a sampler's times, where a time that is not there is refused
     # or taken for the last one. place: the place of a time in that list is taken for the time.
     "lookup": LOOKUPS,
@@ -80,7 +82,11 @@ def sample(x0, noise, alpha_bar, given, *, target="noisy", coefficients="float64
     if coefficients == "sigma":
         rounded = alpha_bar.astype(dtype)
         return (x0 + np.sqrt((1 - rounded) / rounded) * noise) * np.sqrt(given).astype(dtype)
-    signal, rest = np.sqrt(alpha_bar).astype(dtype), np.sqrt(1 - alpha_bar).astype(dtype)
+    if coefficients == "latents":
+        rounded = as_latents(alpha_bar, x0)
+        signal, rest = np.sqrt(rounded), np.sqrt(1 - rounded)
+    else:
+        signal, rest = np.sqrt(alpha_bar).astype(dtype), np.sqrt(1 - alpha_bar).astype(dtype)
     if target == "velocity":
         return signal * noise - rest * x0
     return signal * x0 + rest * noise  # equation 4

@@ -50,8 +50,8 @@ def run(mix: Any, inputs: SpecInputs, frame_knobs: dict[str, tuple[str, ...]]) -
     times, prepared = [int(t) for t in options.pop("times")], int(options.pop("prepared"))
     own = {k: v for k, v in inputs.knobs.items() if k not in frame_knobs}
     which, _, missing = own.pop("lookup", LOOKUPS[0]).partition("_or_")
-    x0 = np.concatenate([known_picture(inputs.case.shape).astype(inputs.dtype)] * inputs.copies)
     noise, table = inputs.start_noise, _table(inputs)
+    x0 = inputs.latents(known_picture(inputs.case.shape))
     levels = inputs.schedule.alphas_cumprod[[*times, times[-1]]].astype(inputs.dtype)
 
     def at(asked: list[int]) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from trueto.observe import NetworkFunction, Probe
 
-__all__ = ["LOW", "LowProbe", "low_latents", "round_to"]
+__all__ = ["LOW", "LowProbe", "as_latents", "low_latents", "round_to"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -52,6 +52,11 @@ def low_latents(values: Array, low: str, *, stay: bool) -> Array:
     """Start latents in 16 bits; with `stay` whatever is computed from them has 16 bits too, else float32."""
     rounded = round_to(np.asarray(values, np.float32), low)
     return rounded.view({"float16": _Float16, "bfloat16": _BFloat16}[low]) if stay else rounded
+
+
+def as_latents(values: Array, like: Array) -> Array:
+    """Values in the dtype of some latents, 16 bits where these have 16."""
+    return low_latents(values, like.low, stay=True) if isinstance(like, _Rounded) else np.asarray(values, like.dtype)
 
 
 class LowProbe(Probe):

@@ -50,6 +50,13 @@ class SpecInputs:
     start: Array | None = None
     copies: int = 1
     nudge: int | None = None
+    low: str = ""
+    stay: bool = False
+
+    def latents(self, values: Array) -> Array:
+        """A picture that the run is fed, in its dtype; in a run in the 16-bit dtype `low` rounded to it, and in it for good with `stay`."""
+        whole = np.concatenate([values] * self.copies) if self.copies > 1 else values
+        return low_latents(whole, self.low, stay=self.stay) if self.low else whole.astype(self.dtype)
 
     def nudged(self, levels: Array) -> Array:
         """The noise levels, moved by one unit in the last place in a nudged repetition; an exact 0 stays."""
@@ -142,6 +149,8 @@ def _once(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, 
         knobs={name: value for name, value in knobs.items() if name != STATE},
         copies=copies,
         start=start,
+        low=low,
+        stay=stay,
         **fields,
     )
     run: Callable[..., Observation] = ref.frame.run

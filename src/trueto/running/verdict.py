@@ -73,7 +73,8 @@ def _original_raises(context: Context, wanted: Any) -> Judgement:
         return plain(context, Verdict.BROKEN, cause_of_death(native.died), f"the run {native.died}; the original raises {wanted.type}")
     said = f"raises {raised.type} after {raised.at_call} network calls ({raised.where}), the original {wanted.type} after {wanted.at_call}"
     if raised.own and raised.at_call == wanted.at_call:
-        return plain(context, Verdict.STALE if context.entries else Verdict.FAITHFUL, "", said)
+        gone = any(not entry.rounding for entry in context.entries)  # of how a sample is rounded, nothing can show where there is none
+        return plain(context, Verdict.STALE if gone else Verdict.FAITHFUL, "", said)
     if context.bench.refuses_alike(raised, union(context.entries)):
         context.evidence["ledger"] = context.entries[0].to_json()
         return plain(context, Verdict.DECLARED, "raises elsewhere", f"{context.entries[0].reason} ({said})")
