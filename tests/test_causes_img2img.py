@@ -9,6 +9,7 @@ import pytest
 from formulas import ALPHA_BAR, NOISE, asked, ddim, levels, predict
 
 from trueto.fixtures.pictures import known_picture
+from trueto.references.asked import beta_quantiles
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
@@ -118,3 +119,15 @@ def test_short_runs_that_end_above_zero_are_lowered_to_first_order(n):
 
     apart = far(run(), run(lower_order_final=False))
     assert apart > 1e-4 if n == 12 else apart == 0
+
+
+@pytest.mark.parametrize("name", ["EulerDiscreteScheduler", "DPMSolverMultistepScheduler"])
+def test_beta_quantiles_are_taken_for_levels(name):
+    """use_beta_sigmas spaces sigma by the quantiles, scipy's and ours; times spaced by them, as in the paper, have other levels."""
+    scipy = pytest.importorskip("scipy.stats")
+    n, sigma = 12, np.exp(LOGS)
+    quantiles = scipy.beta.ppf(np.linspace(1, 0, n), 0.6, 0.6)
+    assert far(beta_quantiles(n), quantiles) < 1e-12
+    made = scheduler(name, n, use_beta_sigmas=True)
+    assert far(made.sigmas[:-1].numpy(), sigma[0] + quantiles * (sigma[-1] - sigma[0])) < 1e-4
+    assert far(made.sigmas[:-1].numpy(), np.exp(np.interp(quantiles * 999, np.arange(1000), LOGS))) > 1

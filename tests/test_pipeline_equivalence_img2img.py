@@ -22,7 +22,7 @@ STEPS = 10
 
 
 def by_pipeline(kind, claim, case, **asked):
-    """Calls and final latents of a pipeline of diffusers, configured as the adapter does it; noise from a generator with the case's seed."""
+    """Calls and final latents of a pipeline of diffusers, configured as the adapter does it."""
     from trueto.candidates.diffusers.adapter import ADAPTER
 
     logging.getLogger("diffusers").setLevel(logging.ERROR)

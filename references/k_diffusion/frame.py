@@ -14,7 +14,7 @@ from trueto.fixtures.lists import ays_times
 from trueto.fixtures.schedules import Continuous, float32_alphas_cumprod
 from trueto.observe import Observation, Probe
 from trueto.references import edm
-from trueto.references.asked import GIVEN, STRENGTH, first_picture, skipped
+from trueto.references.asked import GIVEN, STRENGTH, beta_quantiles, first_picture, skipped
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
@@ -93,7 +93,12 @@ def model_grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.nd
     if given == "original":
         alpha_bar, times = inputs.schedule.alphas_cumprod, np.linspace(last, 0, n)
         return times, sigma_of_time(times, np.sqrt((1 - alpha_bar) / alpha_bar), "log_sigma").astype(table.dtype)
-    if given == "ays":
+    if given == "beta" and inputs.knob("beta_of", "time") == "sigma":
+        sigmas = table[0] + beta_quantiles(n) * (table[-1] - table[0])
+        return time_of_sigma(sigmas, table), sigmas.astype(table.dtype)
+    if given == "beta":
+        times = (beta_quantiles(n) * last).astype(table.dtype)
+    elif given == "ays":
         times = ays_times(n).astype(table.dtype)
     else:
         times = visited_times(n, last, inputs.knob("spacing", "linspace"), table.dtype)

@@ -83,8 +83,20 @@ GIVEN = axis(
 )
 # LMS begun part-way weighs its slopes by levels that were left out, which its own levels alone do not say.
 LMS_STRENGTH = {**STRENGTH, "layers": ["schedule", "start", "trajectory"]}
-AXES = {"timestep_spacing": SPACING, "strength": STRENGTH}
-MULTISTEP_AXES = {"timestep_spacing": SPACING_MULTISTEP, "final_sigmas_type": FINAL_SIGMA, "given": GIVEN_TIMES, "strength": STRENGTH}
+BETA_SAID = (
+    "diffusers, use_beta_sigmas: 'See Beta Sampling is All You Need (https://huggingface.co/papers/2407.12173) for more information.'"
+)
+BETA_ONLY: dict[str, Any] = {"grids": ("model",), "without": ("timestep_spacing", "given"), "least": 3}
+USED: dict[str, Any] = {"use_beta_sigmas": True}
+BETA = axis(BETA_SAID, **BETA_ONLY, true=(USED, {"given": "beta", "told": "exact"}))
+AXES = {"timestep_spacing": SPACING, "strength": STRENGTH, "use_beta_sigmas": BETA}
+MULTISTEP_AXES = {
+    "timestep_spacing": SPACING_MULTISTEP,
+    "final_sigmas_type": FINAL_SIGMA,
+    "given": GIVEN_TIMES,
+    "strength": STRENGTH,
+    "use_beta_sigmas": axis(BETA_SAID, **BETA_ONLY, true=(USED, {"given": "beta"})),
+}
 # On Karras levels the last one is sigma_min already; the SDE form divides by the length of the step to it
 # (docs/findings/diffusers-sigma-min-last-step-nan.md).
 SDE_AXES = {**MULTISTEP_AXES, "final_sigmas_type": {**FINAL_SIGMA, "grids": ["model"]}}
