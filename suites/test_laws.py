@@ -23,6 +23,11 @@ def test_batch(lawful: Claim, holds: Callable[[Claim], None]) -> None:
     holds(lawful)
 
 
+def test_generators(lawful: Claim, holds: Callable[[Claim], None]) -> None:
+    """A list of generators gives each picture what it gets alone; one generator is the same as the seed."""
+    holds(lawful)
+
+
 def test_forms(lawful: Claim, holds: Callable[[Claim], None]) -> None:
     """The same denoiser, written as noise, velocity or clean picture, gives the same sample."""
     holds(lawful)

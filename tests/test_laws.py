@@ -51,6 +51,19 @@ def test_claims_without_a_domain_are_named_in_the_record():
     assert {"k_diffusion/euler"} == {claim.id for _, claim in search.asked}
 
 
+def test_settings_that_do_not_go_together_are_not_drawn_together():
+    """A list of times is not drawn with a spacing, a part of the way only where some steps are left, generators for their law alone."""
+
+    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=cases(EULER))
+    def drawn(case):
+        assert not {"given", "timestep_spacing"} <= set(case.composed)
+        assert "strength" not in case.composed or case.steps >= 4
+        assert "generator" not in case.composed
+
+    drawn()
+
+
 def test_ids_are_readable():
     """An id says steps and grid, then only what is unlike any other case; a law about several runs comes first."""
     assert "steps=11,grid=model" == drawn_case(steps=11).id
@@ -86,6 +99,8 @@ def test_unknown_words_of_a_domain_are_refused():
         ("grid == 'uniform' and 1000 % steps", Case("a", 30, grid="uniform"), True),
         ("grid == 'uniform' and 1000 % steps", Case("a", 20, grid="uniform"), False),
         ("steps > 1 and 999 % (steps - 1)", Case("a", 1), False),
+        ("'strength' in composed", Case("a", 5, composed={"strength": "0.5"}), True),
+        ("'strength' in composed", Case("a", 5), False),
         ("s_churn > 0", Case("a", 5), False),
         ("s_churn > 0", Case("a", 5, options={"s_churn": 0.5}), True),
         ("not (2 <= steps < 5) or parameterization in ('v', 'x0')", Case("a", 3), False),
@@ -225,6 +240,17 @@ def test_a_fault_that_no_recorded_case_shows_is_found_and_made_small(tmp_path):
     assert "--case steps=11,grid=model" in done.stdout
     command = shlex.split(bad[0]["evidence"]["command"])[1:]
     assert 1 == trueto(*command, cwd=tmp_path).returncode
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("port", "code"), [("one_generator", 1), ("each_generator", 0)])
+def test_a_list_of_generators_of_which_only_the_first_is_heeded(tmp_path, port, code):
+    """Every recorded cell passes, and so does a port that heeds each; one that takes the first for all is found by the law."""
+    where = (str(HOSTILE / "one_generator.py"), "--claim", f"k_diffusion/euler@{port}", "--jobs", "1")
+    assert 0 == trueto("gate", *where, "--case", "model-2", cwd=tmp_path).returncode
+    done = trueto("gate", *where, "--case", "law=generators,steps=3,grid=model,generator=list", cwd=tmp_path)
+    assert code == done.returncode, done.stdout + done.stderr
+    assert ("picture 1 of a list is another one than alone" in done.stdout) == bool(code)
 
 
 @pytest.mark.slow

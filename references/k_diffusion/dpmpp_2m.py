@@ -47,7 +47,7 @@ def sample(denoise, x, sigmas, noise, *, final_step="first_order", midpoint="cor
         denoised = denoise(x, sigmas[i], i)
         h = np.log(sigmas[i]) - np.log(sigmas[i + 1])  # h_i = lambda_i - lambda_{i-1}
         direction = denoised
-        short = final_step == "first_order_below_15" and i == steps - 1 < 14
+        short = final_step == "first_order_below_15" and i == steps - 1 and denoise.steps < 15  # of the steps asked for
         lower = old_denoised is None or short or (sigmas[i + 1] == 0 and final_step != "second_order")
         if not lower:
             r = h_last / h if midpoint == "corrected" else np.ones_like(h)

@@ -56,7 +56,7 @@ KNOBS = {
 def sample(denoise, x, sigmas, noise, *, eta=1.0, s_noise=1.0, solver_type="midpoint", final_step="second_order", ratio="corrected"):
     """Sample from sigmas[0] to sigmas[-1]; h is a step in lambda = -log sigma, the half log-SNR of the paper (alpha = 1)."""
     steps = len(sigmas) - 1
-    lowered = final_step == "first_order" or (final_step == "first_order_below_15" and steps < 15)
+    lowered = final_step == "first_order" or (final_step == "first_order_below_15" and denoise.steps < 15)
     old, h_last = None, None
     for i in range(steps):
         denoised = denoise(x, sigmas[i], i)

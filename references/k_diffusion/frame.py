@@ -10,13 +10,17 @@ from dataclasses import replace
 import numpy as np
 
 from trueto.errors import DataError
+from trueto.fixtures.lists import ays_times
 from trueto.fixtures.schedules import Continuous, float32_alphas_cumprod
 from trueto.observe import Observation, Probe
 from trueto.references import edm
+from trueto.references.asked import GIVEN, STRENGTH, beta_quantiles, first_picture, skipped
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
+    **STRENGTH,
+    **GIVEN,
     # from_zero counts from the clean end, so that a lone step is there, on every grid.
     "spacing": ("linspace", "from_zero", "drop_last", "leading", "leading_drop_last", "trailing"),  # which training times the grid visits
     "interpolation": ("log_sigma", "sigma"),  # between the tabulated levels
@@ -83,6 +87,24 @@ def times_of(inputs: SpecInputs, sigmas: np.ndarray, table: np.ndarray) -> np.nd
     return time_of_sigma(sigmas, table, inputs.knob("log_table", "native"))
 
 
+def model_grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The training times visited, (n,), and their levels: the model's own for n steps, or those of a list that is given."""
+    n, last, given = inputs.case.steps, len(table) - 1, inputs.knob("given", "none")
+    if given == "original":
+        alpha_bar, times = inputs.schedule.alphas_cumprod, np.linspace(last, 0, n)
+        return times, sigma_of_time(times, np.sqrt((1 - alpha_bar) / alpha_bar), "log_sigma").astype(table.dtype)
+    if given == "beta" and inputs.knob("beta_of", "time") == "sigma":
+        sigmas = table[0] + beta_quantiles(n) * (table[-1] - table[0])
+        return time_of_sigma(sigmas, table), sigmas.astype(table.dtype)
+    if given == "beta":
+        times = (beta_quantiles(n) * last).astype(table.dtype)
+    elif given == "ays":
+        times = ays_times(n).astype(table.dtype)
+    else:
+        times = visited_times(n, last, inputs.knob("spacing", "linspace"), table.dtype)
+    return times, sigma_of_time(times, table, inputs.knob("interpolation", "log_sigma"))
+
+
 def grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The levels sigma_0 > ... > sigma_{n-1} > 0 that the original walks, shape (n + 1,), and the times told there, (n,)."""
     n, name = inputs.case.steps, inputs.case.grid
@@ -103,8 +125,7 @@ def grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         t = np.linspace(1, 1e-3, n, dtype=dtype)
         sigmas = np.sqrt(np.exp(19.9 * t**2 / 2 + 0.1 * t) - 1)
     else:
-        times = visited_times(n, len(table) - 1, inputs.knob("spacing", "linspace"), dtype)
-        sigmas = sigma_of_time(times, table.astype(dtype), inputs.knob("interpolation", "log_sigma"))
+        times, sigmas = model_grid(inputs, table.astype(dtype))
     last = table[0] if inputs.knob("final_sigma", "zero") == "sigma_min" else 0
     visited = name == "model" and inputs.knob("told", "exact") == "visited"
     told = times if visited else times_of(inputs, sigmas, table)
@@ -114,8 +135,8 @@ def grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 class Denoiser:
     """D(x, sigma) from a network that was trained at discrete times or in EDM form, and the bookkeeping of its calls."""
 
-    def __init__(self, inputs: SpecInputs, table: np.ndarray, sigmas: np.ndarray, times: np.ndarray) -> None:
-        self.inputs, self.table = inputs, table
+    def __init__(self, inputs: SpecInputs, table: np.ndarray, sigmas: np.ndarray, times: np.ndarray, before: np.ndarray) -> None:
+        self.inputs, self.table, self.before = inputs, table, before  # before: the levels left out at the noisy end
         self.steps, self.kind = inputs.case.steps, inputs.case.parameterization
         self.at_level = {float(sigma): t for sigma, t in zip(sigmas, times, strict=False)}
         self.calls = 0
@@ -197,15 +218,20 @@ def run(sample, inputs: SpecInputs) -> Observation:
     by_range = getattr(sample, "by_range", False)
     if inputs.levels is None and not by_range:
         sigmas, times = grid(inputs, table)
+        first = skipped(inputs, len(times))
+        before, sigmas, times = sigmas[:first], sigmas[first:], times[first:]
     else:
-        sigmas = table[[-1, 0]] if inputs.levels is None else inputs.levels.astype(inputs.dtype)
+        before, sigmas = table[:0], table[[-1, 0]] if inputs.levels is None else inputs.levels.astype(inputs.dtype)
         times = times_of(inputs, sigmas[:-1], table)
     sigmas = sigmas if by_range else inputs.nudged(sigmas)  # as record.py: the ends are the model's own
-    denoise = Denoiser(inputs, table, sigmas, times)
-    if inputs.start is None:
-        x = inputs.start_noise * start_scale(sigmas[0], inputs.knob("start", "sigma_max"), table[-1])
-    else:
+    denoise = Denoiser(inputs, table, sigmas, times, before)
+    picture = first_picture(inputs)
+    if inputs.start is not None:
         x = inputs.start * np.sqrt(sigmas[0] ** 2 + 1)
+    elif picture is not None:
+        x = picture + inputs.start_noise * sigmas[0]
+    else:
+        x = inputs.start_noise * start_scale(sigmas[0], inputs.knob("start", "sigma_max"), table[-1])
     start = x / np.sqrt(sigmas[0] ** 2 + 1)
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
     out = sample(denoise, x, sigmas, inputs.draw, **inputs.case.options, **own)

@@ -41,6 +41,9 @@ CASES = (
 KNOBS = {
     "coefficients": ("unequal_steps", "equal_steps"),  # equal_steps: the textbook numbers, as PLMS uses them
     "final_step": ("full_order", "first_order"),
+    # Begun part-way, how many earlier slopes the weights are made for: those that there are, or as many as if the levels that were left
+    # out had been walked.
+    "counted": ("walked", "left_out_too"),
 }
 # Adams-Bashforth for equal steps, by order, newest slope first.
 TEXTBOOK = {1: (1.0,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12), 4: (55 / 24, -59 / 24, 37 / 24, -9 / 24)}
@@ -59,15 +62,17 @@ def weight(sigmas, i, order, j):
     return half * total
 
 
-def sample(denoise, x, sigmas, noise, *, order=4, coefficients="unequal_steps", final_step="full_order"):
+def sample(denoise, x, sigmas, noise, *, order=4, coefficients="unequal_steps", final_step="full_order", counted="walked"):
     """Sample from sigmas[0] to sigmas[-1]."""
     slopes = []  # newest first
+    before = denoise.before if counted == "left_out_too" else sigmas[:0]
+    levels = np.concatenate([before, sigmas])
     for i in range(len(sigmas) - 1):
         slopes = [(x - denoise(x, sigmas[i], i)) / sigmas[i], *slopes][:order]
-        used = 1 if sigmas[i + 1] == 0 and final_step == "first_order" else len(slopes)
+        used = 1 if sigmas[i + 1] == 0 and final_step == "first_order" else min(len(before) + i + 1, order)
         if coefficients == "equal_steps":
             weights = [share * (sigmas[i + 1] - sigmas[i]) for share in TEXTBOOK[used]]
         else:
-            weights = [weight(sigmas, i, used, j) for j in range(used)]
+            weights = [weight(levels, len(before) + i, used, j) for j in range(used)]
         x = x + sum(w * slope for w, slope in zip(weights, slopes, strict=False))
     return x

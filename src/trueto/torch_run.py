@@ -52,6 +52,7 @@ class Run:
         self._start = start
         self.observation: Observation | None = None
         self.built: Any = None
+        self.generator: Any = None  # what an adapter made for this run to draw from, if it made any
 
     def table(self, values: Array) -> torch.Tensor:
         """A float64 table in the dtype that the original keeps tables in."""

@@ -27,6 +27,7 @@ __all__ = [
     "rounded_table",
     "strided_times",
     "transfer",
+    "zero_terminal",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -70,6 +71,18 @@ def rounded_table(inputs: SpecInputs) -> Array:
         return float32_alphas_cumprod(inputs.schedule).astype(inputs.dtype)
     alphas = 1 - inputs.schedule.betas.astype(inputs.dtype)
     return np.cumprod(alphas.astype(np.float64)).astype(inputs.dtype)
+
+
+def zero_terminal(table: Array) -> Array:
+    """The table (T,) moved and stretched so that nothing of the signal is left at its end (Lin et al. 2023, arXiv 2305.08891, algorithm 1).
+
+    In the precision of the table; by way of betas, as the algorithm has it.
+    """
+    root = np.sqrt(table)
+    root = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
+    alpha_bar = root**2
+    betas = 1 - np.append(alpha_bar[:1], alpha_bar[1:] / alpha_bar[:-1])
+    return np.cumprod((1 - betas).astype(np.float64)).astype(table.dtype)
 
 
 def strided_times(n: int, total: int, *, asked: bool = False) -> Array:

@@ -40,7 +40,9 @@ class Domain:
     """What may be drawn for a claim. `options` and `composed` are as in the claim's settings; `grids` and `parameterizations` too.
 
     An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`. An axis of `composed` is
-    `{"source": ..., "values": {value: {"settings": {...}, "knobs": {...}}}}`, with `grids` and `layers` where it concerns some only.
+    `{"source": ..., "values": {value: {"settings": {...}, "knobs": {...}}}}`, with `grids` and `layers` where it concerns some only,
+    `least` the fewest steps, `without` the axes that do not go with it, `law` where it is for that law alone; `asked` goes by way of the
+    loop.
     `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
     """
 
@@ -65,6 +67,11 @@ class Domain:
             return "steps"
         parts = ("grids", "parameterizations", "schedules", "networks", "guidance", "seeds", "shapes")
         return next((name for name in parts if not getattr(self, name)), "")
+
+    @property
+    def has_list_of_generators(self) -> bool:
+        """Whether the claim takes a generator for each picture: an axis that is there for the law of that name."""
+        return self.composed.get("generator", {}).get("law") == "generators"
 
     @classmethod
     def of(cls, claim: Claim) -> Domain:

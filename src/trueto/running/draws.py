@@ -37,6 +37,24 @@ def _some(draw: Draw, allowed: Mapping[str, Any], strategy: Callable[[Any], st.S
     return {name: draw(strategy(one)) for name, one in sorted(allowed.items()) if draw(st.booleans())}
 
 
+def _axes(domain: Domain, grid: str, steps: int) -> dict[str, Mapping[str, Any]]:
+    """The composed settings that may be drawn on a grid with so many steps."""
+    return {
+        name: axis
+        for name, axis in domain.composed.items()
+        if grid in axis.get("grids", (grid,)) and steps >= axis.get("least", 1) and "law" not in axis
+    }
+
+
+def _value(axis: Mapping[str, Any]) -> st.SearchStrategy[str]:
+    return st.sampled_from(sorted(axis["values"]))
+
+
+def _together(chosen: Mapping[str, str], axes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What was chosen, less what says that it is not for use with something else that was."""
+    return {name: value for name, value in chosen.items() if not set(axes[name].get("without", ())) & set(chosen)}
+
+
 def cases(claim: Claim) -> st.SearchStrategy[Case]:
     """Any X of the claim's domain, for the law that spec and candidate agree."""
     domain = Domain.of(claim)
@@ -44,7 +62,7 @@ def cases(claim: Claim) -> st.SearchStrategy[Case]:
     @st.composite
     def one(draw: Draw) -> Case:
         steps, grid = draw(_steps(domain)), draw(st.sampled_from(domain.grids))
-        axes = {name: axis for name, axis in domain.composed.items() if grid in axis.get("grids", (grid,))}
+        axes = _axes(domain, grid, steps)
         return drawn_case(
             steps=steps,
             grid=grid,
@@ -55,7 +73,7 @@ def cases(claim: Claim) -> st.SearchStrategy[Case]:
             seed=draw(st.sampled_from(domain.seeds)),
             shape=draw(st.sampled_from(domain.shapes)),
             options=_some(draw, domain.options, _option),
-            composed=_some(draw, axes, lambda axis: st.sampled_from(sorted(axis["values"]))) if draw(st.booleans()) else {},
+            composed=_together(_some(draw, axes, _value), axes) if draw(st.booleans()) else {},
         )
 
     return one()
@@ -75,6 +93,7 @@ def pairs(claim: Claim, law: str) -> st.SearchStrategy[Case]:
             guidance=draw(st.sampled_from(domain.guidance)),
             shape=draw(st.sampled_from([shape for shape in domain.shapes if shape[0] > 1] or domain.shapes)),
             options=_some(draw, domain.options, _option),
+            composed={"generator": "list"} if law == "generators" else {},
         )
 
     return one()

@@ -111,6 +111,39 @@ def batch(court: Court) -> Judgement:
     return replace(found, cell=court.cell)
 
 
+def generators(court: Court) -> Judgement:
+    """A list of generators gives each picture of a batch what it gets alone, and one generator gives what the seed gives without it."""
+    case = court.cell.case
+    if case.shape[0] == 1 or case.seed or case.composed.get("generator") != "list":
+        return court.not_a_case("a list of generators says nothing more of one picture, and the pictures' seeds count from 0")
+    seeds = range(case.shape[0])
+    alone = [drawn_case("generators", **fields_of(case, shape=(1, *case.shape[1:]), seed=seed)) for seed in seeds]
+    others = [drawn_case("generators", **fields_of(case, composed=made)) for made in ({"generator": "one"}, {})]
+    together, *singles = [court.run(one, "seeded") for one in (case, *alone)]
+    with_one, without = [court.run(one, "seeded") for one in others]
+    everything = [together, *singles, with_one, without]
+    if any(outcome.observation is None for outcome in everything):
+        return _raised(court, *everything)
+    if _bits(with_one) != _bits(without):
+        return court.said(Verdict.DRIFTED, "generators", "one generator gives other noise than the same seed without a generator")
+    found: list[Judgement] = []
+    for index, (one, outcome) in enumerate(zip(alone, singles, strict=True)):
+        assert together.observation is not None
+        assert outcome.observation is not None
+        there, seen = replace(court, cell=replace(court.cell, case=one)), together.observation
+        own = replace(seen, states=seen.states[:, [index]], start=seen.start[[index]], sample=seen.sample[[index]])
+        picture = replace(together, observation=own)
+        said = ("each picture of a list of generators is the one that it is alone", f"picture {index} of a list is another one than alone")
+        found.append(there.one_picture(picture, outcome.observation, (), said, "float32"))
+    return replace(max(found, key=_ratio), cell=court.cell)
+
+
+def _bits(outcome: Outcome) -> tuple[bytes, bytes]:
+    """Everything that was drawn in a run, and its sample."""
+    assert outcome.observation is not None
+    return outcome.observation.noise.tobytes(), outcome.observation.sample.tobytes()
+
+
 def forms(court: Court) -> Judgement:
     """The same denoiser, written as prediction of noise, velocity or clean picture, gives the same sample.
 
@@ -207,7 +240,14 @@ def _raised(court: Court, *outcomes: Outcome) -> Judgement:
     return court.said(Verdict.BROKEN, "exception", f"one run {ends[0]}, another {next((end for end in ends if end != ends[0]), ends[0])}")
 
 
-LAWS: dict[str, Callable[[Court], Judgement]] = {"repeat": repeat, "batch": batch, "forms": forms, "order": order, "steps": steps}
+LAWS: dict[str, Callable[[Court], Judgement]] = {
+    "repeat": repeat,
+    "batch": batch,
+    "generators": generators,
+    "forms": forms,
+    "order": order,
+    "steps": steps,
+}
 
 
 def judge_law(court: Court) -> Judgement:

@@ -2,6 +2,7 @@
 
 A rule speaks of the case's own fields (`steps`, `grid`, `schedule`, `parameterization`, `network`, `guidance`) and of the
 original's options, as in `grid == 'uniform' and 1000 % steps`. An option that a case does not give has the original's default.
+`composed` are the names of the settings that no original has, as in `'strength' in composed`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from trueto.references import Reference
 
 __all__ = ["FIELDS", "Rule", "defaults_of"]
 
-FIELDS = ("steps", "grid", "schedule", "parameterization", "network", "guidance", "seed")
+FIELDS = ("steps", "grid", "schedule", "parameterization", "network", "guidance", "seed", "composed")
 OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -66,7 +67,7 @@ class Rule:
 
     def holds(self, case: Case) -> bool:
         """Whether the rule is true of a case."""
-        names = {**self._defaults, **{name: getattr(case, name) for name in FIELDS}, **case.options}
+        names = {**self._defaults, **{name: getattr(case, name) for name in FIELDS}, **case.options, "composed": tuple(case.composed)}
         try:
             return bool(self._of(self._tree.body, names))
         except (ZeroDivisionError, TypeError) as error:

@@ -25,7 +25,7 @@ from trueto.running.plan import Selection, matches
 
 __all__ = ["EVERY", "Search", "applies", "database", "prepared", "sampled"]
 
-EVERY = (AGREEMENT, "repeat", "batch", "forms", "order", "steps")
+EVERY = (AGREEMENT, "repeat", "batch", "generators", "forms", "order", "steps")
 EXAMPLES = Path(".trueto") / "examples"
 Judge = Callable[[Case, Layer], Judgement]
 
@@ -67,6 +67,8 @@ def applies(law: str, claim: Claim) -> bool:
         return bool(domain.forms) and len(set(FORMS) & set(domain.parameterizations)) > 1
     if law == "order":
         return bool(domain.order)
+    if law == "generators":
+        return domain.has_list_of_generators
     return True
 
 

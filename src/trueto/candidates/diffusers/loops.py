@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from trueto.candidates.diffusers.asked import first_latents, generator_of, set_times, takes, wishes
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -34,25 +35,27 @@ def read_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:
 
 
 def pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
-    """The denoising loop of diffusers' pipelines.
+    """The denoising loop of diffusers' pipelines, part of it where a strength is wanted.
 
-    Noise comes from torch's global generator, seeded as for the original (no `generator=` is passed).
+    Noise comes from torch's global generator, seeded as for the original, unless the case wants generators of its own.
     """
     import torch
 
-    case = run.case
-    scheduler.set_timesteps(case.steps, device=run.device, **passed(claim, case, "timesteps"))
-    latents = run.start_noise() * scheduler.init_noise_sigma
+    case, wanted = run.case, wishes(claim, run.case)
+    set_times(scheduler, claim, run, wanted, **passed(claim, case, "timesteps"))
+    latents, skipped = first_latents(scheduler, run, wanted)
     extra = step_arguments(claim, scheduler, case, run, latents)
+    if "generator" in wanted and takes(scheduler.step, "generator"):
+        extra["generator"] = generator_of(run, wanted)
     step = torch.compile(scheduler.step, backend=flags["compile"]) if flags.get("compile") else scheduler.step
     start = latents
-    for index, t in enumerate(scheduler.timesteps):
+    for index, t in enumerate(scheduler.timesteps[skipped * scheduler.order :]):
         run.step = run.noise.step = step_of(index, claim.settings["stages"]["kind"])
         scaled = scheduler.scale_model_input(latents, t)
         start = scaled if index == 0 else start
         latents = step(guided(run, scheduler, scaled, latents, t), t, latents, return_dict=False, **extra)[0]
     kind, levels = read_levels(scheduler, claim, case)
-    run.finish(levels=levels, level_kind=kind, start=start, sample=latents)
+    run.finish(levels=levels[skipped:], level_kind=kind, start=start, sample=latents)
 
 
 def passed(claim: Claim, case: Case, place: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trueto.candidates.diffusers.claims.row import EPS, axis, claim
+from trueto.candidates.diffusers.claims.row import EPS, GENERATOR, axis, claim
 from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
@@ -21,6 +21,18 @@ AT_ONE = axis(
 CLIPPED = axis(
     "diffusers, clip_sample: 'Clip the predicted sample for numerical stability'",
     true=({"clip_sample": True}, {"clip": "x0"}),
+)
+THRESHOLDED = axis(
+    "diffusers, thresholding: 'Whether to use the \"dynamic thresholding\" method.' Its bound is limited by sample_max_value, which is 1",
+    without=("clip_sample",),
+    true=({"thresholding": True, "sample_max_value": 3.0}, {"clip": "dynamic"}),
+    limited=({"thresholding": True}, {"clip": "x0"}),
+)
+# Not with other spacings: they visit time 999, where nothing of the signal is left and an answer about noise says nothing of the picture.
+ZERO_SNR = axis(
+    "diffusers, rescale_betas_zero_snr: 'Whether to rescale the betas to have zero terminal SNR.'",
+    without=("timestep_spacing",),
+    true=({"rescale_betas_zero_snr": True}, {"terminal": "zero"}),
 )
 
 CLAIMS: tuple[Claim, ...] = (
@@ -49,7 +61,33 @@ CLAIMS: tuple[Claim, ...] = (
             "guidance": GUIDANCE,
             "options": {"eta": {"range": [0.0, 1.0]}},
             "order": {"claimed": 1, "grid": "uniform", "steps": [25, 50, 100, 200]},
-            "composed": {"timestep_spacing": SPACING, "set_alpha_to_one": AT_ONE, "clip_sample": CLIPPED},
+            "composed": {
+                "timestep_spacing": SPACING,
+                "set_alpha_to_one": AT_ONE,
+                "clip_sample": CLIPPED,
+                "thresholding": THRESHOLDED,
+                "rescale_betas_zero_snr": ZERO_SNR,
+                "generator": GENERATOR,
+            },
+        },
+    ),
+    claim(
+        "stable_diffusion/img2img",
+        "DDIMScheduler",
+        "diffusers documentation, api/pipelines/stable_diffusion/img2img; its get_timesteps and prepare_latents",
+        "The Stable Diffusion model can also be applied to image-to-image generation by passing a text prompt and an initial image to "
+        "condition the generation of new images.",
+        grids={"uniform": {}},
+        parameterizations=EPS,
+        step=("eta",),
+        driven=("strength",),
+        levels="alpha_bar",
+        note="with the settings of the released v1 checkpoints, from the latents of the first picture on",
+        domain={
+            "steps": [4, 50],
+            "guidance": GUIDANCE,
+            "options": {"strength": {"range": [0.3, 1.0]}, "eta": {"range": [0.0, 1.0]}},
+            "composed": {"generator": GENERATOR},
         },
     ),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, EPS, KARRAS, TABLE, axis, claim
+from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, EPS, GENERATOR, KARRAS, STRENGTH, TABLE, axis, claim
 from trueto.candidates.diffusers.loops import pipeline
 from trueto.model import Claim
 
@@ -67,7 +67,39 @@ FINAL_SIGMA = axis(
     "diffusers, DPMSolverMultistepScheduler: 'If \"sigma_min\", the final sigma is the same as the last sigma in the training schedule'",
     sigma_min=({"final_sigmas_type": "sigma_min"}, {"final_sigma": "sigma_min"}),
 )
-MULTISTEP_AXES = {"timestep_spacing": SPACING_MULTISTEP, "final_sigmas_type": FINAL_SIGMA}
+TIMES_SAID = "diffusers, set_timesteps, `timesteps`: 'Custom timesteps used to support arbitrary timesteps schedule.'"
+OWN_TIMES = ({}, {}, {"given": "own_timesteps"})
+AYS_TIMES = ({}, {"given": "ays"}, {"given": "ays_timesteps"})
+# Lists are for the model's own levels: with Karras or exponential ones `timesteps` are refused.
+GIVEN_TIMES = axis(TIMES_SAID, grids=("model",), without=("timestep_spacing",), own_timesteps=OWN_TIMES, ays_timesteps=AYS_TIMES)
+GIVEN = axis(
+    TIMES_SAID + "; `sigmas`: 'Custom sigmas used to support arbitrary timesteps schedule.'",
+    grids=("model",),
+    without=("timestep_spacing",),
+    own_timesteps=OWN_TIMES,
+    ays_timesteps=AYS_TIMES,
+    own_sigmas=({}, {"told": "exact"}, {"given": "own_sigmas"}),
+    original_sigmas=({}, {"given": "original", "told": "exact"}, {"given": "original_sigmas"}),
+)
+# LMS begun part-way weighs its slopes by levels that were left out, which its own levels alone do not say.
+LMS_STRENGTH = {**STRENGTH, "layers": ["schedule", "start", "trajectory"]}
+BETA_SAID = (
+    "diffusers, use_beta_sigmas: 'See Beta Sampling is All You Need (https://huggingface.co/papers/2407.12173) for more information.'"
+)
+BETA_ONLY: dict[str, Any] = {"grids": ("model",), "without": ("timestep_spacing", "given"), "least": 3}
+USED: dict[str, Any] = {"use_beta_sigmas": True}
+BETA = axis(BETA_SAID, **BETA_ONLY, true=(USED, {"given": "beta", "told": "exact"}))
+AXES = {"timestep_spacing": SPACING, "strength": STRENGTH, "use_beta_sigmas": BETA}
+MULTISTEP_AXES = {
+    "timestep_spacing": SPACING_MULTISTEP,
+    "final_sigmas_type": FINAL_SIGMA,
+    "given": GIVEN_TIMES,
+    "strength": STRENGTH,
+    "use_beta_sigmas": axis(BETA_SAID, **BETA_ONLY, true=(USED, {"given": "beta"})),
+}
+# On Karras levels the last one is sigma_min already; the SDE form divides by the length of the step to it
+# (docs/findings/diffusers-sigma-min-last-step-nan.md).
+SDE_AXES = {**MULTISTEP_AXES, "final_sigmas_type": {**FINAL_SIGMA, "grids": ["model"]}}
 SOLVERS = {"solver_type": {"choices": ["midpoint", "heun"]}}
 EDM_DOMAIN = {"schedules": ["edm"]}
 FIRST_ORDER = {"claimed": 1, "grid": "karras", "steps": [16, 32, 64, 128]}
@@ -88,7 +120,7 @@ CLAIMS: tuple[Claim, ...] = (
             "options": CHURN,
             "order": FIRST_ORDER,
             "forms": EULER_FORMS,
-            "composed": {"timestep_spacing": SPACING},
+            "composed": {**AXES, "given": GIVEN, "generator": GENERATOR},
         },
     ),
     claim(
@@ -97,7 +129,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "euler_ancestral",
         "The scheduler is based on the original k-diffusion implementation by Katherine Crowson.",
         grids={"model": {}},
-        domain={"composed": {"timestep_spacing": SPACING}},
+        domain={"composed": {**AXES, "generator": GENERATOR}},
     ),
     claim(
         "k_diffusion/heun",
@@ -109,7 +141,7 @@ CLAIMS: tuple[Claim, ...] = (
         domain={
             "order": SECOND_ORDER,
             "forms": EULER_FORMS,
-            "composed": {"timestep_spacing": SPACING},
+            "composed": {**AXES, "given": GIVEN_TIMES},
         },
     ),
     claim(
@@ -123,7 +155,7 @@ CLAIMS: tuple[Claim, ...] = (
         domain={
             "options": {"order": {"choices": [1, 2, 3, 4]}},
             "forms": EULER_FORMS,
-            "composed": {"timestep_spacing": SPACING},
+            "composed": {**AXES, "strength": LMS_STRENGTH},
         },
     ),
     claim(
@@ -132,7 +164,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "dpm_discrete",
         "the scheduler is ported from and created by Katherine Crowson. The original codebase can be found at crowsonkb/k-diffusion.",
         stages="double",
-        domain={"order": {**SECOND_ORDER, "grid": "exponential"}, "composed": {"timestep_spacing": SPACING}},
+        domain={"order": {**SECOND_ORDER, "grid": "exponential"}, "composed": AXES},
     ),
     claim(
         "k_diffusion/dpm_2_ancestral",
@@ -141,7 +173,7 @@ CLAIMS: tuple[Claim, ...] = (
         "the scheduler is ported from and created by Katherine Crowson. The original codebase can be found at crowsonkb/k-diffusion.",
         stages="double",
         # On the linear schedule a run of 2 steps ends in NaN (docs/findings/kdpm2-ancestral-nan.md), which no variant can declare.
-        domain={"schedules": ["sd_v1"], "composed": {"timestep_spacing": SPACING}},
+        domain={"schedules": ["sd_v1"], "composed": {**AXES, "generator": GENERATOR}},
     ),
     claim(
         "k_diffusion/dpmpp_2m",
@@ -159,7 +191,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=ALL_THREE,
         base={"algorithm_type": "sde-dpmsolver++"},
         init=("solver_type",),
-        domain={"options": SOLVERS, "composed": MULTISTEP_AXES},
+        domain={"options": SOLVERS, "composed": {**SDE_AXES, "generator": GENERATOR}},
     ),
     claim(
         "k_diffusion/dpmpp_sde",
@@ -168,7 +200,7 @@ CLAIMS: tuple[Claim, ...] = (
         "the scheduler is ported from and created by Katherine Crowson",
         stages="double",
         step=("s_noise",),
-        domain={"options": {"s_noise": CHURN["s_noise"]}, "composed": {"timestep_spacing": SPACING}},
+        domain={"options": {"s_noise": CHURN["s_noise"]}, "composed": AXES},
     ),
     claim(
         "k_diffusion/dpmpp_sde",

@@ -15,7 +15,21 @@ from typing import Any
 
 from trueto.model import Claim
 
-__all__ = ["ALL_THREE", "DOCS", "EPS", "EPS_V", "EXPONENTIAL", "GRIDS", "KARRAS", "SD_V1", "TABLE", "axis", "claim"]
+__all__ = [
+    "ALL_THREE",
+    "DOCS",
+    "EPS",
+    "EPS_V",
+    "EXPONENTIAL",
+    "GENERATOR",
+    "GRIDS",
+    "KARRAS",
+    "SD_V1",
+    "STRENGTH",
+    "TABLE",
+    "axis",
+    "claim",
+]
 
 DOCS = "diffusers documentation, api/schedulers/"
 TABLE = DOCS + "overview, table 'A1111/k-diffusion'"
@@ -93,11 +107,34 @@ def axis(
     *,
     grids: tuple[str, ...] = (),
     layers: tuple[str, ...] = (),
-    **values: tuple[Mapping[str, Any], Mapping[str, str]],
+    least: int = 1,
+    without: tuple[str, ...] = (),
+    law: str = "",
+    **values: tuple[Mapping[str, Any], ...],
 ) -> dict[str, Any]:
     """A setting of a scheduler that the original does not have: for each value what is passed, and the knobs of the spec it amounts to.
 
-    `source` is where the library says so, or `composed`; `grids` and `layers` are those that it concerns, where not all.
+    A third mapping is what goes by way of the loop (diffusers/asked.py). `source` is where the library says so, or `composed`; `grids` and
+    `layers` are those that it concerns, where not all; `least` is the fewest steps with which it is drawn, `without` are axes that are not
+    drawn with it; one with a `law` is for that law alone.
     """
-    meant = {name: {"settings": dict(passed), "knobs": dict(knobs)} for name, (passed, knobs) in values.items()}
-    return {"source": source, "values": meant, **({"grids": list(grids)} if grids else {}), **({"layers": list(layers)} if layers else {})}
+    names = ("settings", "knobs", "asked")
+    meant = {name: dict(zip(names, map(dict, value), strict=False)) for name, value in values.items()}
+    limits = {"grids": list(grids), "layers": list(layers), "without": list(without), "law": law, "least": least if least > 1 else 0}
+    return {"source": source, "values": meant, **{name: limit for name, limit in limits.items() if limit}}
+
+
+# Axes that a claim with the loop of the pipelines takes in one line, where the frame of its spec has the knobs (trueto.references.asked).
+HALF_WAY: dict[str, Any] = {name: ({}, {"strength": name}, {"strength": float(name)}) for name in ("0.3", "0.5", "0.8", "1")}
+STRENGTH = axis(
+    "diffusers documentation, api/pipelines/stable_diffusion/img2img, strength: 'The number of denoising steps depends on the amount of "
+    "noise initially added'",
+    least=4,
+    **HALF_WAY,
+)
+GENERATOR = axis(
+    "diffusers documentation, using-diffusers/reusing_seeds: a `Generator`, or for a batch a list of them",
+    law="generators",
+    one=({}, {}, {"generator": "one"}),
+    list=({}, {}, {"generator": "list"}),
+)

@@ -1,0 +1,133 @@
+"""Why diffusers differs where a run begins part-way with a picture: proof of each cause that the ledger names.
+
+The original's formulas stand in formulas.py, in float64. Each difference is there as released, and is gone as soon as that one thing is
+changed.
+"""
+
+import numpy as np
+import pytest
+from formulas import ALPHA_BAR, NOISE, asked, ddim, levels, predict
+
+from trueto.fixtures.pictures import known_picture
+from trueto.references.asked import beta_quantiles
+
+torch = pytest.importorskip("torch")
+diffusers = pytest.importorskip("diffusers")
+
+from driving import SAME, drive, far, scheduler  # noqa: E402 - it imports diffusers
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+PICTURE = known_picture(NOISE.shape)
+
+
+def begun(made, strength, n, first=None):
+    """The loop of diffusers' image to image: final sample and the noisy picture. `first` is the time whose noise is added instead."""
+    skipped = n - int(n * strength)
+    times = made.timesteps[skipped * made.order :]
+    if hasattr(made, "set_begin_index"):
+        made.set_begin_index(skipped * made.order)
+    pair = torch.from_numpy(PICTURE).float(), torch.from_numpy(NOISE).float()
+    x = start = made.add_noise(*pair, torch.full((len(PICTURE),), int(times[0]) if first is None else first))
+    for t in times:
+        x = made.step(torch.from_numpy(predict(made.scale_model_input(x, t), t)).float(), t, x, return_dict=False)[0]
+    return x.numpy(), start.numpy()
+
+
+def encoded(t):
+    """ddim.py: stochastic_encode."""
+    return np.sqrt(ALPHA_BAR[t]) * PICTURE + np.sqrt(1 - ALPHA_BAR[t]) * NOISE
+
+
+@pytest.mark.parametrize("n", [20, 12])
+def test_the_first_picture_gets_the_noise_of_the_first_time_visited(n):
+    """img2img.py adds the noise of one step before the first; DDIMScheduler with that noise is the original, as released it is not."""
+    grid, count = asked(n)[::-1], int(0.5 * n)
+    start = encoded(grid[count])
+    wanted = ddim(start, grid[:count][::-1])
+    sample, noisy = begun(scheduler("DDIMScheduler", n), 0.5, n)
+    assert far(noisy, encoded(grid[count - 1])) < SAME < far(noisy, start)
+    assert far(sample, wanted) > 10 * SAME
+    sample, noisy = begun(scheduler("DDIMScheduler", n), 0.5, n, int(grid[count]))
+    assert far(noisy, start) < SAME
+    assert far(sample, wanted) < SAME
+
+
+def lms(x, sigmas, counted):
+    """sampling.py: sample_lms, with the weights of an order that counts `counted` steps as walked before."""
+    slopes, whole = [], levels(11)
+    place = len(whole) - len(sigmas)
+    for i in range(len(sigmas) - 1):
+        slopes = [predict(x / np.sqrt(sigmas[i] ** 2 + 1), np.interp(np.log(sigmas[i]), LOGS, np.arange(1000))), *slopes][:4]
+        order = min(counted + i + 1, 4)
+        x = x + sum(weight(whole, place + i, order, j) * slope for j, slope in zip(range(order), slopes, strict=False))
+    return x
+
+
+LOGS = np.log((1 - ALPHA_BAR) / ALPHA_BAR) / 2
+
+
+def weight(sigmas, i, order, j):
+    """sampling.py: linear_multistep_coeff, by ten points in the place of an integral."""
+    nodes, shares = np.polynomial.legendre.leggauss(10)
+    middle, half = (sigmas[i] + sigmas[i + 1]) / 2, (sigmas[i + 1] - sigmas[i]) / 2
+    others = [sigmas[i - k] for k in range(order) if k != j]
+    return half * sum(
+        s * np.prod([(middle + half * u - o) / (sigmas[i - j] - o) for o in others]) for u, s in zip(nodes, shares, strict=True)
+    )
+
+
+def with_levels(n):
+    """LMSDiscreteScheduler on the original's own levels."""
+    made = scheduler("LMSDiscreteScheduler", n)
+    made.sigmas = torch.from_numpy(levels(n)).float()
+    made.timesteps = torch.from_numpy(np.interp(np.log(levels(n)[:-1]), LOGS, np.arange(1000)))
+    return made
+
+
+def test_lms_begun_part_way_weighs_slopes_that_it_does_not_have():
+    """Its order counts the steps left out as well: it is sample_lms with such weights, and sample_lms itself where nothing is left out."""
+    n, skipped = 11, 6
+    sigmas = levels(n)[skipped:]
+    made = with_levels(n)
+    made.set_begin_index(skipped)
+    pair = torch.from_numpy(PICTURE).float(), torch.from_numpy(NOISE).float()
+    x = made.add_noise(*pair, made.timesteps[skipped : skipped + 1].repeat(len(PICTURE)))
+    start = PICTURE + NOISE * sigmas[0]
+    assert far(x.numpy(), start) < SAME
+    for t in made.timesteps[skipped:]:
+        x = made.step(torch.from_numpy(predict(made.scale_model_input(x, t), t)).float(), t, x, return_dict=False)[0]
+    assert far(x.numpy(), lms(start, sigmas, skipped)) < SAME
+    assert far(x.numpy(), lms(start, sigmas, 0)) > 100 * SAME
+
+
+def test_weights_for_slopes_that_are_missing_do_not_add_up():
+    """The weights of a step add up to its length; without those of the missing slopes they do not."""
+    whole = levels(11)
+    step = whole[7] - whole[6]
+    weights = [weight(whole, 6, 4, j) for j in range(4)]
+    assert abs(sum(weights) / step - 1) < 1e-9
+    assert abs(weights[0] / step - 1) > 0.5
+
+
+@pytest.mark.parametrize("n", [12, 15])
+def test_short_runs_that_end_above_zero_are_lowered_to_first_order(n):
+    """Ended at sigma_min, lower_order_final changes the last of 12 steps, and none of 15."""
+
+    def run(**more):
+        return drive(scheduler("DPMSolverMultistepScheduler", n, final_sigmas_type="sigma_min", timestep_spacing="linspace", **more))[0]
+
+    apart = far(run(), run(lower_order_final=False))
+    assert apart > 1e-4 if n == 12 else apart == 0
+
+
+@pytest.mark.parametrize("name", ["EulerDiscreteScheduler", "DPMSolverMultistepScheduler"])
+def test_beta_quantiles_are_taken_for_levels(name):
+    """use_beta_sigmas spaces sigma by the quantiles, scipy's and ours; times spaced by them, as in the paper, have other levels."""
+    scipy = pytest.importorskip("scipy.stats")
+    n, sigma = 12, np.exp(LOGS)
+    quantiles = scipy.beta.ppf(np.linspace(1, 0, n), 0.6, 0.6)
+    assert far(beta_quantiles(n), quantiles) < 1e-12
+    made = scheduler(name, n, use_beta_sigmas=True)
+    assert far(made.sigmas[:-1].numpy(), sigma[0] + quantiles * (sigma[-1] - sigma[0])) < 1e-4
+    assert far(made.sigmas[:-1].numpy(), np.exp(np.interp(quantiles * 999, np.arange(1000), LOGS))) > 1
