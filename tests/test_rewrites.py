@@ -77,6 +77,12 @@ def test_whole_numbers_and_texts_are_left_alone():
         assert function("a + b + c")(*values) == function("a + b + c", "sums_regrouped")(*values)
 
 
+def test_a_table_whose_length_is_named_stays():
+    """linspace(a, b, num=n) is computed as it is written: a call of another form than the rewrite knows never raises."""
+    for formula in ("torch.linspace(0.1, 0.7, steps=9)", "torch.linspace(0.1, end=0.7, steps=9)"):
+        assert same_bits(function(formula)(1, 2, 3).numpy(), function(formula, "tables")(1, 2, 3).numpy())
+
+
 def test_a_zero_is_never_divided_by():
     """Where the written form is finite and the rewritten one is not, the written one stays."""
     assert 0.0 == function("a * b / c", "products_regrouped")(0.0, 0.5, 1e-320)

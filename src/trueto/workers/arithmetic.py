@@ -99,7 +99,7 @@ def widened(roundings: int, formula: Function, *values: Any) -> Any:
     return made if _within(right, made, roundings) else right
 
 
-def as_one_linspace(roundings: int, whole: Function, first: Any, last: Any, count: Any) -> Any:
+def as_one_linspace(roundings: int, whole: Function, first: Any = None, last: Any = None, count: Any = None) -> Any:
     """An evenly spaced table as one expression; two steps and a product are three roundings, the original's own recipe as many."""
     right = whole()
     if _array(right) is None or not (_number(first) and _number(last)) or not isinstance(count, int) or count <= 1:
@@ -110,7 +110,7 @@ def as_one_linspace(roundings: int, whole: Function, first: Any, last: Any, coun
     return made if _within(right, made, roundings) else right
 
 
-def as_one_cumprod(roundings: int, whole: Function, factors: Any, *more: Any) -> Any:
+def as_one_cumprod(roundings: int, whole: Function, factors: Any = None, *more: Any) -> Any:
     """A running product in a wider precision; each factor is one rounding."""
     del more
     right = whole()
