@@ -18,7 +18,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 unexport PYTHONPATH
 
-.PHONY: help repro data test test-slow lint format bench wheel plots goldens clean
+.PHONY: help repro data test test-slow lint format bench false-alarms wheel plots goldens clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -58,6 +58,9 @@ format: $(STAMP) ## let ruff lay out the code
 
 bench: data ## measure the figures of benchmarks/RESULTS.md
 	python benchmarks/run.py
+
+false-alarms: data ## count false alarms over harmless rewrites, into reports/ and benchmarks/RESULTS-power.md
+	python benchmarks/false_alarms.py
 
 wheel: data ## dist/*.whl with suites, fixtures, references and goldens inside
 	python -m hatchling build -t wheel -d dist

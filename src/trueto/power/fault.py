@@ -9,10 +9,13 @@ from typing import Any
 
 from trueto.errors import DataError
 from trueto.power.operators import OPERATORS
+from trueto.power.rewrites import REWRITES
+from trueto.power.rewriting import EVERYWHERE, MIXED, UNBOUND, everywhere
 
-__all__ = ["Fault", "faults_in", "faulty_tree", "functions_in", "spliced"]
+__all__ = ["Fault", "faults_in", "faulty_tree", "functions_in", "rewrites_in", "spliced"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+MIXTURES = 20
 # What only speaks to people: a fault there changes a message.
 SPEAKS = frozenset({"deprecate", "warn", "warning", "info", "debug", "error", "print"})
 
@@ -82,6 +85,20 @@ def faults_in(module: str, source: str, executed: frozenset[int]) -> list[Fault]
     return found
 
 
+def rewrites_in(module: str, source: str, executed: frozenset[int]) -> list[Fault]:
+    """Every harmless rewrite of a module of which a line is executed: each kind everywhere, within its bound or not, and mixtures."""
+    functions = [
+        node
+        for node in functions_in(ast.parse(source)).values()
+        if not executed.isdisjoint(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    ]
+    kinds = [name for name, change in REWRITES.items() if any(change(node) for function in functions for node in ast.walk(function))]
+    last = source.count("\n") + 1
+    whole = [(name, site) for name in kinds for site in (EVERYWHERE, UNBOUND)]
+    whole += [(MIXED, UNBOUND - 1 - number) for number in range(MIXTURES if kinds else 0)]
+    return [Fault(module, "", name, site, 1, last, "everywhere") for name, site in whole]
+
+
 def _changes(function: Function, operator: Any) -> Iterator[tuple[str, tuple[ast.AST, ast.AST], tuple[int, int]]]:
     """(what, (node, replacement), lines) of every change of an operator in a function, in the order of the source."""
     for node, statement in _nodes(function):
@@ -149,6 +166,9 @@ def faulty_tree(fault: Fault, source: str) -> ast.Module:
     if fault.text is not None:
         return ast.parse(source[: fault.start] + fault.text + source[fault.end :])
     tree = ast.parse(source)
+    if fault.site < 0:
+        everywhere(fault.operator, functions_in(tree).values(), fault.site)
+        return ast.fix_missing_locations(tree)
     function = functions_in(tree).get(fault.function)
     changes = [] if function is None else list(_changes(function, OPERATORS[fault.operator]))
     if fault.site >= len(changes):

@@ -7,6 +7,7 @@ from trueto.model import LAYERS
 from trueto.reports.markup import EMPTY, Html, el, icon, join
 from trueto.reports.matrix import headline
 from trueto.reports.page import card, page, table, terms, tile
+from trueto.reports.power import figures_card
 from trueto.reports.view import ClaimView, Overview
 from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, SIZE_WORDS, plural
 
@@ -130,5 +131,5 @@ def index_page(view: Overview) -> str:
         [el("small", "trueto · still true to the original?"), el("h1", headline(view)), el("p", lead, class_="lead soft"), _counts(view)]
     )
     notes = card("Notes on this run", el("ul", *(el("li", note) for note in record.notes))) if record.notes else EMPTY
-    body = [_matrix(view) if view.claims else EMPTY, notes, _legend(view), _no_claims(view), _reproduce(view)]
+    body = [_matrix(view) if view.claims else EMPTY, figures_card(view), notes, _legend(view), _no_claims(view), _reproduce(view)]
     return page(view, f"{view.library}: still true to the original?", header, body)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trueto.model import LAYERS
+from trueto.reports.power import figures
 from trueto.reports.view import ClaimView, Overview
 from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, gate_says, plural, step_words, times, verdict_of
 
@@ -125,6 +126,7 @@ def matrix(view: Overview) -> str:
     counts = ", ".join(f"{record.counts[v]} {v}" for v in LEGEND if record.counts.get(v))
     lines += [f"{plural(len(record.cells), 'cell')}: {counts or 'none'}. The gate: {gate if record.complete else 'incomplete'}.", ""]
     lines += [*table(view.claims, view.power), ""]
+    lines += [f"- {line}" for line in figures(view)] + [""] if figures(view) else []
     used = [v for v in LEGEND if record.counts.get(v)]
     lines += ["What the signs mean:", "", *(f"- {LEGEND[v].symbol} **{v}**: {LEGEND[v].means}" for v in used), ""]
     for title, body in (("What differs, and why", _causes(view)), ("What is declared", _ledger(view))):

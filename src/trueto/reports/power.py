@@ -1,21 +1,24 @@
-"""The certificate beside a verdict: how many seeded faults the checks of a claim see, in which layer, and which they do not."""
+"""Power and false alarms beside a verdict: how many seeded faults the checks see, and how many harmless rewrites they take for one."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from trueto.errors import DataError
 from trueto.power import read_certificate
-from trueto.power.certificate import said_of
+from trueto.power.certificate import counts_of, said_of
 from trueto.reports.markup import EMPTY, Html, el, join
 from trueto.reports.page import card, terms
 from trueto.reports.view import ClaimView, Overview
 from trueto.reports.words import LAYER_WORDS, plural
 
-__all__ = ["CERTIFICATE", "certified", "power_card"]
+__all__ = ["ALARMS", "CERTIFICATE", "certified", "false_alarms", "figures", "figures_card", "power_card"]
 
 CERTIFICATE = "power.json"
+ALARMS = "false_alarms.json"
 MOST_ROWS = 30
 MEANS = (
     "Small faults were made in the functions that this claim executes, one at a time and in memory only. A fault is seen when a verdict "
@@ -31,6 +34,39 @@ def certified(path: Path, header: Mapping[str, Any]) -> dict[str, Mapping[str, A
     if (found.header["candidate"], found.header["version"]) != (header.get("candidate"), header.get("version")):
         return {}
     return {name: entry for name, entry in found.to_json()["claims"].items() if entry["faults"]}
+
+
+def false_alarms(path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts of benchmarks/false_alarms.py; none without a file, or where it speaks of another candidate or version."""
+    if not path.is_file():
+        return {}
+    again = "python benchmarks/false_alarms.py"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        same = (found["candidate"], found["version"]) == (header.get("candidate"), header.get("version"))
+        counts = {name: int(found[name]) for name in ("alarms", "cells", "claims")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is no count of false alarms: {error!r}", again) from error
+    return {**counts, "command": again} if same else {}
+
+
+def figures(view: Overview) -> list[str]:
+    """What the checks would see, and what they take for a difference that is none, each with the command that measures it."""
+    found: list[str] = []
+    if view.power:
+        total = counts_of([fault for entry in view.power.values() for fault in entry["faults"]])
+        command = f"trueto power {view.record.header.get('candidate')}"
+        found.append(f"Power: {said_of(total)}, over {plural(len(view.power), 'claim')} (`{command}`).")
+    if view.alarms:
+        alarms = f"{plural(view.alarms['alarms'], 'false alarm')} in {view.alarms['cells']:,} cells under harmless rewrites"
+        found.append(f"{alarms}, over {plural(view.alarms['claims'], 'claim')} (`{view.alarms['command']}`).")
+    return found
+
+
+def figures_card(view: Overview) -> Html:
+    """The same as a card; nothing where nothing was measured."""
+    lines = figures(view)
+    return card("Can these checks be trusted?", el("ul", *(el("li", line) for line in lines)), anchor="trust") if lines else EMPTY
 
 
 def power_card(view: Overview, claim: ClaimView) -> Html:

@@ -19,7 +19,7 @@ from trueto.reports.index import index_page
 from trueto.reports.matrix import matrix
 from trueto.reports.page import GENERATOR
 from trueto.reports.plot import plotted, series_of, standalone
-from trueto.reports.power import CERTIFICATE, certified
+from trueto.reports.power import ALARMS, CERTIFICATE, certified, false_alarms
 from trueto.reports.summary import drift_csv, summary_json
 from trueto.reports.view import Overview, overview
 
@@ -94,7 +94,8 @@ def write_site(record_path: Path, out_dir: Path) -> list[Path]:
     """Write summary.json, drift.csv, matrix.md, index.html and a page and a picture for each claim; returns the files.
 
     Everything is rendered before the first file is written. Raises DataError for a record that cannot be read, UsageError where
-    nothing can be written. A certificate in the folder (power.json) is shown where it is of the same candidate and version.
+    nothing can be written. A certificate (power.json) and the false alarms (false_alarms.json) in the folder are shown where they are
+    of the same candidate and version.
     """
     return _write(read_run(Path(record_path)), Path(out_dir))
 
@@ -110,7 +111,9 @@ def write_sites(record_paths: Sequence[Path], out_dir: Path) -> dict[str, tuple[
 
 def _write(record: RunRecord, out_dir: Path) -> list[Path]:
     """Write everything about one run; returns the files."""
-    files = {out_dir / name: text for name, text in render_site(overview(record, certified(out_dir / CERTIFICATE, record.header))).items()}
+    header = record.header
+    view = overview(record, certified(out_dir / CERTIFICATE, header), false_alarms(out_dir / ALARMS, header))
+    files = {out_dir / name: text for name, text in render_site(view).items()}
     for path, text in files.items():
         write_text(path, text)
     _forget(out_dir / "claims", set(files))

@@ -120,6 +120,7 @@ class Overview:
     record: RunRecord
     claims: tuple[ClaimView, ...]
     power: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # counts of seeded faults by claim
+    alarms: Mapping[str, Any] = field(default_factory=dict)  # counts of false alarms
 
     @property
     def library(self) -> str:
@@ -159,8 +160,8 @@ def _original(name: str) -> Reference | None:
         return None
 
 
-def overview(record: RunRecord, power: Mapping[str, Mapping[str, Any]] | None = None) -> Overview:
-    """Arrange a record by claim, worst first, then by name; `power` are the certificate's entries by claim."""
+def overview(record: RunRecord, power: Mapping[str, Mapping[str, Any]] | None = None, alarms: Mapping[str, Any] | None = None) -> Overview:
+    """Arrange a record by claim, worst first, then by name; `power` are the certificate's entries by claim, `alarms` the false ones."""
     by_claim: dict[str, Cells] = {}
     for cell in record.cells:
         by_claim.setdefault(str(cell["claim"]), []).append(cell)
@@ -174,4 +175,4 @@ def overview(record: RunRecord, power: Mapping[str, Mapping[str, Any]] | None = 
         rank, ratio = badness(claim.worst)
         return -rank, -ratio, claim.claim
 
-    return Overview(record, tuple(sorted(claims, key=worst_first)), power or {})
+    return Overview(record, tuple(sorted(claims, key=worst_first)), power or {}, alarms or {})

@@ -23,6 +23,8 @@ from trueto.running.verdict import Runs, judge_cell
 __all__ = ["Checks", "Found", "timed"]
 
 FAULTY = Limits(seconds=8.0, bytes=1 << 29)  # a faulty run that takes 8 s hangs: clean ones take some 0.05 s
+MOST_STEPS, MOST_CASES = 30, 8  # of the cases on which rewrites are judged
+LONGER = Limits(seconds=60.0)  # a rewrite computes everything twice
 LONG = Limits(seconds=400.0, bytes=1 << 30)
 BY_ITSELF = ("exception", "crash", "memory", "garbage")
 SEEN_PARTS = ("told", "step", "states", "levels", "start", "sample", "noise")
@@ -58,6 +60,7 @@ class Checks:
     ledger: Ledger
     draws: int
     seed: int
+    rewrites: bool = False  # harmless rewrites are asked for instead of faults
     cases: list[Case] = field(default_factory=list)
     drawn: list[Case] = field(default_factory=list)
     possible: list[Fault] = field(default_factory=list)
@@ -70,10 +73,13 @@ class Checks:
         """Choose the cases, quick and short ones first, and see which lines they execute."""
         covered = [case for case in reference(self.claim.reference).cases if covers(self.claim, case)]
         self.cases = sorted(covered, key=lambda case: (not case.quick, case.steps, case.id))
+        if self.rewrites:  # which cost as much in a long case as in ten others, and do nothing else there
+            self.cases = sorted(self.cases, key=lambda case: case.steps > MOST_STEPS)[:MOST_CASES]
         self.drawn = drawn_cases(self.claim, covered, self.draws, self.seed) if covered else []
         if not self.cases:
             return
-        reply = self._asked("reach", self.cases, twin=False)
+        traced = self.cases[:1] if self.rewrites else self.cases
+        reply = self._asked("reach", traced, twin=False, rewrites=self.rewrites)
         self.possible = [Fault.from_json(data) for data in reply["faults"]]
         self._lines = _sets(reply)
 
@@ -140,23 +146,34 @@ class Checks:
             if key not in self._clean:
                 self._clean[key] = self.worker.run(self.claim, case, net, Limits(), twin=twin)
             return self._clean[key]
-        outcome = self.worker.run(self.claim, case, net, FAULTY, twin=twin, fault=fault.to_json())
+        outcome = self.worker.run(self.claim, case, net, LONGER if self.rewrites else FAULTY, twin=twin, fault=fault.to_json())
         if outcome.failed:
             raise DataError(outcome.failed, "docs/power.md")
         return outcome
 
-    def _verdict(self, case: Case, layer: Layer, runs: Runs) -> Judgement:
-        cell = Cell(self.candidate, self.claim, case, layer, "default")
-        return judge_cell(cell, self.version, reference(self.claim.reference), profile("default"), runs, self.ledger)
+    def _verdict(self, case: Case, layer: Layer, runs: Runs, profile_id: str = "default") -> Judgement:
+        cell = Cell(self.candidate, self.claim, case, layer, profile_id)
+        return judge_cell(cell, self.version, reference(self.claim.reference), profile(profile_id), runs, self.ledger)
+
+    def arms(self, case: Case, fault: Fault | None, nets: Sequence[str]) -> dict[str, Runs]:
+        """The runs by network that cells are judged by, with a fault or a rewrite in place, or without; twins last, to share a fork."""
+        native = {net: self._run(case, net, twin=False, fault=fault) for net in nets}
+        twin = {net: self._run(case, net, twin=True, fault=fault) for net in nets if net != NETS[Layer.NOISE]}
+        return {net: Runs(native[net], twin.get(net), None, self._again(case, fault)) for net in nets}
+
+    def verdict(self, case: Case, layer: Layer, runs: Runs, profile_id: str = "default") -> Judgement:
+        """What the gate says of a cell by these runs."""
+        return self._verdict(case, layer, runs, profile_id)
+
+    def clean(self, case: Case, layer: Layer) -> Verdict:
+        """What it says with neither fault nor rewrite."""
+        return self._clean_verdict(case, layer)
 
     def _clean_verdict(self, case: Case, layer: Layer) -> Verdict:
         """What the gate says of a cell without any fault."""
         if (case.id, layer) not in self._verdicts:
             net = NETS[layer]
-            native = self._run(case, net, twin=False, fault=None)
-            twin = None if layer is Layer.NOISE else self._run(case, net, twin=True, fault=None)
-            effective = self._again(case, None)
-            self._verdicts[case.id, layer] = self._verdict(case, layer, Runs(native, twin, None, effective)).verdict
+            self._verdicts[case.id, layer] = self._verdict(case, layer, self.arms(case, None, [net])[net]).verdict
         return self._verdicts[case.id, layer]
 
     def _again(self, case: Case, fault: Fault | None) -> Callable[[], Outcome]:

@@ -14,7 +14,7 @@ from typing import Any
 from trueto.candidates import Adapter
 from trueto.judge import measure, same_bits
 from trueto.observe import Observation, StepError
-from trueto.power import Fault, Overlay, faults_in
+from trueto.power import NUDGED, Fault, Overlay, faults_in, rewrites_in
 from trueto.power.overlay import source_of
 from trueto.workers.run import Room, observed
 
@@ -25,8 +25,9 @@ SHARE = 0.9  # of its time, after which it says how far it came
 
 
 def put_fault(data: Mapping[str, Any], adapter: Adapter) -> None:
-    """Put a fault in place for the rest of this process."""
-    Overlay(Fault.from_json(data), adapter.modules).put()
+    """Put a fault or a rewrite in place for the rest of this process; that of the start latents is made where they are."""
+    if data["operator"] != NUDGED:
+        Overlay(Fault.from_json(data), adapter.modules).put()
 
 
 class _Lines:
@@ -67,10 +68,11 @@ def reach(room: Room, request: Mapping[str, Any]) -> dict[str, Any]:
         found.append({module: sorted(numbers) for module, numbers in lines.seen.items()})
         for module, numbers in lines.seen.items():
             everything.setdefault(module, set()).update(numbers)
+    made = rewrites_in if request.get("rewrites") else faults_in
     faults = [
         fault.to_json()
         for name, numbers in sorted(everything.items())
-        for fault in faults_in(name, source_of(sys.modules[name]), frozenset(numbers))
+        for fault in made(name, source_of(sys.modules[name]), frozenset(numbers))
     ]
     return {"reached": found, "faults": faults}
 

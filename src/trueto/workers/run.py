@@ -20,9 +20,10 @@ from safetensors.numpy import save
 
 from trueto.candidates import Adapter
 from trueto.fixtures import network, schedule, start_noise, tape
-from trueto.interpose import TORCH_OF, NoiseSource, Promoted, served_draws
+from trueto.interpose import NUMPY_OF, TORCH_OF, NoiseSource, Promoted, served_draws
 from trueto.model import Case
-from trueto.observe import Observation, StepError
+from trueto.observe import Observation, StepError, nudge_signs
+from trueto.power.rewriting import NUDGED
 from trueto.torch_run import Run
 from trueto.workers.branches import Branches
 from trueto.workers.promoted import Seen, low_at_load, twin_of
@@ -65,9 +66,18 @@ def _prepare(request: Mapping[str, Any], bump: int | None = None) -> Run:
     levels = schedule(case.schedule)
     source = NoiseSource(None if seeded else tape(case.seed, case.shape), bump)
     name = "open" if net == "open" else case.network
-    start = start_noise(case.seed, case.shape)
+    start = _nudged(start_noise(case.seed, case.shape), dtype, request.get("fault"))
     closed = network(name, levels, case.parameterization)
     return Run(case, closed, levels, dtype, start, source, seeded=seeded, device=profile["device"])
+
+
+def _nudged(start: np.ndarray[Any, Any], dtype: torch.dtype, fault: Mapping[str, Any] | None) -> np.ndarray[Any, Any]:
+    """The start latents, each moved by one unit in the last place where a harmless rewrite says so."""
+    if fault is None or fault["operator"] != NUDGED:
+        return start
+    signs = nudge_signs(int(fault["site"]), start.size).reshape(start.shape)
+    given = start.astype(NUMPY_OF[dtype])
+    return np.nextafter(given, (signs * np.inf).astype(given.dtype))
 
 
 def _observe(adapter: Adapter, request: Mapping[str, Any], run: Run) -> str:

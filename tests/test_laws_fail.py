@@ -1,0 +1,46 @@
+"""Each law is seen to fail on a port that breaks it, and to hold for one that does not; laws without anything to say fail."""
+
+import pytest
+from support import HOSTILE, lines, trueto
+
+from trueto.running.laws import LAWS
+
+PORT = str(HOSTILE / "lawless.py")
+CASES = {
+    "repeat": "law=repeat,steps=4,grid=model",
+    "batch": "law=batch,steps=4,grid=model",
+    "forms": "law=forms,steps=4,grid=model",
+    "order": "law=order,steps=64,grid=karras",
+    "steps": "law=steps,steps=14,grid=model",
+}
+SAID = {
+    "repeat": "the same seed twice gives other bits in: sample",
+    "batch": "another picture in a batch than alone",
+    "forms": "another picture with prediction of v than of eps",
+    "order": "claimed is 1",
+    "steps": "with 13 steps",
+}
+
+
+def gate(tmp_path, claim, law):
+    """One law of one claim of the port, as a user asks for it."""
+    record = tmp_path / f"{claim}.jsonl"
+    chosen = ("--claim", f"k_diffusion/euler@{claim}", "--case", CASES[law], "--record", str(record))
+    done = trueto("gate", PORT, *chosen, cwd=tmp_path)
+    return done.returncode, [event for event in lines(record) if event["event"] == "cell"]
+
+
+def test_every_law_has_a_port_that_breaks_it():
+    """No law is without a fault that it catches here."""
+    assert set(CASES) == set(LAWS) == set(SAID)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("law", CASES)
+def test_a_law_can_fail_and_hold(law, tmp_path):
+    """The port that breaks the law is caught by it, in the law's words; the same port without the fault is not."""
+    code, (broken,) = gate(tmp_path, law, law)
+    assert 1 == code, broken
+    assert SAID[law] in broken["reason"]
+    code, (held,) = gate(tmp_path, "lawful", law)
+    assert (0, True) == (code, held["verdict"] in ("identical", "faithful")), held
