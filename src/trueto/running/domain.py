@@ -25,6 +25,8 @@ LAYERS = (Layer.SCHEDULE, Layer.START, Layer.UPDATE, Layer.TRAJECTORY)
 KEYS = frozenset(
     {"steps", "further", "schedules", "networks", "seeds", "shapes", "guidance", "options", "composed", "order", "forms", "grids"}
 )
+KINDS = ("choices", "whole", "range")  # how an option says what it may be
+LIST = "+"
 BLANK = Case("", 1)
 FIELDS = ("schedule", "parameterization", "network", "guidance", "shape", "seed")
 
@@ -39,7 +41,8 @@ def numbers() -> dict[str, Any]:
 class Domain:
     """What may be drawn for a claim. `options` and `composed` are as in the claim's settings; `grids` and `parameterizations` too.
 
-    An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`. An axis of `composed` is
+    An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`; with `"always": True` no
+    case is without it. An axis of `composed` is
     `{"source": ..., "values": {value: {"settings": {...}, "knobs": {...}}}}`, with `grids` and `layers` where it concerns some only.
     `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
     """
@@ -65,6 +68,12 @@ class Domain:
             return "steps"
         parts = ("grids", "parameterizations", "schedules", "networks", "guidance", "seeds", "shapes")
         return next((name for name in parts if not getattr(self, name)), "")
+
+    @property
+    def needed(self) -> dict[str, Any]:
+        """The options that no case is without, each with its first value."""
+        firsts = {name: next(one[kind] for kind in KINDS if kind in one)[0] for name, one in self.options.items() if one.get("always")}
+        return dict(sorted(firsts.items()))
 
     @classmethod
     def of(cls, claim: Claim) -> Domain:
@@ -119,7 +128,7 @@ def drawn_case(law: str = AGREEMENT, **fields: Any) -> Case:
     parts = [] if law == AGREEMENT else [f"law={law}"]
     parts += [f"steps={case.steps}", f"grid={case.grid}"]
     parts += [f"{name}={_text(name, getattr(case, name))}" for name in FIELDS if getattr(case, name) != getattr(BLANK, name)]
-    parts += [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in sorted(case.options.items())]
+    parts += [f"{name}={_option_text(value)}" for name, value in sorted(case.options.items())]
     parts += [f"{axis}={value}" for axis, value in sorted(case.composed.items())]
     layers = LAYERS if law == AGREEMENT else (Layer.TRAJECTORY,)
     return replace(case, id=",".join(parts), layers=layers)
@@ -133,6 +142,11 @@ def fields_of(case: Case, **changes: Any) -> dict[str, Any]:
 
 def _text(name: str, value: Any) -> str:
     return "x".join(map(str, value)) if name == "shape" else json.dumps(value) if name == "guidance" else str(value)
+
+
+def _option_text(value: Any) -> str:
+    """An option in an id, where commas part one thing from the next: lists of whole numbers are written 0+22+39."""
+    return LIST.join(map(str, value)) if isinstance(value, list) else value if isinstance(value, str) else json.dumps(value)
 
 
 def read_case(claim: Claim, text: str) -> Case:
@@ -162,6 +176,8 @@ def read_case(claim: Claim, text: str) -> Case:
 
 
 def _json(value: str) -> Any:
+    if LIST in value and value.replace(LIST, "").isdigit():
+        return [int(part) for part in value.split(LIST)]
     try:
         return json.loads(value)
     except ValueError:

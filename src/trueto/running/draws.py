@@ -33,8 +33,8 @@ def _option(allowed: Mapping[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def _some(draw: Draw, allowed: Mapping[str, Any], strategy: Callable[[Any], st.SearchStrategy[Any]]) -> dict[str, Any]:
-    """Each of the named things or not: half of them are left out."""
-    return {name: draw(strategy(one)) for name, one in sorted(allowed.items()) if draw(st.booleans())}
+    """Each of the named things or not: half of them are left out, but none that is always there."""
+    return {name: draw(strategy(one)) for name, one in sorted(allowed.items()) if one.get("always") or draw(st.booleans())}
 
 
 def cases(claim: Claim) -> st.SearchStrategy[Case]:
@@ -85,4 +85,6 @@ def forms(claim: Claim) -> st.SearchStrategy[Case]:
     domain = Domain.of(claim)
     steps = st.sampled_from(domain.forms["steps"]) if "steps" in domain.forms else _steps(domain)
     grid = domain.forms.get("grid", domain.grids[0])
-    return st.builds(partial(drawn_case, "forms", grid=grid), steps=steps, schedule=st.sampled_from(domain.schedules))
+    return st.builds(
+        partial(drawn_case, "forms", grid=grid, options=domain.needed), steps=steps, schedule=st.sampled_from(domain.schedules)
+    )

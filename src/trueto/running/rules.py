@@ -40,9 +40,10 @@ SHAPES = (ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast
 
 
 def defaults_of(ref: Reference) -> dict[str, Any]:
-    """The options of the original with their defaults, knobs left out."""
+    """The options of the original with their defaults, knobs left out; None for those of its frame, which only its cases name."""
     found = inspect.signature(ref.sample).parameters.values()
-    return {p.name: p.default for p in found if p.kind is p.KEYWORD_ONLY and p.name not in ref.knobs}
+    framed = {name: None for case in ref.cases for name in case.options}
+    return {**framed, **{p.name: p.default for p in found if p.kind is p.KEYWORD_ONLY and p.name not in ref.knobs}}
 
 
 class Rule:

@@ -97,7 +97,8 @@ def sampled(law: str, claim: Claim) -> st.SearchStrategy[Case]:
 
 
 def _plainest(domain: Domain) -> dict[str, Any]:
-    return {"schedule": domain.schedules[0], "parameterization": domain.parameterizations[0], "shape": domain.shapes[0]}
+    firsts = {"schedule": domain.schedules[0], "parameterization": domain.parameterizations[0], "shape": domain.shapes[0]}
+    return {**firsts, "options": domain.needed}
 
 
 @dataclass(slots=True)
