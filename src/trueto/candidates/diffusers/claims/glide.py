@@ -55,6 +55,8 @@ def guided(run: Run, image: Any, t: Any) -> Any:
 
 
 LOOPS = {"text_to_image": text_to_image}
+DOMAIN: dict[str, Any] = {"schedules": ["linear", "cosine"], "guidance": [None, 3.0, 5.0]}
+CLIP = {"clip_denoised": {"choices": [True, False]}}
 
 CLAIMS: tuple[Claim, ...] = (
     claim(
@@ -70,6 +72,8 @@ CLAIMS: tuple[Claim, ...] = (
         driven=("temperature",),
         levels="to_clean",
         loop="text_to_image",
+        # fast27 is a list of 27 times, so that no step count can be drawn for it.
+        domain={**DOMAIN, "grids": ["spaced", "ddim"], "options": {**CLIP, "temperature": {"range": [0.9, 1.0]}}},
         note="diffusers has no GLIDE pipeline; driven as IFPipeline drives this scheduler",
     ),
     claim(
@@ -85,6 +89,7 @@ CLAIMS: tuple[Claim, ...] = (
         levels="to_clean",
         loop="text_to_image",
         cases=("base-*",),
+        domain={**DOMAIN, "schedules": ["cosine"]},
         note="unCLIP is GLIDE's successor; the documentation names karlo, and not GLIDE. Only the cosine schedule is supported",
     ),
 )
