@@ -14,8 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from trueto.errors import UnknownName, UsageError
+from trueto.errors import LedgerError, UnknownName, UsageError
 from trueto.model import Case, Claim, Layer
+from trueto.references import reference
+from trueto.running.rules import Rule
 
 __all__ = ["AGREEMENT", "Domain", "drawn_case", "fields_of", "knobs_of", "law_of", "layers_of", "numbers", "read_case", "states_domain"]
 
@@ -23,7 +25,22 @@ AGREEMENT = "agreement"
 # Layer noise is left out: which numbers an original draws from a seed is known only where they were recorded.
 LAYERS = (Layer.SCHEDULE, Layer.START, Layer.UPDATE, Layer.TRAJECTORY)
 KEYS = frozenset(
-    {"steps", "further", "schedules", "networks", "seeds", "shapes", "guidance", "options", "composed", "order", "forms", "grids"}
+    {
+        "steps",
+        "further",
+        "schedules",
+        "networks",
+        "seeds",
+        "shapes",
+        "guidance",
+        "options",
+        "composed",
+        "order",
+        "forms",
+        "grids",
+        "unless",
+        "without",
+    }
 )
 BLANK = Case("", 1)
 FIELDS = ("schedule", "parameterization", "network", "guidance", "shape", "seed")
@@ -39,9 +56,11 @@ def numbers() -> dict[str, Any]:
 class Domain:
     """What may be drawn for a claim. `options` and `composed` are as in the claim's settings; `grids` and `parameterizations` too.
 
-    An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`. An axis of `composed` is
+    An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`;
+    with `"always": True` beside choices it is never left out. An axis of `composed` is
     `{"source": ..., "values": {value: {"settings": {...}, "knobs": {...}}}}`, with `grids` and `layers` where it concerns some only.
     `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
+    `unless` is `{rule: reason}`: X for which a rule is true are left out. `without` is `{law: reason}`: laws that the original breaks too.
     """
 
     steps: tuple[int, int]
@@ -57,6 +76,17 @@ class Domain:
     composed: Mapping[str, Mapping[str, Any]]
     order: Mapping[str, Any]
     forms: Mapping[str, Any]
+    unless: tuple[Rule, ...]
+    without: Mapping[str, str]
+
+    def holds(self, case: Case) -> bool:
+        """Whether a case is none of those that are left out."""
+        return not any(rule.holds(case) for rule in self.unless)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that are always given, each with its first choice."""
+        return {name: allowed["choices"][0] for name, allowed in self.options.items() if allowed.get("always")}
 
     @property
     def empty(self) -> str:
@@ -87,7 +117,18 @@ class Domain:
             composed=found.get("composed", {}),
             order=found.get("order", {}),
             forms=found.get("forms", {}),
+            unless=_left_out(claim, found),
+            without=found.get("without", {}),
         )
+
+
+def _left_out(claim: Claim, stated: Mapping[str, Any]) -> tuple[Rule, ...]:
+    """The rules of `unless`, which may speak of composed settings too ("" where a case has none); UsageError when one cannot be read."""
+    ref, axes = reference(claim.reference), dict.fromkeys(stated.get("composed", {}), "")
+    try:
+        return tuple(Rule(text, [ref], f"the domain of claim {claim.id}", axes) for text in stated.get("unless", {}))
+    except LedgerError as error:
+        raise UsageError(error.message, error.hint) from error
 
 
 def states_domain(claim: Claim) -> bool:
