@@ -34,5 +34,5 @@ def test_order(lawful: Claim, holds: Callable[[Claim], None]) -> None:
 
 
 def test_steps(lawful: Claim, holds: Callable[[Claim], None]) -> None:
-    """Every step count of the domain's range ends in finite numbers, on the original's levels or the declared ones."""
+    """Every step count from the domain's smallest to its largest ends in finite numbers, on the original's levels or the declared ones."""
     holds(lawful)

@@ -20,7 +20,7 @@ from trueto.running.rules import Rule
 from trueto.running.search import sampled
 
 BY_ID = {claim.id: claim for claim in CLAIMS}
-NEEDY = [claim for claim in CLAIMS if "domain" in claim.settings and Domain.of(claim).needed]
+NEEDY = [claim for claim in CLAIMS if "domain" in claim.settings and Domain.of(claim).given]
 
 
 @pytest.mark.parametrize("claim", NEEDY, ids=lambda claim: claim.id)
@@ -28,15 +28,15 @@ NEEDY = [claim for claim in CLAIMS if "domain" in claim.settings and Domain.of(c
 @given(data=st.data())
 def test_an_option_that_is_always_there_is_in_every_case(claim, data):
     """No case is drawn without an option marked `always`, and the law about step counts has it too."""
-    needed = Domain.of(claim).needed
-    assert set(needed) <= set(data.draw(cases(claim)).options)
-    assert needed == data.draw(sampled("steps", claim)).options
+    given = Domain.of(claim).given
+    assert set(given) <= set(data.draw(cases(claim)).options)
+    assert given == data.draw(sampled("steps", claim)).options
 
 
 def test_an_option_that_is_not_always_there_is_left_out_now_and_then():
     """Where nothing is marked, a domain needs nothing."""
-    assert {} == Domain.of(BY_ID["sd3/euler"]).needed
-    assert {"shift": False, "image_seq_len": 256} == Domain.of(BY_ID["flux/denoise@schnell"]).needed
+    assert {} == Domain.of(BY_ID["sd3/euler"]).given
+    assert {"shift": False, "image_seq_len": 256} == Domain.of(BY_ID["flux/denoise@schnell"]).given
 
 
 def test_lists_in_names_are_read_back():

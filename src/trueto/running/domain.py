@@ -14,8 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from trueto.errors import UnknownName, UsageError
+from trueto.errors import LedgerError, UnknownName, UsageError
 from trueto.model import Case, Claim, Layer
+from trueto.references import reference
+from trueto.running.rules import Rule
 
 __all__ = ["AGREEMENT", "Domain", "drawn_case", "fields_of", "knobs_of", "law_of", "layers_of", "numbers", "read_case", "states_domain"]
 
@@ -23,7 +25,23 @@ AGREEMENT = "agreement"
 # Layer noise is left out: which numbers an original draws from a seed is known only where they were recorded.
 LAYERS = (Layer.SCHEDULE, Layer.START, Layer.UPDATE, Layer.TRAJECTORY)
 KEYS = frozenset(
-    {"steps", "further", "schedules", "networks", "seeds", "shapes", "guidance", "options", "composed", "order", "forms", "grids"}
+    {
+        "steps",
+        "further",
+        "schedules",
+        "networks",
+        "seeds",
+        "shapes",
+        "guidance",
+        "options",
+        "composed",
+        "order",
+        "forms",
+        "grids",
+        "layers",
+        "unless",
+        "without",
+    }
 )
 KINDS = ("choices", "whole", "range")  # how an option says what it may be
 LIST = "+"
@@ -41,10 +59,11 @@ def numbers() -> dict[str, Any]:
 class Domain:
     """What may be drawn for a claim. `options` and `composed` are as in the claim's settings; `grids` and `parameterizations` too.
 
-    An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`; with `"always": True` no
-    case is without it. An axis of `composed` is
+    An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`;
+    with `"always": True` beside it is never left out. An axis of `composed` is
     `{"source": ..., "values": {value: {"settings": {...}, "knobs": {...}}}}`, with `grids` and `layers` where it concerns some only.
     `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
+    `unless` is `{rule: reason}`: X for which a rule is true are left out. `without` is `{law: reason}`: laws that the original breaks too.
     """
 
     steps: tuple[int, int]
@@ -60,6 +79,18 @@ class Domain:
     composed: Mapping[str, Mapping[str, Any]]
     order: Mapping[str, Any]
     forms: Mapping[str, Any]
+    unless: tuple[Rule, ...]
+    without: Mapping[str, str]
+
+    def holds(self, case: Case) -> bool:
+        """Whether a case is none of those that are left out."""
+        return not any(rule.holds(case) for rule in self.unless)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that are always given, each with its first value."""
+        always = [(name, allowed) for name, allowed in sorted(self.options.items()) if allowed.get("always")]
+        return {name: next(allowed[kind] for kind in KINDS if kind in allowed)[0] for name, allowed in always}
 
     @property
     def empty(self) -> str:
@@ -68,12 +99,6 @@ class Domain:
             return "steps"
         parts = ("grids", "parameterizations", "schedules", "networks", "guidance", "seeds", "shapes")
         return next((name for name in parts if not getattr(self, name)), "")
-
-    @property
-    def needed(self) -> dict[str, Any]:
-        """The options that no case is without, each with its first value."""
-        firsts = {name: next(one[kind] for kind in KINDS if kind in one)[0] for name, one in self.options.items() if one.get("always")}
-        return dict(sorted(firsts.items()))
 
     @classmethod
     def of(cls, claim: Claim) -> Domain:
@@ -96,7 +121,18 @@ class Domain:
             composed=found.get("composed", {}),
             order=found.get("order", {}),
             forms=found.get("forms", {}),
+            unless=_left_out(claim, found),
+            without=found.get("without", {}),
         )
+
+
+def _left_out(claim: Claim, stated: Mapping[str, Any]) -> tuple[Rule, ...]:
+    """The rules of `unless`, which may speak of composed settings too ("" where a case has none); UsageError when one cannot be read."""
+    ref, axes = reference(claim.reference), dict.fromkeys(stated.get("composed", {}), "")
+    try:
+        return tuple(Rule(text, [ref], f"the domain of claim {claim.id}", axes) for text in stated.get("unless", {}))
+    except LedgerError as error:
+        raise UsageError(error.message, error.hint) from error
 
 
 def states_domain(claim: Claim) -> bool:
@@ -111,9 +147,11 @@ def knobs_of(claim: Claim, case: Case) -> dict[str, str]:
 
 
 def layers_of(claim: Claim, case: Case) -> tuple[str, ...]:
-    """The layers in which a drawn case is judged: a composed setting may leave out those that cannot see it apart."""
-    axes = claim.settings.get("domain", {}).get("composed", {})
+    """The layers in which a drawn case is judged: a domain, or a composed setting, may leave out those that cannot see it apart."""
+    stated = claim.settings.get("domain", {})
+    axes = stated.get("composed", {})
     limits = [axes[axis]["layers"] for axis in case.composed if axes[axis].get("layers")]
+    limits += [stated["layers"]] if "layers" in stated else []
     return tuple(layer for layer in case.layers if all(layer in limit for limit in limits))
 
 

@@ -33,7 +33,7 @@ def _option(allowed: Mapping[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def _some(draw: Draw, allowed: Mapping[str, Any], strategy: Callable[[Any], st.SearchStrategy[Any]]) -> dict[str, Any]:
-    """Each of the named things or not: half of them are left out, but none that is always there."""
+    """Each of the named things or not: half of them are left out, but for those that are always given."""
     return {name: draw(strategy(one)) for name, one in sorted(allowed.items()) if one.get("always") or draw(st.booleans())}
 
 
@@ -58,7 +58,7 @@ def cases(claim: Claim) -> st.SearchStrategy[Case]:
             composed=_some(draw, axes, lambda axis: st.sampled_from(sorted(axis["values"]))) if draw(st.booleans()) else {},
         )
 
-    return one()
+    return one().filter(domain.holds)
 
 
 def pairs(claim: Claim, law: str) -> st.SearchStrategy[Case]:
@@ -77,7 +77,7 @@ def pairs(claim: Claim, law: str) -> st.SearchStrategy[Case]:
             options=_some(draw, domain.options, _option),
         )
 
-    return one()
+    return one().filter(domain.holds)
 
 
 def forms(claim: Claim) -> st.SearchStrategy[Case]:
@@ -85,6 +85,7 @@ def forms(claim: Claim) -> st.SearchStrategy[Case]:
     domain = Domain.of(claim)
     steps = st.sampled_from(domain.forms["steps"]) if "steps" in domain.forms else _steps(domain)
     grid = domain.forms.get("grid", domain.grids[0])
-    return st.builds(
-        partial(drawn_case, "forms", grid=grid, options=domain.needed), steps=steps, schedule=st.sampled_from(domain.schedules)
+    built = st.builds(
+        partial(drawn_case, "forms", grid=grid, options=domain.given), steps=steps, schedule=st.sampled_from(domain.schedules)
     )
+    return built.filter(domain.holds)

@@ -183,9 +183,9 @@ def _error_at(until: float | None, case: Case, seen: Observation) -> float:
 
 
 def steps(court: Court) -> Judgement:
-    """Every step count, from the domain's smallest to the case's, ends in finite numbers, on the original's levels or the declared ones."""
+    """Every step count, from the domain's smallest to the case's, ends in finite numbers on the original's levels or the declared ones."""
     worst: Judgement | None = None
-    least = min(Domain.of(court.cell.claim).steps[0], court.cell.case.steps)
+    least = Domain.of(court.cell.claim).steps[0]
     for n in range(least, court.cell.case.steps + 1):
         case = drawn_case(**fields_of(court.cell.case, steps=n))
         native = court.run(case, "closed")

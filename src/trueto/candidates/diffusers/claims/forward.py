@@ -93,6 +93,7 @@ def _row(file: str, scheduler: str, levels: str, cases: tuple[str, ...]) -> Clai
         "steps": [4, 4],  # as many states as times
         "further": [],
         "grids": ["model"],
+        "layers": ["trajectory"],  # as recorded: no step is taken, and there are no levels but those of the case
         "schedules": ["cosine"] if cases == COSINE else ["sd_v1", "linear", "cosine"],
         "options": {**options, **({"target": {"choices": ["velocity"]}} if cases == EVERY else {})},
     }
