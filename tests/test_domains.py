@@ -39,6 +39,14 @@ def test_an_option_that_is_not_always_there_is_left_out_now_and_then():
     assert {"shift": False, "image_seq_len": 256} == Domain.of(BY_ID["flux/denoise@schnell"]).given
 
 
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_laws_about_two_runs_stay_on_the_schedules_of_the_domain(data):
+    """A scheduler that knows the cosine schedule only is never asked to repeat a run, or to split a batch, on another one."""
+    for law in ("repeat", "batch"):
+        assert "cosine" == data.draw(sampled(law, BY_ID["glide/ddpm@unclip"])).schedule
+
+
 def test_lists_in_names_are_read_back():
     """A list of whole numbers is written with plus signs, as commas part the options; a text stays a text."""
     claim = BY_ID["consistency_models/multistep"]

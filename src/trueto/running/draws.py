@@ -71,6 +71,7 @@ def pairs(claim: Claim, law: str) -> st.SearchStrategy[Case]:
             law,
             steps=draw(_steps(domain)),
             grid=draw(st.sampled_from(domain.grids)),
+            schedule=domain.schedules[0],
             parameterization=draw(st.sampled_from(domain.parameterizations)),
             guidance=draw(st.sampled_from(domain.guidance)),
             shape=draw(st.sampled_from([shape for shape in domain.shapes if shape[0] > 1] or domain.shapes)),
