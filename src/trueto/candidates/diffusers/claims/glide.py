@@ -55,7 +55,9 @@ def guided(run: Run, image: Any, t: Any) -> Any:
 
 
 LOOPS = {"text_to_image": text_to_image}
-DOMAIN: dict[str, Any] = {"schedules": ["linear", "cosine"], "guidance": [None, 3.0, 5.0]}
+# A step over nearly all times of the cosine: the original's products of 1 - beta lose digits there, in float64 as well.
+NEARLY_ALL = {"schedule == 'cosine' and grid == 'spaced' and steps < 10": "the original's float64 is not exact enough to judge by"}
+DOMAIN: dict[str, Any] = {"schedules": ["linear", "cosine"], "guidance": [None, 3.0, 5.0], "unless": NEARLY_ALL}
 CLIP = {"clip_denoised": {"choices": [True, False]}}
 
 CLAIMS: tuple[Claim, ...] = (
@@ -89,7 +91,7 @@ CLAIMS: tuple[Claim, ...] = (
         levels="to_clean",
         loop="text_to_image",
         cases=("base-*",),
-        domain={**DOMAIN, "steps": [2, 50], "schedules": ["cosine"]},  # one step both refuse, each with an exception of its own
+        domain={**DOMAIN, "steps": [10, 50], "schedules": ["cosine"]},  # see NEARLY_ALL; with one step both refuse, each in its own way
         note="unCLIP is GLIDE's successor; the documentation names karlo, and not GLIDE. Only the cosine schedule is supported",
     ),
 )

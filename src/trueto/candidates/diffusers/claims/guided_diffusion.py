@@ -92,7 +92,9 @@ LOOPS = {"ancestral": ancestral, "implicit": implicit, "corrected": corrected}
 LEVELS = {"to_clean": to_clean}
 # No released configuration of a guided-diffusion model exists; the constructor's own defaults stand in for one.
 DDPM: dict[str, Any] = {"variance_type": "fixed_large"}
-DOMAIN: dict[str, Any] = {"schedules": ["linear", "cosine", "sd_v1"]}
+# A step over nearly all times of the cosine: the original's products of 1 - beta lose digits there, in float64 as well.
+NEARLY_ALL = {"schedule == 'cosine' and grid == 'spaced' and steps < 10": "the original's float64 is not exact enough to judge by"}
+DOMAIN: dict[str, Any] = {"schedules": ["linear", "cosine", "sd_v1"], "unless": NEARLY_ALL}
 CLIP = {"clip_denoised": {"choices": [True, False]}}
 FIXED_OR_RANGE = {**CLIP, "variance": {"choices": ["fixed_large", "fixed_small", "learned_range"]}}
 IMPLICIT = {**CLIP, "eta": {"range": [0.0, 1.0]}, "variance": {"choices": ["learned_range"]}}
