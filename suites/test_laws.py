@@ -39,5 +39,5 @@ def test_order(lawful: Claim, holds: Callable[[Claim], None]) -> None:
 
 
 def test_steps(lawful: Claim, holds: Callable[[Claim], None]) -> None:
-    """Every step count from 1 to the domain's largest ends in finite numbers, on the original's levels or the declared ones."""
+    """Every step count from the domain's smallest to its largest ends in finite numbers, on the original's levels or the declared ones."""
     holds(lawful)

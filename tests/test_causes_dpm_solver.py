@@ -204,3 +204,13 @@ def test_third_call_follows_a_midpoint_step():
 
     made.singlestep_dpm_solver_second_order_update = taylor_inside
     assert far(on_its_levels(9, made), wanted) < SAME
+
+
+def test_log_snr_times_are_cut_down_on_the_cosine_schedule():
+    """use_lu_lambdas tells the whole time below each level on the cosine schedule, the nearest one on others."""
+    for kind, cut in (("squaredcos_cap_v2", True), ("scaled_linear", False)):
+        made = scheduler(MULTI, 15, use_lu_lambdas=True, beta_schedule=kind, **AT_SIGMA_MIN)
+        logs = np.log(((1 - made.alphas_cumprod) / made.alphas_cumprod).sqrt().numpy())
+        exact = np.interp(made.sigmas[:-1].log().numpy(), logs, np.arange(1000))[1:]  # the first is 999 up to rounding
+        assert abs(exact - exact.round()).max() > 0.3
+        assert (np.floor(exact) if cut else exact.round()).tolist() == made.timesteps[1:].tolist()

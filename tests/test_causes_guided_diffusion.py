@@ -181,3 +181,20 @@ def test_fixed_large_log_is_not_a_number():
     assert bool(torch.isnan(scheduler.step(x, scheduler.timesteps[0], x, return_dict=False)[0]).all())
     right = made("DDPMScheduler", 20, variance_type="fixed_large")
     assert bool(torch.isfinite(right.step(x, right.timesteps[0], x, return_dict=False)[0]).all())
+
+
+def test_halfway_places_are_rounded_each_by_itself():
+    """Of odd step counts one time lies halfway between two; diffusers rounds it to the even one, the original where its sum comes out."""
+    import diffusers
+
+    from trueto.references.gaussian import even_times
+
+    differing = []
+    for n in range(2, 51):
+        made = diffusers.DDPMScheduler(timestep_spacing="linspace")
+        made.set_timesteps(n)
+        if made.timesteps.tolist()[::-1] != even_times(1000, n):
+            differing.append(n)
+    assert 21 in differing
+    assert all(n % 2 for n in differing)
+    assert not {7, 15, 25} & set(differing)

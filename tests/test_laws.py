@@ -13,14 +13,17 @@ from trueto.candidates.diffusers.claims import CLAIMS
 from trueto.errors import LedgerError, UnknownName, UsageError
 from trueto.events import RunRecord
 from trueto.model import Case, Layer, Verdict
-from trueto.references import reference
+from trueto.references import observe_spec, reference
+from trueto.running import laws
+from trueto.running.client import Outcome
 from trueto.running.domain import Domain, drawn_case, law_of, read_case
 from trueto.running.draws import cases
 from trueto.running.kept import Kept, from_record, keep, load_kept
 from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection, covers, plan
+from trueto.running.profiles import profile
 from trueto.running.rules import Rule
-from trueto.running.search import Search, applies, database, prepared
+from trueto.running.search import Search, applies, database, prepared, sampled
 
 STATING = [claim for claim in CLAIMS if "domain" in claim.settings]
 EULER = next(claim for claim in CLAIMS if claim.id == "k_diffusion/euler")
@@ -91,6 +94,71 @@ def test_unknown_words_of_a_domain_are_refused():
     wrong = dataclasses.replace(EULER, settings={**EULER.settings, "domain": {"stepz": [1, 2]}})
     with pytest.raises(UsageError, match="unknown keys: stepz"):
         Domain.of(wrong)
+
+
+def narrowed(claim, **more):
+    """A claim with more in its domain."""
+    return dataclasses.replace(claim, settings={**claim.settings, "domain": {**claim.settings["domain"], **more}})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_what_a_domain_leaves_out_is_never_drawn(data):
+    """X for which a rule of `unless` is true is not drawn; the rule may speak of composed settings too."""
+    claim = narrowed(EULER, unless={"timestep_spacing and steps > 9": "because", "s_churn > 0": "because"})
+    case = data.draw(cases(claim))
+    assert not (case.composed and case.steps > 9)
+    assert not case.options.get("s_churn")
+
+
+def test_a_rule_of_a_domain_that_cannot_be_read_is_an_error():
+    """A rule of `unless` that speaks of something unknown would leave nothing out; it is refused with the claim's name."""
+    with pytest.raises(UsageError, match=r"the domain of claim k_diffusion/euler: the rule .* speaks of 'churn'"):
+        Domain.of(narrowed(EULER, unless={"churn > 0": "because"}))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_an_option_that_is_always_given_is_in_every_case(data):
+    """An original that has no default of an option gets it in every drawn case, and in those that laws choose by themselves."""
+    claim = narrowed(EULER, options={"s_noise": {"choices": [1.0, 0.9], "always": True}})
+    assert "s_noise" in data.draw(cases(claim)).options
+    assert {"s_noise": 1.0} == data.draw(sampled("steps", claim)).options
+
+
+def test_a_law_that_the_original_breaks_too_is_left_out_by_name():
+    """`without` names a law and the reason; the others are looked at all the same."""
+    claim = narrowed(EULER, without={"batch": "a mean over the batch"})
+    assert (False, True) == (applies("batch", claim), applies("repeat", claim))
+
+
+def test_step_counts_begin_where_the_domain_does(monkeypatch):
+    """The law about every step count asks for none below the domain's smallest, where an original may not be defined."""
+    asked = []
+    chosen = dataclasses.replace(drawn_cell(Layer.TRAJECTORY), claim=narrowed(EULER, steps=[3, 6]))
+    chosen = dataclasses.replace(chosen, case=drawn_case("steps", steps=6))
+
+    def run(case, net):
+        asked.append((case.steps, net))
+        return Outcome(None)
+
+    court = laws.Court(chosen, "1", reference("k_diffusion/euler"), profile("default"), load_ledger(None, "toy"), run, run)
+    monkeypatch.setattr(laws, "judge_cell", lambda *_: court.said(Verdict.FAITHFUL, "", "fine"))
+    assert "every step count from 3 to 6: fine" == laws.judge_law(court).reason
+    assert [(n, "closed") for n in (3, 4, 5, 6)] == asked
+
+
+def test_a_spec_whose_corrector_divides_by_a_norm_is_asked_for_its_grid():
+    """What a spec tells the network is seen without a real network too, where a corrector's step size divides by the answer's norm."""
+    case = drawn_case(steps=5, grid="sde", schedule="ve", parameterization="score")
+    assert 10 == len(observe_spec(reference("score_sde/ve_reverse_diffusion"), case, "idle").exact.told)
+
+
+def test_rules_know_what_frames_read_by_themselves():
+    """An option that the frame takes out before the spec sees it has its default in a rule as well."""
+    ref, text = reference("dpm_solver/singlestep"), "algorithm_type == 'dpmsolver'"
+    assert not Rule(text, [ref], "here").holds(Case("a", 9))
+    assert Rule(text, [ref], "here").holds(Case("a", 9, options={"algorithm_type": "dpmsolver"}))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +245,6 @@ def test_a_setting_that_the_original_lacks_is_never_the_same():
 def test_low_precision_is_not_judged_on_drawn_cases():
     """Nothing was recorded in 16 bits for a drawn X, so that it cannot be judged there."""
     from trueto.running.arms import Bench
-    from trueto.running.profiles import profile
 
     chosen = drawn_cell(Layer.TRAJECTORY)
     bench = Bench(reference("k_diffusion/dpmpp_2m"), chosen.case, chosen.layer, profile("float16"))

@@ -13,14 +13,19 @@ import numpy as np
 from trueto.errors import DataError
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import Observation
+from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
-    "times": ("continuous", "whole"),  # whole: diffusers rounds each time of the even grid to a training time
+    "times": ("continuous", "whole", *SPACINGS),  # whole: diffusers rounds each time of the even grid to a training time
+    "levels": LEVELS,  # those of the case's grid, or n levels spaced otherwise between the ends of the table, and the last one again
+    "told": ("exact", "rounded", "truncated"),  # the time told for such levels
     "start": ("unit", "sigma"),  # sigma: k-diffusion style, start = noise * sigma_max, which is not unit variance
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
 }
+# What the option is when a case does not give it (every case does), for the rules of ledgers.
+DEFAULTS = {"solver_order": 3}
 PRECISION_KNOBS = ("table",)
 # The same for what happens inside a step: knobs of both specs.
 STEP_KNOBS = {
@@ -119,8 +124,8 @@ def own_times(inputs: SpecInputs, levels: Levels) -> np.ndarray:
     """The n + 1 times that the original visits, from noisy to clean: even in t^(1/2) or t, in log rho, or in rho^(1/7)."""
     n, dtype = inputs.case.steps, inputs.dtype
     first, last = (np.asarray(end, dtype) for end in levels.ends())
-    if isinstance(levels, Table) and inputs.knob("times", "continuous") == "whole":
-        return np.round(np.linspace(0, float(first), n + 1))[::-1].astype(dtype)
+    if isinstance(levels, Table) and (spacing := inputs.knob("times", "continuous")) != "continuous":
+        return whole_times(spacing, n, len(levels.alpha)).astype(dtype)
     name = inputs.case.grid.removeprefix("vp_")
     if name in ("uniform", "quadratic", "t"):
         power = 1 if name == "uniform" else 2
@@ -158,6 +163,14 @@ class Walk:
     def root_alpha(self, i: int) -> np.ndarray:
         """sqrt(alpha) at level i."""
         return 1 / np.sqrt(self.rhos[i] ** 2 + 1)
+
+
+def spaced_walk(inputs: SpecInputs, levels: Table) -> Walk:
+    """Levels that a library spaces by itself; the last one is there twice."""
+    table = rho_of(levels, np.arange(len(levels.alpha)).astype(inputs.dtype))
+    found = spaced_levels(inputs.knob("levels", "original"), inputs.case.steps, table)
+    told = told_times(found, table, inputs.knob("told", "exact"), inputs.knob("table", "float64"))
+    return Walk(levels, np.append(told, 0).astype(inputs.dtype), inputs.nudged(np.append(found, found[-1]).astype(inputs.dtype)))
 
 
 def lagrange(u: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -228,7 +241,9 @@ class Network:
 def run(sample, inputs: SpecInputs) -> Observation:
     """Run one DEIS spec and observe it."""
     levels = levels_of(inputs)
-    if inputs.levels is None:
+    if isinstance(levels, Table) and inputs.levels is None and inputs.knob("levels", "original") != "original":
+        walk = spaced_walk(inputs, levels)
+    elif inputs.levels is None:
         times = inputs.nudged(own_times(inputs, levels))
         walk = Walk(levels, times, rho_of(levels, times))
     else:

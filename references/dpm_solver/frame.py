@@ -5,20 +5,22 @@ lambda = log(alpha / sigma) is half the log-SNR (Lu et al. 2022, arXiv 2206.0092
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from trueto_references.k_diffusion.frame import copies_apart, stacked
 
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
+from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first), seen in diffusers but for `start`.
 KNOBS = {
     "start": ("unit", "sigma"),  # sigma: noise times the first level's own sigma, which is a little below 1
-    "times": ("exact", "rounded"),  # a grid in time visits whole training times only
-    "told": ("exact", "rounded"),  # the time told for a level that lies between training times
+    "times": ("exact", "rounded", *SPACINGS),  # a grid in time visits whole training times only; leading, trailing: spaced otherwise
+    "told": ("exact", "rounded", "truncated"),  # the time told for a level that lies between training times
+    "levels": LEVELS,  # those of the case's grid, or n levels spaced otherwise between the ends of the table, and the end
     "log_snr_points": ("n_plus_1", "n_then_end"),  # n_then_end: n points down to the end, and a last step of no length (or to 0)
     "final_sigma": ("sigma_min", "zero"),
     "clipped": ("stretched", "true"),  # a schedule cut off at lambda = -5.1 is stretched over all N training times, or not
@@ -32,6 +34,8 @@ BOUND = {"threshold": ("percentile", "always_1")}
 BOUND_OF_NOISE = {"threshold_of_noise": ("ignored", "applied")}  # whether a solver in the noise is thresholded too
 PREDICTION_KNOBS = {**BOUND, **BOUND_OF_NOISE}
 OF_PREDICTION = ("algorithm_type", "correcting_x0_fn", "thresholding_max_val", "dynamic_thresholding_ratio", "denoise_to_zero")
+# What the options are when a case does not give them, for the rules of ledgers.
+DEFAULTS = {"algorithm_type": "dpmsolver++", "correcting_x0_fn": "none"}
 LAMBDA_CUT = -5.1  # training times below this half log-SNR are left out, for the sake of cosine schedules
 
 
@@ -65,6 +69,7 @@ class Levels:
             alpha_bar = inputs.schedule.alphas_cumprod.astype(inputs.dtype)
         log_alpha = np.log(alpha_bar) / 2
         kept = int(np.sum(log_alpha - np.log(1 - np.exp(2 * log_alpha)) / 2 >= LAMBDA_CUT))
+        self.sigmas = np.sqrt((1 - alpha_bar) / alpha_bar)
         self.inputs, self.dtype, self.log_alpha, self.count = inputs, inputs.dtype, log_alpha[:kept], kept
         self.times = np.linspace(0, 1, kept + 1, dtype=self.dtype)[1:]
         self.ends = (1.0, 1.0 / kept)
@@ -88,7 +93,6 @@ class Levels:
         log_alpha = interpolate(t, self.times, self.log_alpha)
         total = self.count if self.inputs.knob("clipped", "stretched") == "true" else len(self.inputs.schedule)
         told = (t - self.dtype.type(1 / self.count)) * total
-        told = np.round(told) if self.inputs.knob("told", "exact") == "rounded" else told
         squared = np.exp(2 * log_alpha)
         return Point(np.exp(log_alpha), np.sqrt(1 - squared), log_alpha - np.log(1 - squared) / 2, told)
 
@@ -107,25 +111,38 @@ def grid(levels: Levels, groups: list[int]) -> np.ndarray:
     inputs, dtype, n = levels.inputs, levels.dtype, sum(groups)
     (first, last), name = levels.ends, inputs.case.grid
     if name == "time_uniform":
-        if inputs.knob("times", "exact") == "rounded":
-            return ((np.round(np.linspace(0, levels.count - 1, n + 1))[::-1] + 1) / levels.count).astype(dtype)
+        if (spacing := inputs.knob("times", "exact")) != "exact":
+            return ((whole_times(spacing, n, len(inputs.schedule), levels.count) + 1) / levels.count).astype(dtype)
         return np.linspace(first, last, n + 1, dtype=dtype)
     if name == "time_quadratic":
         return np.linspace(first**0.5, last**0.5, n + 1, dtype=dtype) ** 2
     fractions = [(step + j / size) / len(groups) for step, size in enumerate(groups) for j in range(size)]
-    if inputs.knob("log_snr_points", "n_plus_1") == "n_then_end":
-        fractions = list(np.linspace(0, 1, n))
     top, bottom = (float(levels.lam(np.asarray(end, dtype))) for end in (first, last))
     return levels.time_of(np.array([top + share * (bottom - top) for share in (*fractions, 1.0)]).astype(dtype))
 
 
 def own_points(inputs: SpecInputs, levels: Levels, groups: list[int]) -> list[Point]:
     """The points that the original walks, as the knobs change them."""
-    points = [levels.point(t) for t in inputs.nudged(grid(levels, groups))]
+    spacing = inputs.knob("levels", "original")
+    if inputs.case.grid == "logSNR" and inputs.knob("log_snr_points", "n_plus_1") == "n_then_end":
+        spacing = "log_snr"
+    if spacing == "original":
+        points = [levels.point(t) for t in inputs.nudged(grid(levels, groups))]
+    else:
+        points = spaced_points(levels, spacing, sum(groups))
     if inputs.knob("final_sigma", "sigma_min") == "zero":
         one = inputs.dtype.type(1)
         points[-1] = Point(one, 0 * one, one * np.inf, points[-1].told)
     return points
+
+
+def spaced_points(levels: Levels, spacing: str, n: int) -> list[Point]:
+    """N levels that a library spaces by itself between the ends of the whole table, whatever is cut off, and the end."""
+    inputs, table = levels.inputs, levels.sigmas
+    found = spaced_levels(spacing, n, table)
+    told = told_times(found, table, inputs.knob("told", "exact"), inputs.knob("table", "float64"))
+    points = given_points(inputs, inputs.nudged(np.append(found, table[0]).astype(inputs.dtype)))
+    return [replace(point, told=np.asarray(time, inputs.dtype)) for point, time in zip(points, [*told, 0.0], strict=True)]
 
 
 class Predictor:

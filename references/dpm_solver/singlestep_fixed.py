@@ -6,7 +6,7 @@ Not to be confused with singlestep, which uses up the calls that are left over w
 from trueto.references.card import Card, Promise
 
 from .cases import uniform
-from .frame import walks
+from .frame import BOUND, walks
 from .singlestep import group_sizes, step
 
 CARD = Card(
@@ -44,6 +44,7 @@ CASES = (
     uniform("to-zero-order2-6", 6, options={"denoise_to_zero": True}),
 )
 KNOBS = {
+    **BOUND,
     "groups": ("fixed", "combined", "split", "fixed_split"),  # as for singlestep; all others make the calls that `fixed` leaves out
     "inner": ("taylor", "as_solver_type"),
 }

@@ -23,6 +23,8 @@ KNOBS = {
     "between": ("nearest", "as_it_is"),  # how a level between two training levels is read, where it is raised or half-way
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
 }
+# What the option is when a case does not give it, for the rules of ledgers; samplers that have no such option do not read it.
+DEFAULTS = {"s_churn": 0.0}
 PRECISION_KNOBS = ("table",)
 
 RHO = 7.0

@@ -16,6 +16,7 @@ KNOBS = {
     "spacing": ("slice", "even"),
 }
 PRECISION_KNOBS = ("table",)
+DEFAULTS = {"original_inference_steps": KNOWN}
 
 
 def run(sample, inputs: SpecInputs) -> Observation:

@@ -40,7 +40,11 @@ CASES = FEW
 KNOBS = {
     "tau_from": ("end", "start"),  # at which end of a step tau is asked. start: diffusers, in training times
     "last_tau": ("zero", "as_any"),  # as_any: diffusers asks tau in the last step too
-    "startup": ("free", "lowered"),  # whether the first steps' orders are also bounded as the last ones'. lowered: diffusers
+    "startup": (
+        "free",
+        "lowered",
+        "kept",
+    ),  # kept: not lowered at the end either. whether the first steps' orders are also bounded as the last ones'. lowered: diffusers
     "threshold": ("dynamic", "static"),  # static: diffusers' thresholding with its default sample_max_value of 1
 }
 

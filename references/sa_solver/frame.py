@@ -12,19 +12,23 @@ from trueto.fixtures import network, schedule, tape
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.model import Case
 from trueto.observe import EMPTY, Observation, Probe, StepError
+from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
 from trueto.references.stochastic_adams import Levels
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
     "start": ("unit", "sigma"),  # scale of the first latents. sigma: k-diffusion style, noise * sigma_max, which is a little less
-    "spacing": ("continuous", "rounded"),  # grid 'time': rounded: diffusers, to whole training times
+    "spacing": ("continuous", "rounded", *SPACINGS),  # grid 'time': rounded: diffusers, to whole training times
+    "levels": LEVELS,  # those of the case's grid, or n levels spaced otherwise between the ends of the table, and the last one again
     "last_level": ("own", "repeated"),  # grids 'karras' and 'logSNR': repeated: diffusers, whose last step is of size zero
     "told": ("exact", "rounded", "truncated"),  # the training time told to the network at repeated levels
     "draws": ("original", "sequential"),  # which draws of the seed are used: the original draws one for nothing before the first step
     "table": ("float64", "float32"),  # precision in which the beta table is built; float32: diffusers
     "log_table": ("native", "float32"),  # precision of the logarithms through which told times are found
 }
+# What the options are when a case does not give them, for the rules of ledgers.
+DEFAULTS = {"predictor_order": 3, "corrector_order": 4, "algorithm_type": "data_prediction", "correcting_x0_fn": "none"}
 PRECISION_KNOBS = ("table", "log_table")
 KARRAS_ENDS = (0.002, 80.0)
 
@@ -73,13 +77,15 @@ def grid(inputs: SpecInputs, table: np.ndarray) -> Walk:
     """The levels of the case's grid and the times told there."""
     n, last, dtype = inputs.case.steps, len(table) - 1, inputs.dtype
     ends = levels_of(table[[last, 0]])
+    if inputs.knob("levels", "original") != "original":
+        return repeated(inputs, table, inputs.knob("levels", "original"))
     if inputs.case.grid == "time":
         told = np.linspace(last, 0, n + 1, dtype=dtype)
-        if inputs.knob("spacing", "continuous") == "rounded":
-            told = np.round(np.linspace(0, last, n + 1))[::-1].astype(dtype)
+        if (spacing := inputs.knob("spacing", "continuous")) != "continuous":
+            told = whole_times(spacing, n, last + 1).astype(dtype)
         return Walk(levels_of(np.interp(told, np.arange(last + 1), table).astype(dtype)), told)
     if inputs.knob("last_level", "own") == "repeated":
-        return repeated(inputs, table)
+        return repeated(inputs, table, "karras" if inputs.case.grid == "karras" else "exponential")
     if inputs.case.grid == "karras":
         high, low = ends.sigma / ends.alpha
         lam = karras(min(high, KARRAS_ENDS[1]), max(low, KARRAS_ENDS[0]), n + 1, dtype)
@@ -94,27 +100,16 @@ def karras(high, low, count: int, dtype) -> np.ndarray:
     return -np.log(np.linspace(high ** (1 / 7), low ** (1 / 7), count, dtype=dtype) ** 7)
 
 
-def repeated(inputs: SpecInputs, table: np.ndarray) -> Walk:
+def repeated(inputs: SpecInputs, table: np.ndarray, spacing: str) -> Walk:
     """The levels of diffusers, computed in float64 and rounded once: n between the same ends, and the last one again."""
-    alpha_bar, n = alpha_bars(inputs), inputs.case.steps
+    alpha_bar = alpha_bars(inputs)
     sigmas = np.sqrt((1 - alpha_bar) / alpha_bar)
-    high, low = float(sigmas[-1]), float(sigmas[0])
-    lam = karras(high, low, n, np.float64) if inputs.case.grid == "karras" else -np.linspace(np.log(high), np.log(low), n)
+    lam = -np.log(spaced_levels(spacing, inputs.case.steps, sigmas))
     lam = np.append(lam, lam[-1])
     told = times_of_lambda(lam.astype(inputs.dtype), table)
     if inputs.knob("told", "exact") != "exact":
-        told = times_in_log_sigma(lam, sigmas, inputs.knob("log_table", "native"))
-        told = np.round(told) if inputs.knob("told", "exact") == "rounded" else np.floor(told)
+        told = told_times(np.exp(-lam), sigmas, inputs.knob("told", "exact"), inputs.knob("log_table", "native"))
     return Walk(levels_of_sigma(np.exp(-lam).astype(inputs.dtype)), told)
-
-
-def times_in_log_sigma(lam: np.ndarray, sigmas: np.ndarray, precision: str) -> np.ndarray:
-    """Training times of levels, linear in log(sigma / alpha) as k-diffusion has it, where rounding decides which whole number is told."""
-    logs = np.log(sigmas.astype(np.float64))
-    logs = logs.astype(np.float32).astype(np.float64) if precision == "float32" else logs
-    low = np.clip(np.searchsorted(logs, -lam, side="right") - 1, 0, len(logs) - 2)
-    weight = np.clip((logs[low] + lam) / (logs[low] - logs[low + 1]), 0, 1)
-    return (1 - weight) * low + weight * (low + 1)
 
 
 class Model:
@@ -164,10 +159,13 @@ def thresholded(x0: np.ndarray, how: str) -> np.ndarray:
 def orders(s: int, n: int, predictor: int, corrector: int, startup: str) -> tuple[int, int]:
     """Orders of predictor and corrector of the step to level s: rising at first, falling at the end.
 
-    The original applies one of the two bounds at a time; `lowered` both in every step, which differs in the shortest runs of order 4.
+    The original applies one of the two bounds at a time; `lowered` both in every step, which differs in the shortest runs of order 4;
+    `kept` does not lower them at the end.
     """
     rising, falling = (s, s + 1), (n - s + 1, n - s + 2)
-    if startup == "lowered":
+    if startup == "kept":
+        bounds = rising
+    elif startup == "lowered":
         bounds = np.minimum(rising, falling)
     else:
         bounds = rising if s < max(predictor, corrector - 1) else falling

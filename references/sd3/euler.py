@@ -39,10 +39,19 @@ the shift, the same prompt and seed would give another picture, often a flat or 
     variants={"paper": {"clean_end": "shifted_once"}},
 )
 CASES = STANDARD
+KNOBS = {
+    # renoised: the clean picture, buried under fresh noise again at each next level; diffusers' stochastic_sampling.
+    "step": ("euler", "renoised"),
+}
 
 
-def sample(velocity, x, levels, noise):
+def sample(velocity, x, levels, noise, *, step="euler"):
     """Walk down the levels s from 1 to 0."""
     for i in range(len(levels) - 1):
-        x = x + (levels[i + 1] - levels[i]) * velocity(x, levels[i], i)
+        v, after = velocity(x, levels[i], i), levels[i + 1]
+        if step == "renoised":
+            x0 = x - levels[i] * v
+            x = (1 - after) * x0 + after * noise(i)
+        else:
+            x = x + (after - levels[i]) * v
     return x

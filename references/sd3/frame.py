@@ -13,19 +13,27 @@ KNOBS = {
     "clean_end": ("shifted_twice", "shifted_once"),
     # drop_last: n + 1 levels from 1 to 0, the last one dropped, as Flux does.
     "spacing": ("to_smallest", "drop_last"),
-    "shift": ("as_given", "none"),  # none: a shift of 1.0 in the place of the released 3.0 (sd-scripts' first release for this model)
+    # none: a shift of 1.0 in the place of the released 3.0 (sd-scripts' first release for this model).
+    # e_mu, mu: by the size of the picture, here of 1024 x 1024 pixels, for which mu is 1.15 (diffusers' use_dynamic_shifting).
+    "shift": ("as_given", "none", "e_mu", "mu"),
+    # What is made of the levels when they are shifted: between the first and the last of them evenly in the seventh root (Karras et al.
+    # 2022, equation 5) or in the logarithm. Options of diffusers.
+    "ramp": ("none", "karras", "exponential"),
     "told": ("thousandths", "rounded"),  # rounded: to the nearest whole training time
     "start": ("unit", "sqrt_1_sigma2"),  # sqrt_1_sigma2: scaled as samplers of variance exploding models do
 }
 PRECISION_KNOBS = ()
 
+MU = 1.15
+SHIFTS = {"none": 1.0, "e_mu": float(np.exp(MU)), "mu": MU}
 TIMES = 1000  # training times; the smallest level is that of time 1
 
 
 def grid(inputs: SpecInputs) -> np.ndarray:
     """The levels 1 = s_0 > ... > s_{n-1} > 0, shape (n + 1,): times in equal steps, shifted (Esser et al. 2024, equation 23)."""
     n, dtype = inputs.case.steps, inputs.dtype
-    shift = 1.0 if inputs.knob("shift", "as_given") == "none" else inputs.case.options.get("shift", 3.0)
+    rule = inputs.knob("shift", "as_given")
+    shift = SHIFTS[rule] if rule in SHIFTS else inputs.case.options.get("shift", 3.0)
     if inputs.knob("spacing", "to_smallest") == "drop_last":
         unshifted = np.linspace(1, 0, n + 1, dtype=dtype)[:-1]
     else:
@@ -33,7 +41,20 @@ def grid(inputs: SpecInputs) -> np.ndarray:
         if inputs.knob("clean_end", "shifted_twice") == "shifted_twice":
             end = shifted(end, shift)
         unshifted = np.linspace(1, end, n, dtype=dtype)
-    return np.append(shifted(unshifted, shift), dtype.type(0))
+    levels = ramped(shifted(unshifted, shift), inputs.knob("ramp", "none"))
+    return np.append(levels, dtype.type(0))
+
+
+def ramped(levels: np.ndarray, ramp: str) -> np.ndarray:
+    """As many levels between the first and the last, evenly in the seventh root or in the logarithm; in float64, then rounded."""
+    if ramp == "none":
+        return levels
+    first, last, share = float(levels[0]), float(levels[-1]), np.linspace(0, 1, len(levels))
+    if ramp == "karras":
+        between = (first ** (1 / 7) + share * (last ** (1 / 7) - first ** (1 / 7))) ** 7
+    else:
+        between = np.exp(np.log(first) + share * (np.log(last) - np.log(first)))
+    return between.astype(levels.dtype)
 
 
 def run(sample, inputs: SpecInputs) -> Observation:

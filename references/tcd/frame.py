@@ -16,6 +16,7 @@ KNOBS = {
     "source": ("known", "every"),
 }
 PRECISION_KNOBS = ("table",)
+DEFAULTS = {"original_inference_steps": None}  # in a rule: not given, so that there are 50
 
 
 def run(sample, inputs: SpecInputs) -> Observation:

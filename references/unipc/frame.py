@@ -12,17 +12,22 @@ import numpy as np
 
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
+from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
     # whole: diffusers rounds each time of the even grid to a training time; leading: its `timestep_spacing` of SDXL's configuration
-    "times": ("continuous", "whole", "leading"),
+    "times": ("continuous", "whole", *SPACINGS),
+    "levels": LEVELS,  # those of the case's grid, or n levels spaced otherwise between the ends of the table, and the last one again
+    "told": ("exact", "rounded", "truncated"),  # the time told for such levels
     "start": ("unit", "sigma"),  # sigma: k-diffusion style, start = noise * sigma_max, which is not unit variance
     "final_sigma": ("first_time", "zero"),  # where the last step ends; zero: diffusers' default final_sigmas_type
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
 }
 PRECISION_KNOBS = ("table",)
+# What the options are when a case does not give them, for the rules of ledgers.
+DEFAULTS = {"predict_x0": True, "thresholding": False}
 # The same for what happens inside a step: knobs of each variant of UniPC.
 STEP_KNOBS = {
     "threshold": ("dynamic", "one"),  # the bound of thresholding: the quantile, at least 1; or 1: diffusers' default sample_max_value
@@ -69,11 +74,11 @@ def own_walk(inputs: SpecInputs) -> Walk:
     """The times and levels that the original walks, as the knobs change them."""
     t, log_alpha = training_table(inputs)
     n, total = inputs.case.steps, len(t)
-    rule = inputs.knob("times", "continuous")
-    if rule != "continuous":
-        whole = np.round(np.linspace(0, total - 1, n + 1)).astype(int)[::-1]
-        if rule == "leading":
-            whole = np.append((np.arange(n, 0, -1) * (total // (n + 1))) + 1, 0)
+    rule, spacing = inputs.knob("times", "continuous"), inputs.knob("levels", "original")
+    if spacing != "original":
+        times, levels = spaced_walk(inputs, spacing, sigma_over_alpha(log_alpha))
+    elif rule != "continuous":
+        whole = whole_times(rule, n, total)
         times, levels = whole.astype(inputs.dtype), sigma_over_alpha(log_alpha[whole])
     else:
         grid = even_grid(inputs.case.grid, n, t, log_alpha)
@@ -82,6 +87,13 @@ def own_walk(inputs: SpecInputs) -> Walk:
     if inputs.knob("final_sigma", "first_time") == "zero":
         levels[-1] = 0
     return Walk(times, inputs.nudged(levels))
+
+
+def spaced_walk(inputs: SpecInputs, spacing: str, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Times and levels, (n + 1,) each, that a library spaces by itself; the last level is there twice."""
+    found = spaced_levels(spacing, inputs.case.steps, table)
+    told = told_times(found, table, inputs.knob("told", "exact"), inputs.knob("table", "float64"))
+    return np.append(told, 0).astype(inputs.dtype), np.append(found, found[-1]).astype(inputs.dtype)
 
 
 def even_grid(name: str, n: int, t: np.ndarray, log_alpha: np.ndarray) -> np.ndarray:

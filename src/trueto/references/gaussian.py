@@ -34,6 +34,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # Known ways in which implementations differ from the originals (whose value comes first), with a library that does so.
 KNOBS = {
     "spacing": ("respaced", "asked"),  # asked: diffusers' timestep_spacing "leading", every (T // n)-th time from 0
+    # How the places of even times come about, which decides what a place halfway between two times is rounded to. added_up: the fractional
+    # stride is added again and again; each: a place is worked out by itself, as numpy's linspace does.
+    "places": ("added_up", "each"),
     "start": ("unit", "sigma"),  # sigma: start = noise * sqrt(1 - alpha_bar), which is not unit variance
     "draws": ("original", "sequential"),
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
@@ -73,6 +76,8 @@ def visited_times(inputs: SpecInputs) -> list[int] | StepError:
     if grid == "fast27":  # GLIDE: five sections, and the noisiest time replaced by the one two below it
         last = total - 3 if inputs.knob("spacing", "respaced") == "respaced" else total - 1
         return sorted({*_sections("10,10,3,2,2", total)} - {total - 1} | {last})
+    if grid == "spaced" and inputs.knob("places", "added_up") == "each":
+        return sorted({int(time) for time in np.round(np.linspace(0, total - 1, n))})
     return sorted(set(_sections(inputs.case.options.get("sections", str(n)), total)))
 
 

@@ -99,9 +99,10 @@ def nudged(values: Array, count: int = NUDGES) -> Array:
 def _idle() -> NetworkFunction:
     """A network that does not look at x, and never gives the same answer twice running.
 
-    So no two calls of a step are shown the same state, and taken for two branches of one call; three answers, for two branches.
+    So no two calls of a step are shown the same state, and taken for two branches of one call; three answers, for two branches. None of
+    them is 0, by whose norm a corrector would divide.
     """
-    answers = itertools.cycle((0.0, 1.0, 2.0))
+    answers = itertools.cycle((0.5, 1.0, 2.0))
 
     def answer(x: Array, t: Array, condition: Array | None = None) -> Array:
         del t, condition

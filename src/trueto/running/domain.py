@@ -14,8 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from trueto.errors import UnknownName, UsageError
+from trueto.errors import LedgerError, UnknownName, UsageError
 from trueto.model import Case, Claim, Layer
+from trueto.references import reference
+from trueto.running.rules import Rule
 
 __all__ = ["AGREEMENT", "Domain", "drawn_case", "fields_of", "knobs_of", "law_of", "layers_of", "numbers", "read_case", "states_domain"]
 
@@ -23,8 +25,26 @@ AGREEMENT = "agreement"
 # Layer noise is left out: which numbers an original draws from a seed is known only where they were recorded.
 LAYERS = (Layer.SCHEDULE, Layer.START, Layer.UPDATE, Layer.TRAJECTORY)
 KEYS = frozenset(
-    {"steps", "further", "schedules", "networks", "seeds", "shapes", "guidance", "options", "composed", "order", "forms", "grids"}
+    {
+        "steps",
+        "further",
+        "schedules",
+        "networks",
+        "seeds",
+        "shapes",
+        "guidance",
+        "options",
+        "composed",
+        "order",
+        "forms",
+        "grids",
+        "layers",
+        "unless",
+        "without",
+    }
 )
+KINDS = ("choices", "whole", "range")  # how an option says what it may be
+LIST = "+"
 BLANK = Case("", 1)
 FIELDS = ("schedule", "parameterization", "network", "guidance", "shape", "seed")
 
@@ -39,11 +59,13 @@ def numbers() -> dict[str, Any]:
 class Domain:
     """What may be drawn for a claim. `options` and `composed` are as in the claim's settings; `grids` and `parameterizations` too.
 
-    An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`. An axis of `composed` is
+    An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`; with `"always": True` beside
+    it is never left out. An axis of `composed` is
     `{"source": ..., "values": {value: {"settings": {...}, "knobs": {...}}}}`, with `grids` and `layers` where it concerns some only,
     `least` the fewest steps, `without` the axes that do not go with it, `law` where it is for that law alone; `asked` goes by way of the
     loop.
     `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
+    `unless` is `{rule: reason}`: X for which a rule is true are left out. `without` is `{law: reason}`: laws that the original breaks too.
     """
 
     steps: tuple[int, int]
@@ -59,6 +81,18 @@ class Domain:
     composed: Mapping[str, Mapping[str, Any]]
     order: Mapping[str, Any]
     forms: Mapping[str, Any]
+    unless: tuple[Rule, ...]
+    without: Mapping[str, str]
+
+    def holds(self, case: Case) -> bool:
+        """Whether a case is none of those that are left out."""
+        return not any(rule.holds(case) for rule in self.unless)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that are always given, each with its first value."""
+        always = [(name, allowed) for name, allowed in sorted(self.options.items()) if allowed.get("always")]
+        return {name: next(allowed[kind] for kind in KINDS if kind in allowed)[0] for name, allowed in always}
 
     @property
     def empty(self) -> str:
@@ -94,7 +128,18 @@ class Domain:
             composed=found.get("composed", {}),
             order=found.get("order", {}),
             forms=found.get("forms", {}),
+            unless=_left_out(claim, found),
+            without=found.get("without", {}),
         )
+
+
+def _left_out(claim: Claim, stated: Mapping[str, Any]) -> tuple[Rule, ...]:
+    """The rules of `unless`, which may speak of composed settings too ("" where a case has none); UsageError when one cannot be read."""
+    ref, axes = reference(claim.reference), dict.fromkeys(stated.get("composed", {}), "")
+    try:
+        return tuple(Rule(text, [ref], f"the domain of claim {claim.id}", axes) for text in stated.get("unless", {}))
+    except LedgerError as error:
+        raise UsageError(error.message, error.hint) from error
 
 
 def states_domain(claim: Claim) -> bool:
@@ -109,9 +154,11 @@ def knobs_of(claim: Claim, case: Case) -> dict[str, str]:
 
 
 def layers_of(claim: Claim, case: Case) -> tuple[str, ...]:
-    """The layers in which a drawn case is judged: a composed setting may leave out those that cannot see it apart."""
-    axes = claim.settings.get("domain", {}).get("composed", {})
+    """The layers in which a drawn case is judged: a domain, or a composed setting, may leave out those that cannot see it apart."""
+    stated = claim.settings.get("domain", {})
+    axes = stated.get("composed", {})
     limits = [axes[axis]["layers"] for axis in case.composed if axes[axis].get("layers")]
+    limits += [stated["layers"]] if "layers" in stated else []
     return tuple(layer for layer in case.layers if all(layer in limit for limit in limits))
 
 
@@ -126,7 +173,7 @@ def drawn_case(law: str = AGREEMENT, **fields: Any) -> Case:
     parts = [] if law == AGREEMENT else [f"law={law}"]
     parts += [f"steps={case.steps}", f"grid={case.grid}"]
     parts += [f"{name}={_text(name, getattr(case, name))}" for name in FIELDS if getattr(case, name) != getattr(BLANK, name)]
-    parts += [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in sorted(case.options.items())]
+    parts += [f"{name}={_option_text(value)}" for name, value in sorted(case.options.items())]
     parts += [f"{axis}={value}" for axis, value in sorted(case.composed.items())]
     layers = LAYERS if law == AGREEMENT else (Layer.TRAJECTORY,)
     return replace(case, id=",".join(parts), layers=layers)
@@ -140,6 +187,11 @@ def fields_of(case: Case, **changes: Any) -> dict[str, Any]:
 
 def _text(name: str, value: Any) -> str:
     return "x".join(map(str, value)) if name == "shape" else json.dumps(value) if name == "guidance" else str(value)
+
+
+def _option_text(value: Any) -> str:
+    """An option in an id, where commas part one thing from the next: lists of whole numbers are written 0+22+39."""
+    return LIST.join(map(str, value)) if isinstance(value, list) else value if isinstance(value, str) else json.dumps(value)
 
 
 def read_case(claim: Claim, text: str) -> Case:
@@ -169,6 +221,8 @@ def read_case(claim: Claim, text: str) -> Case:
 
 
 def _json(value: str) -> Any:
+    if LIST in value and value.replace(LIST, "").isdigit():
+        return [int(part) for part in value.split(LIST)]
     try:
         return json.loads(value)
     except ValueError:

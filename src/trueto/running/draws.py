@@ -33,8 +33,8 @@ def _option(allowed: Mapping[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def _some(draw: Draw, allowed: Mapping[str, Any], strategy: Callable[[Any], st.SearchStrategy[Any]]) -> dict[str, Any]:
-    """Each of the named things or not: half of them are left out."""
-    return {name: draw(strategy(one)) for name, one in sorted(allowed.items()) if draw(st.booleans())}
+    """Each of the named things or not: half of them are left out, but for those that are always given."""
+    return {name: draw(strategy(one)) for name, one in sorted(allowed.items()) if one.get("always") or draw(st.booleans())}
 
 
 def _axes(domain: Domain, grid: str, steps: int) -> dict[str, Mapping[str, Any]]:
@@ -76,7 +76,7 @@ def cases(claim: Claim) -> st.SearchStrategy[Case]:
             composed=_together(_some(draw, axes, _value), axes) if draw(st.booleans()) else {},
         )
 
-    return one()
+    return one().filter(domain.holds)
 
 
 def pairs(claim: Claim, law: str) -> st.SearchStrategy[Case]:
@@ -89,6 +89,7 @@ def pairs(claim: Claim, law: str) -> st.SearchStrategy[Case]:
             law,
             steps=draw(_steps(domain)),
             grid=draw(st.sampled_from(domain.grids)),
+            schedule=domain.schedules[0],
             parameterization=draw(st.sampled_from(domain.parameterizations)),
             guidance=draw(st.sampled_from(domain.guidance)),
             shape=draw(st.sampled_from([shape for shape in domain.shapes if shape[0] > 1] or domain.shapes)),
@@ -96,7 +97,7 @@ def pairs(claim: Claim, law: str) -> st.SearchStrategy[Case]:
             composed={"generator": "list"} if law == "generators" else {},
         )
 
-    return one()
+    return one().filter(domain.holds)
 
 
 def forms(claim: Claim) -> st.SearchStrategy[Case]:
@@ -104,4 +105,7 @@ def forms(claim: Claim) -> st.SearchStrategy[Case]:
     domain = Domain.of(claim)
     steps = st.sampled_from(domain.forms["steps"]) if "steps" in domain.forms else _steps(domain)
     grid = domain.forms.get("grid", domain.grids[0])
-    return st.builds(partial(drawn_case, "forms", grid=grid), steps=steps, schedule=st.sampled_from(domain.schedules))
+    built = st.builds(
+        partial(drawn_case, "forms", grid=grid, options=domain.given), steps=steps, schedule=st.sampled_from(domain.schedules)
+    )
+    return built.filter(domain.holds)

@@ -216,9 +216,10 @@ def _error_at(until: float | None, case: Case, seen: Observation) -> float:
 
 
 def steps(court: Court) -> Judgement:
-    """Every step count, from 1 to the case's, ends in finite numbers and walks the levels that the original walks, or that are declared."""
+    """Every step count, from the domain's smallest to the case's, ends in finite numbers on the original's levels or the declared ones."""
     worst: Judgement | None = None
-    for n in range(1, court.cell.case.steps + 1):
+    least = Domain.of(court.cell.claim).steps[0]
+    for n in range(least, court.cell.case.steps + 1):
         case = drawn_case(**fields_of(court.cell.case, steps=n))
         native = court.run(case, "closed")
         cell = replace(court.cell, case=case, layer=Layer.SCHEDULE)
@@ -229,7 +230,7 @@ def steps(court: Court) -> Judgement:
         if worst is None or (found.ratio or 0) >= (worst.ratio or 0):
             worst = found
     assert worst is not None
-    return replace(worst, cell=court.cell, reason=f"every step count from 1 to {court.cell.case.steps}: {worst.reason}")
+    return replace(worst, cell=court.cell, reason=f"every step count from {least} to {court.cell.case.steps}: {worst.reason}")
 
 
 def _raised(court: Court, *outcomes: Outcome) -> Judgement:

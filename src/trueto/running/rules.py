@@ -41,21 +41,22 @@ SHAPES = (ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast
 
 
 def defaults_of(ref: Reference) -> dict[str, Any]:
-    """The options of the original with their defaults, knobs left out."""
+    """The options of the original with their defaults, knobs left out; a frame says those that it reads itself (`DEFAULTS`)."""
     found = inspect.signature(ref.sample).parameters.values()
-    return {p.name: p.default for p in found if p.kind is p.KEYWORD_ONLY and p.name not in ref.knobs}
+    own = {p.name: p.default for p in found if p.kind is p.KEYWORD_ONLY and p.name not in ref.knobs}
+    return {**own, **getattr(ref.frame, "DEFAULTS", {})}
 
 
 class Rule:
-    """One rule, checked when it is made: LedgerError says what in it cannot be read."""
+    """One rule, checked when it is made: LedgerError says what in it cannot be read. `more` are further names with their defaults."""
 
-    def __init__(self, text: str, refs: list[Reference], where: str) -> None:
+    def __init__(self, text: str, refs: list[Reference], where: str, more: Mapping[str, Any] | None = None) -> None:
         self.text = text
         try:
             self._tree = ast.parse(text, mode="eval")
         except SyntaxError as error:
             raise LedgerError(f"{where}: the rule `{text}` cannot be read: {error.msg}", "grid == 'uniform' and 1000 % steps") from error
-        self._defaults: Mapping[str, Any] = {name: value for ref in refs for name, value in defaults_of(ref).items()}
+        self._defaults: Mapping[str, Any] = {**(more or {}), **{name: value for ref in refs for name, value in defaults_of(ref).items()}}
         for node in ast.walk(self._tree):
             if not isinstance(node, SHAPES):
                 raise LedgerError(
@@ -67,7 +68,8 @@ class Rule:
 
     def holds(self, case: Case) -> bool:
         """Whether the rule is true of a case."""
-        names = {**self._defaults, **{name: getattr(case, name) for name in FIELDS}, **case.options, "composed": tuple(case.composed)}
+        fields = {name: getattr(case, name) for name in FIELDS}
+        names = {**self._defaults, **fields, **case.options, **case.composed, "composed": tuple(case.composed)}
         try:
             return bool(self._of(self._tree.body, names))
         except (ZeroDivisionError, TypeError) as error:

@@ -63,6 +63,8 @@ def _fewest(least: int, broken: Judgement, check: Callable[[Case], None]) -> Jud
 def applies(law: str, claim: Claim) -> bool:
     """Whether a law says anything of a claim: AGREEMENT and `steps` of all that state a domain, others by what the domain holds."""
     domain = Domain.of(claim)
+    if law in domain.without:
+        return False
     if law == "forms":
         return bool(domain.forms) and len(set(FORMS) & set(domain.parameterizations)) > 1
     if law == "order":
@@ -99,7 +101,8 @@ def sampled(law: str, claim: Claim) -> st.SearchStrategy[Case]:
 
 
 def _plainest(domain: Domain) -> dict[str, Any]:
-    return {"schedule": domain.schedules[0], "parameterization": domain.parameterizations[0], "shape": domain.shapes[0]}
+    first = {"schedule": domain.schedules[0], "parameterization": domain.parameterizations[0], "shape": domain.shapes[0]}
+    return {**first, "options": domain.given}
 
 
 @dataclass(slots=True)

@@ -44,6 +44,15 @@ def consistency(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]
     run.finish(levels=levels, level_kind="sigma", start=start / (levels[0] ** 2 + 1) ** 0.5, sample=latents.clamp(-1, 1))
 
 
+# Step counts are those of the lists; a run of many steps is a longer list.
+LEVELS: dict[str, Any] = {"further": [], "schedules": ["edm1000"]}
+RANGES = {
+    "clip_denoised": {"choices": [True, False]},
+    "sigma_min": {"range": [0.01, 0.1]},
+    "sigma_max": {"range": [20.0, 160.0]},
+}
+TWO_STEPS = {"choices": [[0, first, 39] for first in (1, 7, 17, 22, 31, 38)] + [[5, 20, 39], [30, 33, 39]], "always": True}
+
 LOOPS = {"consistency": consistency}
 
 CLAIMS: tuple[Claim, ...] = tuple(
@@ -60,10 +69,11 @@ CLAIMS: tuple[Claim, ...] = tuple(
         loop="consistency",
         cases=cases,
         note=note,
+        domain=domain,
     )
-    for name, step, cases, note in (
-        ("multistep", ("ts",), ("ts-*",), TIMESTEPS),
-        ("onestep", (), ("*",), "num_inference_steps=1"),
+    for name, step, cases, note, domain in (
+        ("multistep", ("ts",), ("ts-*",), TIMESTEPS, {**LEVELS, "steps": [2, 2], "options": {**RANGES, "ts": TWO_STEPS}}),
+        ("onestep", (), ("*",), "num_inference_steps=1", {**LEVELS, "steps": [1, 1], "options": RANGES}),
     )
 )
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from trueto.candidates.diffusers.claims.row import DOCS, EPS, claim
+from trueto.candidates.diffusers.claims.row import DOCS, EPS, FIRST_TWICE, axis, claim, sigmas_axis, spacing_axis
 from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
 
 GRIDS = {"uniform": {}}
 ORDERS = ("uniform-*", "order1-*", "order2-*", "order3-*", "linear-*")  # its docstring: "can be `1` or `2` or `3`"
+
+NEVER_LOWER = axis(
+    "diffusers, lower_order_final: 'Whether to use lower-order solvers in the final steps. Only valid for < 15 inference steps'",
+    false=({"lower_order_final": False}, {"final_order": "full"}),
+)
 
 CLAIMS: tuple[Claim, ...] = (
     claim(
@@ -22,6 +27,11 @@ CLAIMS: tuple[Claim, ...] = (
         init=("solver_order",),
         cases=ORDERS,
         note="the documentation itself says that it is another variant; claimed so that it is proven to be exactly that one",
+        domain={
+            "options": {"solver_order": {"choices": [3, 2, 1], "always": True}},
+            "composed": {"sigmas": sigmas_axis("uniform"), "timestep_spacing": spacing_axis("uniform"), "lower_order_final": NEVER_LOWER},
+            "unless": FIRST_TWICE,
+        },
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, claim
+from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, FIRST_TWICE, axis, claim, sigmas_axis, spacing_axis
 from trueto.model import Case, Claim
 
 __all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
@@ -15,7 +15,7 @@ WORDS: dict[str, dict[str, dict[str, Any]]] = {
     "order": {str(order): {"solver_order": order} for order in (1, 2, 3)},
     "algorithm_type": {name: {"algorithm_type": name} for name in ("dpmsolver", "dpmsolver++")},
     "solver_type": {"dpmsolver": {"solver_type": "midpoint"}, "taylor": {"solver_type": "heun"}},
-    "lower_order_final": {"False": {"lower_order_final": False}},
+    "lower_order_final": {"True": {"lower_order_final": True}, "False": {"lower_order_final": False}},
     "correcting_x0_fn": {"dynamic_thresholding": {"thresholding": True}},
 }
 UNIFORM = {"time_uniform": {}}
@@ -47,6 +47,34 @@ SINGLESTEP = (
     "The original implementation can be found at LuChengTHU/dpm-solver.",
 )
 
+# Domains of the laws.
+ORDERS = {"order": {"choices": [1, 2, 3]}, "solver_type": {"choices": ["dpmsolver", "taylor"]}}
+DATA = {**ORDERS, "correcting_x0_fn": {"choices": ["dynamic_thresholding"]}, "dynamic_thresholding_ratio": {"range": [0.6, 1.0]}}
+NOISE = {**DATA, "algorithm_type": {"choices": ["dpmsolver", "dpmsolver++"]}}
+FINAL = {"lower_order_final": {"choices": [True, False]}}
+WIDE = {"schedules": ["sd_v1", "linear", "cosine"], "guidance": [None, 7.5]}
+# Whole training times, which are told exactly.
+WHOLE = {"grid": "time_uniform", "steps": [3, 9, 27, 37, 111]}
+# Settings that only end in NaN or raise equal no variant; docs/findings has both.
+NO_LENGTH = {
+    "(order == 3 or solver_type == 'taylor') and (grid == 'logSNR' or sigmas) and (steps >= 15 or not lower_order_final)": (
+        "a last step of no length is NaN, docs/findings/diffusers-sigma-min-last-step-nan.md"
+    ),
+    **FIRST_TWICE,
+}
+RAISES = {
+    "algorithm_type == 'dpmsolver' and correcting_x0_fn == 'dynamic_thresholding'": (
+        "raises, docs/findings/diffusers-singlestep-thresholding.md"
+    ),
+    **FIRST_TWICE,
+}
+BOUND = axis(
+    "diffusers, sample_max_value: 'The threshold value for dynamic thresholding'",
+    out_of_reach=({"sample_max_value": 1e6}, {"threshold": "percentile"}),
+)
+MULTISTEP_AXES = {"sigmas": sigmas_axis("time_uniform"), "timestep_spacing": spacing_axis("time_uniform"), "sample_max_value": BOUND}
+SINGLESTEP_AXES = {"sigmas": sigmas_axis("time_uniform"), "sample_max_value": BOUND}
+
 
 def row(reference: str, scheduler: tuple[str, str, str], **columns: Any) -> Claim:
     """A claim whose options are translated into diffusers' words."""
@@ -69,6 +97,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids=WITH_LOG_SNR,
         base=AT_SIGMA_MIN,
         note="with final_sigmas_type='sigma_min', because the original ends at the level of the cleanest training time",
+        domain={**WIDE, "options": {**NOISE, **FINAL}, "forms": WHOLE, "composed": MULTISTEP_AXES, "unless": NO_LENGTH},
     ),
     row(
         "dpm_solver/multistep",
@@ -78,6 +107,7 @@ CLAIMS: tuple[Claim, ...] = (
         base=CUT,
         cases=DATA_MULTISTEP,
         note="with the default final_sigmas_type='zero', as models use it",
+        domain={**WIDE, "options": {**DATA, **FINAL}, "forms": WHOLE, "composed": MULTISTEP_AXES, "unless": FIRST_TWICE},
     ),
     row(
         "dpm_solver/singlestep",
@@ -85,6 +115,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids=UNIFORM,
         base={**AT_SIGMA_MIN, "lower_order_final": True},
         note="with final_sigmas_type='sigma_min' and lower_order_final=True; the original always lowers the order of what is left over",
+        domain={**WIDE, "options": NOISE, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": RAISES},
     ),
     row(
         "dpm_solver/singlestep",
@@ -93,6 +124,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids=UNIFORM,
         base=AT_SIGMA_MIN,
         note="with final_sigmas_type='sigma_min' and the default lower_order_final=False",
+        domain={**WIDE, "options": NOISE, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": RAISES},
     ),
     row(
         "dpm_solver/singlestep",
@@ -102,6 +134,7 @@ CLAIMS: tuple[Claim, ...] = (
         base=CUT,
         cases=DATA_SINGLESTEP,
         note="with the default final_sigmas_type='zero', as models use it",
+        domain={**WIDE, "options": DATA, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": FIRST_TWICE},
     ),
     row(
         "dpm_solver/singlestep_fixed",
@@ -109,6 +142,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids=UNIFORM,
         base=AT_SIGMA_MIN,
         note="with lower_order_final=False, the default: docstring, 'Whether to use lower-order solvers in the final steps'",
+        domain={**WIDE, "options": NOISE, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": RAISES},
     ),
 )
 

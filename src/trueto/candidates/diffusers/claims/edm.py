@@ -47,6 +47,15 @@ def karras_ve(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) 
 
 LOOPS = {"edm_euler": edm_euler, "karras_ve": karras_ve}
 
+# Domains of the laws. One step is not defined: the original divides by n - 1.
+CHURN = {
+    "s_churn": {"range": [0.0, 40.0]},
+    "s_min": {"range": [0.01, 1.0]},
+    "s_max": {"range": [1.0, 60.0]},
+    "s_noise": {"range": [0.95, 1.05]},
+}
+RANGE = {"sigma_min": {"choices": [0.002, 0.01, 0.05]}, "sigma_max": {"choices": [80.0, 50.0, 20.0]}, "rho": {"range": [2.0, 9.0]}}
+
 CLAIMS: tuple[Claim, ...] = (
     claim(
         "edm/euler",
@@ -59,6 +68,11 @@ CLAIMS: tuple[Claim, ...] = (
         init=("sigma_min", "sigma_max", "rho"),
         step=("s_churn", "s_min", "s_max", "s_noise", "s_tmin", "s_tmax"),
         loop="edm_euler",
+        domain={
+            "steps": [2, 50],
+            "schedules": ["edm"],
+            "options": {**CHURN, **RANGE},
+        },
     ),
     claim(
         "edm/ablation",
@@ -74,6 +88,7 @@ CLAIMS: tuple[Claim, ...] = (
         init=("s_churn", "s_min", "s_max", "s_noise"),
         loop="karras_ve",
         note="deprecated, still importable; driven as KarrasVePipeline does",
+        domain={"steps": [2, 50], "schedules": ["ve"], "options": CHURN},
     ),
 )
 

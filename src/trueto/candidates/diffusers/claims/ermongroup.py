@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers import loops
-from trueto.candidates.diffusers.claims.row import DOCS, EPS, claim
+from trueto.candidates.diffusers.claims.row import DOCS, EPS, axis, claim
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -45,6 +45,25 @@ def custom_times(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
 LOOPS = {"ermongroup_custom_times": custom_times}
 LEVELS = {"ermongroup_ddpm": ddpm_levels}
 
+ETA = {"eta": {"range": [0.0, 1.0]}}
+AT_FIRST_TIME = axis(
+    "diffusers, DDIMScheduler, set_alpha_to_one: 'When this option is `True` the previous alpha product is fixed to `1`, otherwise it uses "
+    "the alpha value at step 0'",
+    false=({"set_alpha_to_one": False}, {"final_alpha": "first_time"}),
+)
+OFFSET = axis(
+    "diffusers, steps_offset: 'An offset added to the inference steps, as required by some model families'",
+    one=({"steps_offset": 1}, {"offset": "one"}),
+)
+# DDPMScheduler with steps_offset is left out: it takes a last step from time 1 for one that is not the last, and adds noise to the picture.
+UNCLIPPED = axis(
+    "diffusers, clip_sample: 'Clip the predicted sample for numerical stability'", false=({"clip_sample": False}, {"clip": "none"})
+)
+SMALLER = axis(
+    "diffusers, DDPMScheduler, variance_type: 'Clip the variance when adding noise to the denoised sample'",
+    fixed_small=({"variance_type": "fixed_small"}, {"variance": "posterior"}),
+)
+
 CLAIMS: tuple[Claim, ...] = (
     claim(
         "ermongroup/ddim",
@@ -56,6 +75,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=EPS,
         step=("eta",),
         levels="alpha_bar",
+        domain={"options": ETA, "composed": {"set_alpha_to_one": AT_FIRST_TIME, "steps_offset": OFFSET}},
         note="with the constructor's defaults: set_alpha_to_one=True, steps_offset=0, clip_sample=True",
     ),
     claim(
@@ -70,6 +90,11 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=EPS,
         step=("eta",),
         levels="alpha_bar",
+        domain={
+            "options": ETA,
+            "order": {"claimed": 1, "grid": "uniform", "steps": [25, 50, 100, 200]},
+            "composed": {"set_alpha_to_one": AT_FIRST_TIME, "steps_offset": OFFSET},
+        },
         note="with clip_sample=False ('Clip the predicted sample for numerical stability', its docstring says); the original does not clip",
     ),
     claim(
@@ -81,6 +106,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids={"uniform": {}},
         parameterizations=EPS,
         levels="ermongroup_ddpm",
+        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER}},
         note="in the configuration of google/ddpm-cifar10-32, which the original's README recommends with diffusers",
     ),
     claim(
@@ -94,6 +120,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=EPS,
         levels="ermongroup_ddpm",
         loop="ermongroup_custom_times",
+        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER}},
     ),
     claim(
         "ermongroup/ddpm",
@@ -106,6 +133,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=EPS,
         levels="ermongroup_ddpm",
         cases=("uniform-50", "uniform-1000"),
+        domain={"composed": {"clip_sample": UNCLIPPED}},
         note="with the constructor's defaults, so variance_type='fixed_small'",
     ),
 )

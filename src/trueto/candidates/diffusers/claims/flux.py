@@ -27,6 +27,9 @@ SIZES: dict[str, Any] = {
 DEV: dict[str, Any] = {**SIZES, "shift": 3.0, "use_dynamic_shifting": True}
 SCHNELL: dict[str, Any] = {**SIZES, "shift": 1.0, "use_dynamic_shifting": False}
 
+FLUX_DOMAIN: dict[str, Any] = {"schedules": ["flow"]}
+TOKENS = {"whole": [256, 16384], "always": True}  # of pictures from 256 x 256 to 2048 x 2048 pixels
+
 CLAIMS: tuple[Claim, ...] = (
     claim(
         "flux/denoise",
@@ -41,6 +44,15 @@ CLAIMS: tuple[Claim, ...] = (
         levels="flow",
         loop="flux",
         cases=("dev-*",),
+        domain={
+            **FLUX_DOMAIN,
+            "options": {
+                "image_seq_len": TOKENS,
+                "base_shift": {"range": [0.0, 1.0]},
+                "max_shift": {"range": [0.5, 2.0]},
+            },
+            "order": {"claimed": 1, "grid": "released", "steps": [32, 64, 128, 256]},
+        },
         note="in the configuration that FLUX.1-dev was released with, driven as FluxPipeline does",
     ),
     claim(
@@ -56,6 +68,7 @@ CLAIMS: tuple[Claim, ...] = (
         levels="flow",
         loop="flux",
         cases=("schnell-*",),
+        domain={**FLUX_DOMAIN, "options": {"image_seq_len": TOKENS, "shift": {"choices": [False], "always": True}}},
         note="in the configuration that FLUX.1-schnell was released with, driven as FluxPipeline does",
     ),
 )

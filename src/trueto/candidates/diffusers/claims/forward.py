@@ -25,6 +25,11 @@ COSINE = ("before-cosine",)
 TENTHS = ("before", "before-leading", "after-tenths", "between")
 ELEVENTHS = ("before", "before-leading", "after-elevenths", "between")
 LINSPACE = ("before", "before-leading", "after-linspace", "between")
+# Times of drawn cases, of which any scheduler knows every one before set_timesteps(); what it knows afterwards is recorded case by case.
+FOUR_TIMES = {
+    "choices": [[0, 333, 666, 999], [1, 2, 3, 4], [10, 100, 101, 998], [499, 500, 501, 502], [5, 250, 750, 990], [0, 17, 940, 999]],
+    "always": True,
+}
 # File of the scheduler, its class, how its noisy samples are scaled (`alpha_bar`: variance one, `sigma`: picture plus sigma times noise).
 ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("ddpm", "DDPMScheduler", "alpha_bar", EVERY),
@@ -83,6 +88,15 @@ LOOPS = {"forward": adding_noise}
 
 def _row(file: str, scheduler: str, levels: str, cases: tuple[str, ...]) -> Claim:
     velocity = cases == EVERY or "velocity-*" in cases
+    options = {"times": FOUR_TIMES, "prepared": {"choices": [0], "always": True}}
+    domain = {
+        "steps": [4, 4],  # as many states as times
+        "further": [],
+        "grids": ["model"],
+        "layers": ["trajectory"],  # as recorded: no step is taken, and there are no levels but those of the case
+        "schedules": ["cosine"] if cases == COSINE else ["sd_v1", "linear", "cosine"],
+        "options": {**options, **({"target": {"choices": ["velocity"]}} if cases == EVERY else {})},
+    }
     return claim(
         "guided_diffusion/q_sample",
         scheduler,
@@ -96,6 +110,7 @@ def _row(file: str, scheduler: str, levels: str, cases: tuple[str, ...]) -> Clai
         loop="forward",
         driven=("times", "prepared", "target"),
         cases=cases,
+        domain=domain,
     )
 
 

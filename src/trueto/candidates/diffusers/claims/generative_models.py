@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trueto.candidates.diffusers.claims.row import EPS_V, claim
+from trueto.candidates.diffusers.claims.row import EPS_V, SPACING_SAID, axis, claim
 from trueto.model import Case, Claim
 
 __all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
@@ -30,6 +30,15 @@ SVD: dict[str, Any] = {
 }
 CONVERSION = "diffusers/loaders/single_file_utils.py, _legacy_load_scheduler: what an original checkpoint becomes"
 
+# Domains of the laws.
+CHURN = {
+    "s_churn": {"range": [0.0, 30.0]},
+    "s_tmin": {"range": [0.0, 1.0]},
+    "s_tmax": {"range": [2.0, 20.0]},
+    "s_noise": {"range": [0.9, 1.1]},
+}
+SPACING = axis(SPACING_SAID, trailing=({"timestep_spacing": "trailing"}, {"spacing": "trailing", "start": "sigma_max"}))
+
 CLAIMS: tuple[Claim, ...] = (
     claim(
         "generative_models/euler_edm",
@@ -42,6 +51,12 @@ CLAIMS: tuple[Claim, ...] = (
         step=("s_churn", "s_tmin", "s_tmax", "s_noise"),
         levels="every_sigma",
         note="in the configuration that Stable Diffusion XL was released with; v cases as Stable Diffusion 2.1 (768)",
+        domain={
+            "guidance": [None, 5.0],
+            "options": CHURN,
+            "forms": {"grid": "legacy"},
+            "composed": {"timestep_spacing": SPACING},
+        },
     ),
     claim(
         "generative_models/euler_edm",
@@ -54,6 +69,7 @@ CLAIMS: tuple[Claim, ...] = (
         config=SVD,
         levels="every_sigma",
         cases=("svd-*",),
+        domain={"schedules": ["svd"]},
         note="in the configuration that Stable Video Diffusion was released with, without its guidance, which grows from frame to frame",
     ),
 )

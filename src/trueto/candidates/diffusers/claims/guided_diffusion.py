@@ -92,6 +92,12 @@ LOOPS = {"ancestral": ancestral, "implicit": implicit, "corrected": corrected}
 LEVELS = {"to_clean": to_clean}
 # No released configuration of a guided-diffusion model exists; the constructor's own defaults stand in for one.
 DDPM: dict[str, Any] = {"variance_type": "fixed_large"}
+# A step over nearly all times of the cosine: the original's products of 1 - beta lose digits there, in float64 as well.
+NEARLY_ALL = {"schedule == 'cosine' and grid == 'spaced' and steps < 10": "the original's float64 is not exact enough to judge by"}
+DOMAIN: dict[str, Any] = {"schedules": ["linear", "cosine", "sd_v1"], "unless": NEARLY_ALL}
+CLIP = {"clip_denoised": {"choices": [True, False]}}
+FIXED_OR_RANGE = {**CLIP, "variance": {"choices": ["fixed_large", "fixed_small", "learned_range"]}}
+IMPLICIT = {**CLIP, "eta": {"range": [0.0, 1.0]}, "variance": {"choices": ["learned_range"]}}
 
 CLAIMS: tuple[Claim, ...] = (
     claim(
@@ -108,6 +114,8 @@ CLAIMS: tuple[Claim, ...] = (
         levels="to_clean",
         loop="ancestral",
         cases=("[!l]*", "large-*"),
+        # Sections name a step count of their own, so that none can be drawn for them.
+        domain={**DOMAIN, "grids": ["spaced", "ddim"], "options": FIXED_OR_RANGE},
         note=(
             "the documentation names the paper that guided-diffusion starts from, and has its four kinds of variance; variance_type "
             "'learned' is not claimed, because it takes a variance where the original's network gives its logarithm"
@@ -127,6 +135,7 @@ CLAIMS: tuple[Claim, ...] = (
         levels="to_clean",
         loop="ancestral",
         cases=("large-50", "spaced-7", "range-25"),
+        domain={**DOMAIN, "options": FIXED_OR_RANGE},
         note="as configurations leave it: every (1000 // n)-th time",
     ),
     claim(
@@ -142,6 +151,7 @@ CLAIMS: tuple[Claim, ...] = (
         driven=("eta", "variance"),
         levels="alpha_bar",
         loop="corrected",
+        domain={**DOMAIN, "options": IMPLICIT},
         note="with use_clipped_model_output=True, which the documentation calls necessary where the sample is clipped",
     ),
     claim(
@@ -157,6 +167,7 @@ CLAIMS: tuple[Claim, ...] = (
         levels="alpha_bar",
         loop="implicit",
         cases=("ddim-25", "ddim-15", "unclipped-20", "x0-12", "eta*"),
+        domain={**DOMAIN, "options": IMPLICIT},
     ),
 )
 

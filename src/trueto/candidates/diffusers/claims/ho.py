@@ -21,6 +21,16 @@ CLAIMS: tuple[Claim, ...] = (
         levels="to_clean",
         loop="ancestral",
         cases=("[!l]*", "large-*"),
+        # The original has as many training times as steps, and here are schedules of 50.
+        domain={
+            "steps": [50, 50],
+            "further": [],
+            "schedules": ["linear50", "quad50"],
+            "options": {
+                "variance": {"choices": ["fixed_large", "fixed_small"], "always": True},
+                "clip_denoised": {"choices": [True, False]},
+            },
+        },
         note=(
             "over every training time, as the original samples; networks that predict the previous state have no counterpart, and "
             "variance_type 'learned' is not claimed, because it takes a variance where the original's network gives its logarithm"

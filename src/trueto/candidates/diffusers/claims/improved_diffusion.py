@@ -8,6 +8,12 @@ from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
 
+# Domains of the laws: 4000 training times and 1000. Grid `sections` takes lists of times of its own.
+LONG = {"schedules": ["linear4000", "cosine4000", "linear"], "grids": ["spaced", "ddim"]}
+# A step over nearly all times of the cosine: the original's products of 1 - beta lose digits there, in float64 as well.
+NEARLY_ALL = {"schedule == 'cosine4000' and grid == 'spaced' and steps < 10": "the original's float64 is not exact enough to judge by"}
+CLIP = {"clip_denoised": {"choices": [False, True]}}
+
 CLAIMS: tuple[Claim, ...] = (
     claim(
         "improved_diffusion/ddpm",
@@ -27,6 +33,7 @@ CLAIMS: tuple[Claim, ...] = (
             "the documentation does not name improved-diffusion, but has its learned_range; times that are rescaled have no counterpart, "
             "and variance_type 'learned' is not claimed, because it takes a variance where the original's network gives its logarithm"
         ),
+        domain={**LONG, "options": {**CLIP, "variance": {"choices": ["fixed_large", "fixed_small", "learned_range"]}}},
     ),
     claim(
         "improved_diffusion/ddim",
@@ -41,6 +48,7 @@ CLAIMS: tuple[Claim, ...] = (
         levels="alpha_bar",
         loop="corrected",
         note="with use_clipped_model_output=True, which the documentation calls necessary where the sample is clipped",
+        domain={**LONG, "options": {**CLIP, "eta": {"range": [0.0, 1.0]}}, "unless": NEARLY_ALL},
     ),
 )
 

@@ -10,6 +10,11 @@ from trueto.model import Case, Claim
 __all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
 
 UNIFORM: dict[str, dict[str, Any]] = {"uniform": {}}
+# Beyond 50 steps the original refuses, as with any step count above original_inference_steps.
+DOMAIN: dict[str, Any] = {
+    "schedules": ["sd_v1", "linear", "cosine"],
+    "options": {"original_inference_steps": {"choices": [25, 30, 50, 100]}},
+}
 
 CLAIMS: tuple[Claim, ...] = (
     claim(
@@ -24,6 +29,7 @@ CLAIMS: tuple[Claim, ...] = (
         config={},
         timesteps=("original_inference_steps",),
         levels="ends_clean",
+        domain=DOMAIN,
         note="LCMScheduler's own defaults; original_inference_steps is passed to set_timesteps, as LatentConsistencyModelPipeline does",
     ),
     claim(
@@ -36,6 +42,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=ALL_THREE,
         init=("original_inference_steps",),
         levels="ends_clean",
+        domain=DOMAIN,
         note="with the settings of Stable Diffusion v1, as LCM-LoRAs are used: LCMScheduler.from_config(pipe.scheduler.config)",
     ),
 )

@@ -55,6 +55,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=EPS,
         levels="pndm",
         loop="pndm",
+        domain={"schedules": ["linear", "sd_v1", "cosine"]},
         note=(
             f"with the constructor's defaults, so skip_prk_steps=False, as PNDMPipeline makes it for google/ddpm-cifar10-32; {DOCS}pndm "
             "names crowsonkb/k-diffusion as the original instead"

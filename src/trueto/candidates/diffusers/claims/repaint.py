@@ -34,6 +34,14 @@ CLAIMS: tuple[Claim, ...] = tuple(
         init=("clip_sample", "jump_length", "jump_n_sample"),
         levels="repaint",
         loop="repaint",
+        domain={
+            "schedules": ["linear"],
+            "options": {
+                "clip_sample": {"choices": [True, False]},
+                "jump_length": {"whole": [2, 10]},
+                "jump_n_sample": {"choices": [1, 2, 3]},
+            },
+        },
         note=note,
     )
     for name, eta, note in (

@@ -21,14 +21,18 @@ __all__ = [
     "EPS",
     "EPS_V",
     "EXPONENTIAL",
+    "FIRST_TWICE",
     "GENERATOR",
     "GRIDS",
     "KARRAS",
     "SD_V1",
+    "SPACING_SAID",
     "STRENGTH",
     "TABLE",
     "axis",
     "claim",
+    "sigmas_axis",
+    "spacing_axis",
 ]
 
 DOCS = "diffusers documentation, api/schedulers/"
@@ -50,6 +54,58 @@ KARRAS = {"karras": {"use_karras_sigmas": True}}
 # docs, api/schedulers/overview, "Noise schedules and schedule types"
 EXPONENTIAL = {"exponential": {"timestep_spacing": "linspace", "use_exponential_sigmas": True}}
 GRIDS: dict[str, dict[str, Any]] = {"model": {}, **KARRAS, **EXPONENTIAL}
+# With axis `sigmas`: where two levels share their whole training time and it is the first, the run begins at the second of them, and raises
+# IndexError at its end. Nothing can be declared of that.
+FIRST_TWICE = {"sigmas and (schedule == 'cosine' or sigmas == 'beta' and steps > 31)": "docs/findings/first-time-twice.md"}
+
+
+def axis(
+    source: str,
+    *,
+    grids: tuple[str, ...] = (),
+    layers: tuple[str, ...] = (),
+    least: int = 1,
+    without: tuple[str, ...] = (),
+    law: str = "",
+    **values: tuple[Mapping[str, Any], ...],
+) -> dict[str, Any]:
+    """A setting of a scheduler that the original does not have: for each value what is passed, and the knobs of the spec it amounts to.
+
+    A third mapping is what goes by way of the loop (diffusers/asked.py). `source` is where the library says so, or `composed`; `grids` and
+    `layers` are those that it concerns, where not all; `least` is the fewest steps with which it is drawn, `without` are axes that are not
+    drawn with it; one with a `law` is for that law alone.
+    """
+    names = ("settings", "knobs", "asked")
+    meant = {name: dict(zip(names, map(dict, value), strict=False)) for name, value in values.items()}
+    limits = {"grids": list(grids), "layers": list(layers), "without": list(without), "law": law, "least": least if least > 1 else 0}
+    return {"source": source, "values": meant, **{name: limit for name, limit in limits.items() if limit}}
+
+
+# Levels and times that the multistep schedulers space alike, for the grid that has even training times. The time of a Karras level is
+# rounded, those of the others are cut down to whole ones.
+SIGMAS_SAID = DOCS + "overview, 'Noise schedules and schedule types': use_karras_sigmas, use_exponential_sigmas, use_beta_sigmas"
+SPACING_SAID = DOCS + "overview: timestep_spacing, see table 2 of arXiv 2305.08891"
+
+
+def sigmas_axis(*grids: str) -> dict[str, Any]:
+    """use_karras_sigmas, use_exponential_sigmas and use_beta_sigmas, in frames with the knobs `levels` and `told`."""
+    return axis(
+        SIGMAS_SAID,
+        grids=grids,
+        karras=({"use_karras_sigmas": True}, {"levels": "karras", "told": "rounded"}),
+        exponential=({"use_exponential_sigmas": True}, {"levels": "exponential", "told": "truncated"}),
+        beta=({"use_beta_sigmas": True}, {"levels": "beta", "told": "truncated"}),
+    )
+
+
+def spacing_axis(*grids: str) -> dict[str, Any]:
+    """timestep_spacing, in frames whose knob `times` has the same words."""
+    return axis(
+        SPACING_SAID,
+        grids=grids,
+        leading=({"timestep_spacing": "leading"}, {"times": "leading"}),
+        trailing=({"timestep_spacing": "trailing"}, {"times": "trailing"}),
+    )
 
 
 def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
@@ -100,28 +156,6 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
             **({} if domain is None else {"domain": dict(domain)}),
         },
     )
-
-
-def axis(
-    source: str,
-    *,
-    grids: tuple[str, ...] = (),
-    layers: tuple[str, ...] = (),
-    least: int = 1,
-    without: tuple[str, ...] = (),
-    law: str = "",
-    **values: tuple[Mapping[str, Any], ...],
-) -> dict[str, Any]:
-    """A setting of a scheduler that the original does not have: for each value what is passed, and the knobs of the spec it amounts to.
-
-    A third mapping is what goes by way of the loop (diffusers/asked.py). `source` is where the library says so, or `composed`; `grids` and
-    `layers` are those that it concerns, where not all; `least` is the fewest steps with which it is drawn, `without` are axes that are not
-    drawn with it; one with a `law` is for that law alone.
-    """
-    names = ("settings", "knobs", "asked")
-    meant = {name: dict(zip(names, map(dict, value), strict=False)) for name, value in values.items()}
-    limits = {"grids": list(grids), "layers": list(layers), "without": list(without), "law": law, "least": least if least > 1 else 0}
-    return {"source": source, "values": meant, **{name: limit for name, limit in limits.items() if limit}}
 
 
 # Axes that a claim with the loop of the pipelines takes in one line, where the frame of its spec has the knobs (trueto.references.asked).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, claim
+from trueto.candidates.diffusers.claims.row import ALL_THREE, FIRST_TWICE, SPACING_SAID, axis, claim, sigmas_axis
 from trueto.candidates.diffusers.loops import passed, pipeline
 from trueto.model import Claim
 
@@ -21,6 +21,41 @@ GRIDS: dict[str, dict[str, Any]] = {
     "time": {},
     "karras": {"use_karras_sigmas": True},
     "logSNR": {"use_exponential_sigmas": True},  # evenly spaced in log(sigma), which is log-SNR
+}
+
+# Domains of the laws.
+OPTIONS = {
+    "tau": {"choices": [0, "middle", 0.3, 1], "always": True},
+    "predictor_order": {"choices": [2, 1, 3], "always": True},
+    "corrector_order": {"choices": [2, 1, 3], "always": True},
+    "algorithm_type": {"choices": ["noise_prediction"]},
+    "correcting_x0_fn": {"choices": ["dynamic_thresholding"]},
+}
+AXES = {
+    "sigmas": sigmas_axis("time"),
+    "timestep_spacing": axis(
+        SPACING_SAID,
+        grids=("time",),
+        leading=({"timestep_spacing": "leading", "steps_offset": 1}, {"spacing": "leading"}),
+        trailing=({"timestep_spacing": "trailing"}, {"spacing": "trailing"}),
+    ),
+    "lower_order_final": axis(
+        "diffusers, lower_order_final: 'Whether to use lower-order solvers in the final steps'",
+        false=({"lower_order_final": False}, {"startup": "kept"}),
+    ),
+    "sample_max_value": axis(
+        "diffusers, sample_max_value: 'The threshold value for dynamic thresholding'",
+        out_of_reach=({"sample_max_value": 1e6}, {"threshold": "dynamic"}),
+    ),
+}
+UNLESS = {
+    **FIRST_TWICE,
+    "algorithm_type == 'noise_prediction' and correcting_x0_fn == 'dynamic_thresholding'": (
+        "raises RuntimeError, as DPMSolverSinglestepScheduler does: docs/findings/diffusers-singlestep-thresholding.md"
+    ),
+    "(predictor_order > 2 or corrector_order > 2) and steps > 9": (
+        "orders 3 and 4 lose digits in float32 where steps are short, the original's too; the recorded cases are short for that reason"
+    ),
 }
 
 CLAIMS: tuple[Claim, ...] = (
@@ -40,6 +75,13 @@ CLAIMS: tuple[Claim, ...] = (
         loop="sa_solver",
         cases=(*CASES, "guided-*", "threshold-*"),
         note="SASolverScheduler's own defaults but for the orders; tau_func as the original's README gives it for diffusers",
+        domain={
+            "guidance": [None, 5.0],
+            "options": OPTIONS,
+            "composed": AXES,
+            "forms": {"grid": "time", "steps": [9, 27, 37]},
+            "unless": UNLESS,
+        },
     ),
 )
 

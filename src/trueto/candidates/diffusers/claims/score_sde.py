@@ -32,6 +32,16 @@ CLAIMS: tuple[Claim, ...] = (
         levels="discrete_sigmas",
         loop="predictor_corrector",
         note="driven as ScoreSdeVePipeline drives it, without its last line, which cuts the picture to [0, 1]",
+        domain={
+            "steps": [2, 50],  # one step has no next level to look up
+            "schedules": ["ve"],
+            "options": {
+                "snr": {"range": [0.05, 0.3]},
+                "sigma_max": {"choices": [50, 348, 1348]},
+                "correct_steps": {"choices": [0, 1, 2]},
+            },
+            "without": {"batch": "the corrector's step size is a mean over the batch, in the original too"},
+        },
     ),
     claim(
         "score_sde/vp_euler_maruyama",
@@ -45,6 +55,7 @@ CLAIMS: tuple[Claim, ...] = (
         levels="vp_times",
         loop="vp_predictor",
         note="no pipeline of diffusers drives it; the network is told 999 t, as the original tells its continuous networks",
+        domain={"schedules": ["vp_sde"], "options": {"sampling_eps": {"choices": [0.001, 0.005, 0.01, 0.02]}}},
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trueto.candidates.diffusers.claims.row import DOCS, claim
+from trueto.candidates.diffusers.claims.row import DOCS, axis, claim
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -15,6 +15,20 @@ __all__ = ["CLAIMS", "FLOW", "LEVELS", "LOOPS", "NO_CLAIMS", "stepper"]
 
 # scheduler/scheduler_config.json of Stable Diffusion 3 Medium.
 SD3: dict[str, Any] = {"num_train_timesteps": 1000, "shift": 3.0}
+# diffusers, FlowMatchEulerDiscreteScheduler, its docstring. Shifted by the size of a picture the smallest level is shifted once.
+DYNAMIC = axis(
+    "use_dynamic_shifting: 'Whether to apply timestep shifting on-the-fly based on the image resolution'; time_shift_type: 'Either "
+    '"exponential" or "linear"\'',
+    exponential=({"use_dynamic_shifting": True}, {"shift": "e_mu", "clean_end": "shifted_once"}),
+    linear=({"use_dynamic_shifting": True, "time_shift_type": "linear"}, {"shift": "mu", "clean_end": "shifted_once"}),
+)
+RAMPS = axis(
+    "use_karras_sigmas, use_exponential_sigmas: 'Whether to use Karras [exponential] sigmas for step sizes in the noise schedule'",
+    karras=({"use_karras_sigmas": True}, {"ramp": "karras"}),
+    exponential=({"use_exponential_sigmas": True}, {"ramp": "exponential"}),
+)
+STOCHASTIC = axis("stochastic_sampling: 'Whether to use stochastic sampling'", true=({"stochastic_sampling": True}, {"step": "renoised"}))
+MU = 1.15  # what StableDiffusion3Pipeline works out for 1024 x 1024 pixels, the default max_shift
 FLOW = {"flow": "flow_prediction"}  # flow-matching schedulers know no other and ignore the name
 
 CLAIMS: tuple[Claim, ...] = (
@@ -29,6 +43,12 @@ CLAIMS: tuple[Claim, ...] = (
         init=("shift",),
         levels="flow",
         loop="sd3",
+        domain={
+            "schedules": ["flow1000"],
+            "guidance": [None, 5.0, 7.0],
+            "options": {"shift": {"range": [0.5, 12.0]}},
+            "composed": {"use_dynamic_shifting": DYNAMIC, "sigmas": RAMPS, "stochastic_sampling": STOCHASTIC},
+        },
         note="in the configuration that Stable Diffusion 3 Medium was released with, driven as StableDiffusion3Pipeline does",
     ),
 )
@@ -56,11 +76,12 @@ def sd3_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
     """The denoising loop of StableDiffusion3Pipeline: latents are not scaled, guidance comes from one doubled batch."""
     import torch
 
-    scheduler.set_timesteps(run.case.steps, device=run.device)
+    by_size = {"mu": MU} if scheduler.config.use_dynamic_shifting else {}
+    scheduler.set_timesteps(run.case.steps, device=run.device, **by_size)
     latents = start = run.start_noise()
     step, scale, size = stepper(scheduler, flags), run.case.guidance, run.case.shape[0]
     for index, t in enumerate(scheduler.timesteps):
-        run.step = index
+        run.step = run.noise.step = index
         if scale is None:
             predicted = run.network(latents, t.expand(size))
         else:

@@ -14,6 +14,10 @@ SOURCE = "diffusers/schedulers/scheduling_tcd.py, TCDScheduler"
 QUOTE = "This code is based on the official repo of TCD(https://github.com/jabir-zheng/TCD)."
 # All but known-all: with original_inference_steps None, which the original takes, set_timesteps raises (docs/findings/tcd-steps.md).
 CASES = ("gamma*", "default-*", "known-25-*", "known-30-*", "v-*", "x0-*", "linear-*", "cosine-*")
+DOMAIN: dict[str, Any] = {
+    "schedules": ["sd_v1", "linear", "cosine"],
+    "options": {"eta": {"range": [0.0, 1.0]}, "original_inference_steps": {"choices": [25, 30, 50, 100]}},
+}
 
 CLAIMS: tuple[Claim, ...] = (
     claim(
@@ -28,6 +32,7 @@ CLAIMS: tuple[Claim, ...] = (
         step=("eta",),
         levels="ends_at_first_time",
         cases=CASES,
+        domain=DOMAIN,
         note="TCDScheduler's own defaults; original_inference_steps in its constructor",
     ),
     claim(
@@ -42,6 +47,7 @@ CLAIMS: tuple[Claim, ...] = (
         step=("eta",),
         levels="ends_at_first_time",
         cases=CASES,
+        domain=DOMAIN,
         note="with the settings of Stable Diffusion v1, as TCD-LoRAs are used: TCDScheduler.from_config(pipe.scheduler.config); "
         "original_inference_steps passed to set_timesteps",
     ),

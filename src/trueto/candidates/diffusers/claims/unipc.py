@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, SD_V1, claim
+from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, FIRST_TWICE, SD_V1, SPACING_SAID, axis, claim, sigmas_axis, spacing_axis
 from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
@@ -21,6 +21,20 @@ NEAREST = {"final_sigmas_type": "sigma_min", "sample_max_value": 1e6}
 # scheduler/scheduler_config.json of Stable Diffusion XL base 1.0, from which docs and users make other schedulers with from_config.
 SDXL = {**SD_V1, "timestep_spacing": "leading", "interpolation_type": "linear", "use_karras_sigmas": False, "sample_max_value": 1.0}
 
+# Domains of the laws.
+UP_TO_FOUR = {"solver_order": {"choices": [1, 2, 3, 4]}, "thresholding": {"choices": [True]}}
+NOISE = {**UP_TO_FOUR, "predict_x0": {"choices": [False]}, "lower_order_final": {"choices": [False]}}
+WIDE = {"guidance": [None, 7.5], "forms": {"grid": "uniform", "steps": [3, 9, 27, 37]}}
+BOUND = axis(
+    "diffusers, sample_max_value: 'The threshold value for dynamic thresholding'",
+    out_of_reach=({"sample_max_value": 1e6}, {"threshold": "dynamic"}),
+)
+TRAILING, LINSPACE = (({"timestep_spacing": name}, {"times": knob}) for name, knob in (("trailing", "trailing"), ("linspace", "whole")))
+AXES = {"sigmas": sigmas_axis("uniform"), "timestep_spacing": spacing_axis("uniform")}
+SDXL_AXES = {"sigmas": sigmas_axis("uniform"), "timestep_spacing": axis(SPACING_SAID, trailing=TRAILING, linspace=LINSPACE)}
+# A last step of no length: orders above the first divide by it.
+NO_LENGTH = {**FIRST_TWICE, "sigmas and not lower_order_final": "docs/findings/unipc-last-step.md"}
+
 CLAIMS: tuple[Claim, ...] = (
     claim(
         "unipc/bh2",
@@ -32,6 +46,7 @@ CLAIMS: tuple[Claim, ...] = (
         init=OPTIONS,
         cases=TO_ZERO,
         note="as released, from the configuration of Stable Diffusion v1; without noise-* and full-*, which end in NaN",
+        domain={**WIDE, "options": UP_TO_FOUR, "composed": {**AXES, "sample_max_value": BOUND}, "unless": FIRST_TWICE},
     ),
     claim(
         "unipc/bh2",
@@ -44,6 +59,7 @@ CLAIMS: tuple[Claim, ...] = (
         base=NEAREST,
         init=OPTIONS,
         note="the settings that come nearest to the original: final_sigmas_type='sigma_min', sample_max_value out of reach",
+        domain={**WIDE, "options": NOISE, "composed": AXES, "unless": NO_LENGTH},
     ),
     claim(
         "unipc/bh2",
@@ -56,6 +72,13 @@ CLAIMS: tuple[Claim, ...] = (
         init=OPTIONS,
         cases=("uniform-20", "order3-14", "guided-10"),
         note="from the configuration of Stable Diffusion XL",
+        domain={
+            **WIDE,
+            "schedules": ["sd_v1"],
+            "options": {"solver_order": {"choices": [1, 2, 3, 4]}},
+            "composed": SDXL_AXES,
+            "unless": FIRST_TWICE,
+        },
     ),
     claim(
         "unipc/bh1",
@@ -68,6 +91,7 @@ CLAIMS: tuple[Claim, ...] = (
         base={"solver_type": "bh1", **NEAREST},
         init=OPTIONS,
         note="only so: with the default final_sigmas_type='zero' every bh1 run ends in NaN",
+        domain={**WIDE, "options": NOISE, "composed": AXES, "unless": NO_LENGTH},
     ),
 )
 

@@ -31,6 +31,7 @@ CLAIMS: tuple[Claim, ...] = (
         config={},
         levels="ratio",
         note="as DanceDiffusionPipeline drives it; the original takes its times from its caller, here those of its own scripts",
+        domain={"schedules": ["angle"]},
     ),
     claim(
         "v_diffusion/iplms",
@@ -45,6 +46,7 @@ CLAIMS: tuple[Claim, ...] = (
         loop="given_sigmas",
         cases=("spliced-2", "spliced-4", "spliced-7", "spliced-20", "spliced-1000", "ddpm-*", "log-*"),
         note="with `trained_betas`, which this scheduler takes for the sigmas of its grid, set to those of the original's times",
+        domain={"schedules": ["angle"]},
     ),
 )
 
