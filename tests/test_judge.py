@@ -1,5 +1,6 @@
 """The judge: each term of the floor is seen to matter, each check is seen both to accept and to reject."""
 
+import dataclasses
 import math
 import tracemalloc
 
@@ -9,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import small
 
-from trueto.judge import EPS, Spread, compare, expect, factor, grey_levels, measure, same_bits, size_of, spread_of
+from trueto.judge import EPS, Spread, compare, expect, factor, measure, same_bits, same_in_float64, spread_of
+from trueto.likeness import grey_levels, size_of
+from trueto.running.truth import seen_in_float64
 
 EXACT = small()
 THIRD = np.array([0, 0, 1e-3, 0, 0])
@@ -297,3 +300,17 @@ def test_floor_never_shrinks_along_the_steps(seed, row):
     assert (np.diff(floors.floor_max) >= 0).all()
     error[row] *= 3
     assert (expect(EXACT, EXACT + error).floor_rms >= floors.floor_rms).all()
+
+
+def test_a_twin_is_told_apart_from_rounding_by_a_share_of_the_signal():
+    """Its floors are at least that share of the largest signal so far over the factor; zeros still demand zeros, larger floors stay."""
+    values = np.stack([np.zeros((2, 3)), EXACT[1] * 8, EXACT[2]])
+    floors = np.array([0.0, 0.0, 1.0])
+    plain = expect(values, values, dtype="float64")
+    twin = seen_in_float64(dataclasses.replace(plain, floor_max=floors))
+    assert [0.0, same_in_float64() / factor() * np.abs(values[1]).max(), 1.0] == twin.floor_max.tolist()
+    assert not compare(values + 1e-300, twin, "state").agrees
+    moved = values.copy()
+    moved[2] += 0.9 * same_in_float64() * np.abs(values[1]).min()
+    assert not compare(moved, plain, "state").agrees
+    assert compare(moved, twin, "state").agrees

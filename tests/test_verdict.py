@@ -50,6 +50,8 @@ def trajectory(native, twin, **more):
         (1e-3, 1e-3, Verdict.DRIFTED, "algorithm"),
         (1e-3, 0, Verdict.DRIFTED, "precision"),
         (0, 1e-9, Verdict.DRIFTED, "algorithm (hidden by float32 rounding)"),
+        (0, 1e-11, Verdict.DRIFTED, "algorithm (hidden by float32 rounding)"),
+        (0, 2e-13, Verdict.IDENTICAL, ""),  # no more than another order of the same operations
     ],
 )
 def test_two_arbiters(native, twin, verdict, cause):

@@ -1,4 +1,4 @@
-"""The only place that compares tensors: floors, drifts, ratios, and the size of a drift in grey levels.
+"""The only place that compares tensors: floors, drifts and ratios.
 
 A *floor* says how far the original is from itself by its own rounding; a *drift* how far a candidate is from the
 original computed in float64; their ratio decides. Nothing here is tuned by hand: the one factor comes from
@@ -26,10 +26,9 @@ __all__ = [
     "compare",
     "expect",
     "factor",
-    "grey_levels",
     "measure",
     "same_bits",
-    "size_of",
+    "same_in_float64",
     "spread_of",
     "unlike",
 ]
@@ -40,15 +39,22 @@ EPS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16"
 BLOCK = 1 << 15  # elements of a block, whose difference stays in the cache
 DOT = 1 << 13  # elements up to which BLAS starts no threads, which would wait for each other on a busy machine
 WHOLE = 1 << 17  # elements up to which a stack of rows is compared in one piece
-GREY_PER_UNIT = 127.5
 MARKS = 16  # elements whose signed differences are kept as the fingerprint of a fault
-SIZES = ((0.5, "negligible"), (2.0, "small"), (16.0, "visible"), (math.inf, "another image"))
 
 
 @cache
+def _figure(name: str) -> float:
+    return float(tomllib.loads((Path(__file__).parent / "judge.toml").read_text())[name])
+
+
 def factor() -> float:
     """How many floors a faithful candidate may be away; one number for everything, from judge.toml."""
-    return float(tomllib.loads((Path(__file__).parent / "judge.toml").read_text())["factor"])
+    return _figure("factor")
+
+
+def same_in_float64() -> float:
+    """The share of the signal below which two float64 results are told apart by nothing but rounding, from judge.toml."""
+    return _figure("same_in_float64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,21 +302,3 @@ def unlike(note: str, what: str) -> Comparison:
         identical=False, agrees=False, ratio=inf, drift=inf, floor=0.0, drift_rms=(), floor_rms=(), drift_max=(), floor_max=(),
         ratios=(), steps=(), what=what, first_step=0, worst_step=0, note=note,
     )  # fmt: skip
-
-
-def grey_levels(got: Array, expected: Array) -> float:
-    """Largest change of the final picture in grey levels of an 8-bit image.
-
-    The stated linear map: x0 lives in about [-1, 1] and one unit of it is 127.5 grey levels, as when a pixel is written to a file.
-    """
-    if got.shape != expected.shape:
-        return math.inf
-    peak = measure(got, expected)[1]
-    return math.inf if math.isnan(peak) else GREY_PER_UNIT * peak
-
-
-def size_of(levels: float) -> str:
-    """Grey levels in plain words: none, negligible (below 0.5), small (below 2), visible (below 16), another image."""
-    if levels == 0:
-        return "none"
-    return next(word for limit, word in SIZES if levels < limit or math.isinf(limit))

@@ -1,7 +1,8 @@
-"""What a difference looks like, in words: an offset, another scale, one step late, swapped samples, missing noise. It decides nothing."""
+"""What a difference looks like: its size in grey levels, and in words an offset, another scale, one step late. It decides nothing."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import permutations
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from trueto.judge import Expected, measure
 
-__all__ = ["looks_like"]
+__all__ = ["grey_levels", "looks_like", "size_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -18,6 +19,8 @@ LEFT = 0.05  # share of the difference that an explanation may leave over
 FEW = 0.1  # share of the elements that counts as few
 ENERGY = 0.99  # share of the squared difference that few elements must hold
 MOST_SAMPLES = 6  # a batch of more has too many orders to try
+GREY_PER_UNIT = 127.5
+SIZES = ((0.5, "negligible"), (2.0, "small"), (16.0, "visible"), (math.inf, "another image"))
 FLIPS = {"upside down": -2, "left and right swapped": -1, "channels in reverse order": -3}
 
 
@@ -101,3 +104,21 @@ def _few(difference: Array) -> str:
     energy = np.sort(np.square(difference).reshape(-1))[::-1]
     few = int(np.searchsorted(np.cumsum(energy), ENERGY * energy.sum()) + 1)
     return f"{few} of {energy.size} elements hold nearly all of it" if few <= FEW * energy.size else ""
+
+
+def grey_levels(got: Array, expected: Array) -> float:
+    """Largest change of the final picture in grey levels of an 8-bit image.
+
+    The stated linear map: x0 lives in about [-1, 1] and one unit of it is 127.5 grey levels, as when a pixel is written to a file.
+    """
+    if got.shape != expected.shape:
+        return math.inf
+    peak = measure(got, expected)[1]
+    return math.inf if math.isnan(peak) else GREY_PER_UNIT * peak
+
+
+def size_of(levels: float) -> str:
+    """Grey levels in plain words: none, negligible (below 0.5), small (below 2), visible (below 16), another image."""
+    if levels == 0:
+        return "none"
+    return next(word for limit, word in SIZES if levels < limit or math.isinf(limit))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from trueto.judge import measure, same_bits
+from trueto.judge import measure, same_bits, same_in_float64
 from trueto.model import LAYERS, Case, Layer
 from trueto.observe import Observation
 from trueto.power import MIXED, NUDGED, UNBOUND, Fault
@@ -26,7 +26,6 @@ OF_LAYER = {
     Layer.TRAJECTORY: ("states", "sample"),
 }
 PARTS = ("told", "levels", "start", "states", "sample")
-ROUNDING = 1e-12  # of the signal: what float64 may differ by where two programs do the same (as for equivalent faults)
 NUDGES = 8
 
 
@@ -143,7 +142,7 @@ def _apart(name: str, right: Observation, other: Observation) -> bool:
     if first.shape != second.shape or first.dtype != second.dtype:
         return True
     finite = abs(first[abs(first) < float("inf")])
-    return not same_bits(first, second) and not measure(second, first)[1] <= ROUNDING * float(finite.max(initial=0))
+    return not same_bits(first, second) and not measure(second, first)[1] <= same_in_float64() * float(finite.max(initial=0))
 
 
 def summary(cells: list[Cell]) -> dict[str, Any]:

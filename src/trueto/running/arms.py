@@ -17,7 +17,7 @@ from trueto.observe import Observation, StepError, theta
 from trueto.references import Golden, Reference, load_golden, observe_spec, reference
 from trueto.references.rounded import LOW
 from trueto.running.domain import numbers
-from trueto.running.truth import Truth, golden_truth, parts, spec_truth
+from trueto.running.truth import Truth, golden_truth, parts, seen_in_float64, spec_truth
 
 __all__ = ["Arm", "Bench", "slack"]
 
@@ -119,7 +119,9 @@ class Bench:
         if truth is None:
             return None
         found = parts(self.layer, truth, arm.seen, arm.dtype, same_grid=same_grid)
-        return [(what, _slackened(expected), got) for what, expected, got in found] if self.case.drawn else found
+        if self.case.drawn:
+            found = [(what, _slackened(expected), got) for what, expected, got in found]
+        return [(what, seen_in_float64(expected), got) for what, expected, got in found] if arm.dtype == "float64" else found
 
     def _fed(self) -> Array:
         """The noise that was fed in, draw by draw, where a step has one."""

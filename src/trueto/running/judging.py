@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from trueto.judge import grey_levels, size_of
+from trueto.likeness import grey_levels, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Verdict
 from trueto.running.arms import Bench
 from trueto.running.client import Outcome

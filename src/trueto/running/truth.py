@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from trueto.judge import Expected, Spread, expect
+from trueto.judge import Expected, Spread, expect, factor, same_in_float64
 from trueto.model import Layer
 from trueto.observe import Observation, theta
 from trueto.references import Golden, SpecResult
 
-__all__ = ["Truth", "golden_truth", "parts", "spec_truth"]
+__all__ = ["Truth", "golden_truth", "parts", "seen_in_float64", "spec_truth"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -73,6 +73,17 @@ def _table(exact: Array, native: Array, dtype: str, steps: Array, ends: tuple[fl
     if dtype == "float64":
         return expect(exact, exact, dtype="float64", pooled=True, steps=steps, ends=ends, scale_from=expected)
     return expected
+
+
+def seen_in_float64(expected: Expected) -> Expected:
+    """What a candidate's float64 twin is held against: floors such that what is below `same_in_float64` of the signal so far agrees.
+
+    A measured float64 floor is that of one formula; another one with the same float32 rounding can lose other digits, as `1 - a / b` does.
+    """
+    rows = np.abs(expected.values.reshape(len(expected.values), -1))
+    signal = [np.sqrt((rows**2).mean(axis=1)), rows.max(axis=1, initial=0.0)]
+    least = [np.maximum.accumulate(each) * (same_in_float64() / factor()) for each in signal]
+    return replace(expected, floor_rms=np.maximum(expected.floor_rms, least[0]), floor_max=np.maximum(expected.floor_max, least[1]))
 
 
 def parts(layer: Layer, truth: Truth, got: Observation, dtype: str, *, same_grid: bool = True) -> list[tuple[str, Expected, Array]]:

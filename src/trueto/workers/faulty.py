@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trueto.candidates import Adapter
-from trueto.judge import measure, same_bits
+from trueto.judge import measure, same_bits, same_in_float64
 from trueto.observe import Observation, StepError
 from trueto.power import NUDGED, Fault, Overlay, faults_in, rewrites_in
 from trueto.power.overlay import source_of
@@ -20,7 +20,6 @@ from trueto.workers.run import Room, observed
 
 __all__ = ["differs", "put_fault", "reach"]
 
-ROUNDING = 1e-12  # of the signal: what float64 may differ by where two programs do the same in another order
 SHARE = 0.9  # of its time, after which it says how far it came
 
 
@@ -119,6 +118,6 @@ def _unlike(right: Observation | StepError, wrong: Observation | StepError) -> s
         if first.shape != second.shape or first.dtype != second.dtype:
             return f"{name} has another shape or dtype"
         scale = float(abs(first).max(initial=0.0))
-        if not measure(second, first)[1] <= ROUNDING * scale:
+        if not measure(second, first)[1] <= same_in_float64() * scale:
             return name
     return ""
