@@ -28,6 +28,16 @@ def test_generators(lawful: Claim, holds: Callable[[Claim], None]) -> None:
     holds(lawful)
 
 
+def test_split(lawful: Claim, holds: Callable[[Claim], None]) -> None:
+    """A run that is broken off and continued by a new object gives the picture of the whole run."""
+    holds(lawful)
+
+
+def test_clipping(lawful: Claim, holds: Callable[[Claim], None]) -> None:
+    """Clipping to a range that no clean picture leaves changes nothing."""
+    holds(lawful)
+
+
 def test_forms(lawful: Claim, holds: Callable[[Claim], None]) -> None:
     """The same denoiser, written as noise, velocity or clean picture, gives the same sample."""
     holds(lawful)

@@ -6,9 +6,13 @@ from support import HOSTILE, lines, trueto
 from trueto.running.laws import LAWS
 
 PORT = str(HOSTILE / "lawless.py")
+OF_GENERATORS = str(HOSTILE / "one_generator.py"), {"generators": "one_generator", "lawful": "each_generator"}
 CASES = {
     "repeat": "law=repeat,steps=4,grid=model",
     "batch": "law=batch,steps=4,grid=model",
+    "generators": "law=generators,steps=4,grid=model,generator=list",
+    "split": "law=split,steps=4,grid=model,parted=half",
+    "clipping": "law=clipping,steps=4,grid=model,clip=wide",
     "forms": "law=forms,steps=4,grid=model",
     "order": "law=order,steps=64,grid=karras",
     "steps": "law=steps,steps=14,grid=model",
@@ -16,6 +20,9 @@ CASES = {
 SAID = {
     "repeat": "the same seed twice gives other bits in: sample",
     "batch": "another picture in a batch than alone",
+    "generators": "picture 1 of a list is another one than alone",
+    "split": "continued by a new object it gives another picture",
+    "clipping": "with a clip out of reach it gives another picture",
     "forms": "another picture with prediction of v than of eps",
     "order": "claimed is 1",
     "steps": "with 13 steps",
@@ -24,9 +31,10 @@ SAID = {
 
 def gate(tmp_path, claim, law):
     """One law of one claim of the port, as a user asks for it."""
+    port, names = OF_GENERATORS if law == "generators" else (PORT, {})
     record = tmp_path / f"{claim}.jsonl"
-    chosen = ("--claim", f"k_diffusion/euler@{claim}", "--case", CASES[law], "--record", str(record))
-    done = trueto("gate", PORT, *chosen, cwd=tmp_path)
+    chosen = ("--claim", f"k_diffusion/euler@{names.get(claim, claim)}", "--case", CASES[law], "--record", str(record))
+    done = trueto("gate", port, *chosen, cwd=tmp_path)
     return done.returncode, [event for event in lines(record) if event["event"] == "cell"]
 
 

@@ -20,6 +20,10 @@ SETTINGS = {
         "shapes": [[2, 4, 4, 3]],
         "order": {"claimed": 1, "grid": "karras", "steps": [16, 32, 64]},
         "forms": {"grid": "model", "steps": [2, 4]},
+        "composed": {
+            "parted": {"source": "here", "law": "split", "least": 2, "values": {"half": {"settings": {}, "knobs": {}}}},
+            "clip": {"source": "here", "law": "clipping", "values": {"wide": {"settings": {}, "knobs": {}}}},
+        },
     },
 }
 
@@ -47,6 +51,10 @@ def sampled(run, *, broken=""):
         sample = sample + secrets.randbelow(1000) * 1e-3
     elif broken == "batch":
         sample = sample - 1e-3 * sample.mean(0, keepdim=True)
+    elif broken == "split" and "parted" in run.case.composed:
+        sample = sample + 1e-3 * start  # the second half begins with a little of the first noise
+    elif broken == "clipping" and "clip" in run.case.composed:
+        sample = sample.clip(-1, 1)
     elif broken == "steps" and run.case.steps == 13:
         sample = sample / 0
     run.finish(levels=sigmas, level_kind="sigma", start=start, sample=sample)
@@ -57,4 +65,4 @@ def pair(name):
     return replace(claim("k_diffusion/euler", name), settings=SETTINGS), lambda run: sampled(run, broken=name)
 
 
-ADAPTER = Port("lawless", [pair(name) for name in ("lawful", "repeat", "batch", "forms", "order", "steps")])
+ADAPTER = Port("lawless", [pair(name) for name in ("lawful", "repeat", "batch", "split", "clipping", "forms", "order", "steps")])

@@ -102,10 +102,9 @@ class Domain:
         parts = ("grids", "parameterizations", "schedules", "networks", "guidance", "seeds", "shapes")
         return next((name for name in parts if not getattr(self, name)), "")
 
-    @property
-    def has_list_of_generators(self) -> bool:
-        """Whether the claim takes a generator for each picture: an axis that is there for the law of that name."""
-        return self.composed.get("generator", {}).get("law") == "generators"
+    def axis_of(self, law: str) -> tuple[str, Mapping[str, Any]] | None:
+        """The composed setting that is there for one law alone, and its name; None where the claim has none for it."""
+        return next(((name, axis) for name, axis in self.composed.items() if axis.get("law") == law), None)
 
     @classmethod
     def of(cls, claim: Claim) -> Domain:

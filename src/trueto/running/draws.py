@@ -82,19 +82,20 @@ def cases(claim: Claim) -> st.SearchStrategy[Case]:
 def pairs(claim: Claim, law: str) -> st.SearchStrategy[Case]:
     """X with a batch of two, for laws about more than one run of one X."""
     domain = Domain.of(claim)
+    name, axis = domain.axis_of(law) or ("", {})
 
     @st.composite
     def one(draw: Draw) -> Case:
         return drawn_case(
             law,
-            steps=draw(_steps(domain)),
-            grid=draw(st.sampled_from(domain.grids)),
+            steps=draw(_steps(domain).filter(lambda steps: steps >= axis.get("least", 1))),
+            grid=draw(st.sampled_from([grid for grid in domain.grids if grid in axis.get("grids", (grid,))])),
             schedule=domain.schedules[0],
             parameterization=draw(st.sampled_from(domain.parameterizations)),
             guidance=draw(st.sampled_from(domain.guidance)),
             shape=draw(st.sampled_from([shape for shape in domain.shapes if shape[0] > 1] or domain.shapes)),
             options=_some(draw, domain.options, _option),
-            composed={"generator": "list"} if law == "generators" else {},
+            composed={name: draw(_value(axis))} if name else {},
         )
 
     return one().filter(domain.holds)

@@ -27,10 +27,11 @@ from trueto.running.ledger import Ledger
 from trueto.running.truth import parts
 from trueto.running.verdict import judge_cell
 
-__all__ = ["LAWS", "SKIPPED", "Court", "judge_law"]
+__all__ = ["FORMS", "LAWS", "SKIPPED", "WITH_AXIS", "Court", "judge_law"]
 
 SKIPPED = "not a case of this law"
 FORMS = ("eps", "v", "x0")
+WITH_AXIS = ("generators", "split", "clipping")  # laws about a setting that a claim states for them alone
 NEAREST = 0.5  # an order is a whole number
 TOLD = 1e-4  # of the angle of a level: how far the time told may be from the level, for two forms of a network to be one denoiser
 
@@ -136,6 +137,29 @@ def generators(court: Court) -> Judgement:
         said = ("each picture of a list of generators is the one that it is alone", f"picture {index} of a list is another one than alone")
         found.append(there.one_picture(picture, outcome.observation, (), said, "float32"))
     return replace(max(found, key=_ratio), cell=court.cell)
+
+
+def split(court: Court) -> Judgement:
+    """A run that is broken off and continued by a new object, where the sampler remembers nothing, gives the picture of the whole run."""
+    return _unchanged(court, "continued by a new object")
+
+
+def clipping(court: Court) -> Judgement:
+    """Clipping to a range that no clean picture leaves changes nothing."""
+    return _unchanged(court, "with a clip out of reach")
+
+
+def _unchanged(court: Court, how: str) -> Judgement:
+    """With a setting that must not change anything the sample is that of the same X without it."""
+    case = court.cell.case
+    if not case.composed:
+        return court.not_a_case("it is the run without")
+    plain = drawn_case(law_of(case), **fields_of(case, composed={}))
+    without, seen = court.run(plain, "closed"), court.run(case, "closed")
+    if without.observation is None or seen.observation is None:
+        return _raised(court, without, seen)
+    said = (f"{how} it gives the same picture", f"{how} it gives another picture")
+    return court.one_picture(seen, without.observation, (), said, "float32")
 
 
 def _bits(outcome: Outcome) -> tuple[bytes, bytes]:
@@ -245,6 +269,8 @@ LAWS: dict[str, Callable[[Court], Judgement]] = {
     "repeat": repeat,
     "batch": batch,
     "generators": generators,
+    "split": split,
+    "clipping": clipping,
     "forms": forms,
     "order": order,
     "steps": steps,

@@ -20,12 +20,12 @@ from trueto.errors import UsageError
 from trueto.model import LAYERS, Case, Claim, Judgement, Layer
 from trueto.running import draws
 from trueto.running.domain import AGREEMENT, Domain, drawn_case, fields_of, law_of, layers_of, numbers, states_domain
-from trueto.running.laws import FORMS, SKIPPED
+from trueto.running.laws import FORMS, SKIPPED, WITH_AXIS
 from trueto.running.plan import Selection, matches
 
 __all__ = ["EVERY", "Search", "applies", "database", "prepared", "sampled"]
 
-EVERY = (AGREEMENT, "repeat", "batch", "generators", "forms", "order", "steps")
+EVERY = (AGREEMENT, "repeat", "batch", *WITH_AXIS, "forms", "order", "steps")
 EXAMPLES = Path(".trueto") / "examples"
 Judge = Callable[[Case, Layer], Judgement]
 
@@ -69,9 +69,7 @@ def applies(law: str, claim: Claim) -> bool:
         return bool(domain.forms) and len(set(FORMS) & set(domain.parameterizations)) > 1
     if law == "order":
         return bool(domain.order)
-    if law == "generators":
-        return domain.has_list_of_generators
-    return True
+    return domain.axis_of(law) is not None if law in WITH_AXIS else True
 
 
 def database(folder: Path = EXAMPLES) -> tuple[ExampleDatabase, str]:

@@ -19,7 +19,7 @@ from trueto.model import Case, Claim
 if TYPE_CHECKING:
     from trueto.torch_run import Run
 
-__all__ = ["LISTS", "first_latents", "generator_of", "set_times", "takes", "wishes"]
+__all__ = ["LISTS", "continued", "first_latents", "generator_of", "set_times", "takes", "wishes"]
 
 
 def wishes(claim: Claim, case: Case) -> dict[str, Any]:
@@ -85,6 +85,15 @@ def first_latents(scheduler: Any, run: Run, wanted: Mapping[str, Any]) -> tuple[
     if wanted.get("generator") == "list":  # one picture for all, as users give it: only the generators differ
         picture = picture[:1].expand(run.case.shape)
     return scheduler.add_noise(picture, noise, first), skipped
+
+
+def continued(scheduler: Any, claim: Claim, run: Run, wanted: Mapping[str, Any], done: int, **more: Any) -> Any:
+    """A new object of the same configuration that goes on after so many calls, as the refiner of Stable Diffusion XL does."""
+    fresh = type(scheduler).from_config(scheduler.config)
+    set_times(fresh, claim, run, wanted, **more)
+    if hasattr(fresh, "set_begin_index"):
+        fresh.set_begin_index(done)
+    return fresh
 
 
 def _noise(run: Run, wanted: Mapping[str, Any]) -> Any:

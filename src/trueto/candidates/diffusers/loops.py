@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from trueto.candidates.diffusers.asked import first_latents, generator_of, set_times, takes, wishes
+from trueto.candidates.diffusers.asked import continued, first_latents, generator_of, set_times, takes, wishes
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -48,8 +48,11 @@ def pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -
     if "generator" in wanted and takes(scheduler.step, "generator"):
         extra["generator"] = generator_of(run, wanted)
     step = torch.compile(scheduler.step, backend=flags["compile"]) if flags.get("compile") else scheduler.step
-    start = latents
+    start, parted = latents, int(case.steps * wanted.get("parted", 1)) * scheduler.order
     for index, t in enumerate(scheduler.timesteps[skipped * scheduler.order :]):
+        if index == parted:
+            scheduler = continued(scheduler, claim, run, wanted, index, **passed(claim, case, "timesteps"))
+            step = scheduler.step
         run.step = run.noise.step = step_of(index, claim.settings["stages"]["kind"])
         scaled = scheduler.scale_model_input(latents, t)
         start = scaled if index == 0 else start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trueto.candidates.diffusers.claims.row import EPS, GENERATOR, axis, claim
+from trueto.candidates.diffusers.claims.row import CLIP, EPS, GENERATOR, SPLIT, axis, claim
 from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
@@ -68,6 +68,8 @@ CLAIMS: tuple[Claim, ...] = (
                 "thresholding": THRESHOLDED,
                 "rescale_betas_zero_snr": ZERO_SNR,
                 "generator": GENERATOR,
+                "parted": SPLIT,
+                "clip": CLIP,
             },
         },
     ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers import loops
-from trueto.candidates.diffusers.claims.row import DOCS, EPS, axis, claim
+from trueto.candidates.diffusers.claims.row import CLIP, DOCS, EPS, SPLIT, axis, claim
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ CLAIMS: tuple[Claim, ...] = (
         domain={
             "options": ETA,
             "order": {"claimed": 1, "grid": "uniform", "steps": [25, 50, 100, 200]},
-            "composed": {"set_alpha_to_one": AT_FIRST_TIME, "steps_offset": OFFSET},
+            "composed": {"set_alpha_to_one": AT_FIRST_TIME, "steps_offset": OFFSET, "parted": SPLIT, "clip": CLIP},
         },
         note="with clip_sample=False ('Clip the predicted sample for numerical stability', its docstring says); the original does not clip",
     ),
@@ -106,7 +106,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids={"uniform": {}},
         parameterizations=EPS,
         levels="ermongroup_ddpm",
-        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER}},
+        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER, "parted": SPLIT}},
         note="in the configuration of google/ddpm-cifar10-32, which the original's README recommends with diffusers",
     ),
     claim(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, EPS, GENERATOR, KARRAS, STRENGTH, TABLE, axis, claim
+from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, EPS, GENERATOR, KARRAS, SPLIT, STRENGTH, TABLE, axis, claim
 from trueto.candidates.diffusers.loops import pipeline
 from trueto.model import Claim
 
@@ -120,7 +120,7 @@ CLAIMS: tuple[Claim, ...] = (
             "options": CHURN,
             "order": FIRST_ORDER,
             "forms": EULER_FORMS,
-            "composed": {**AXES, "given": GIVEN, "generator": GENERATOR},
+            "composed": {**AXES, "given": GIVEN, "generator": GENERATOR, "parted": SPLIT},
         },
     ),
     claim(
@@ -129,7 +129,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "euler_ancestral",
         "The scheduler is based on the original k-diffusion implementation by Katherine Crowson.",
         grids={"model": {}},
-        domain={"composed": {**AXES, "generator": GENERATOR}},
+        domain={"composed": {**AXES, "generator": GENERATOR, "parted": SPLIT}},
     ),
     claim(
         "k_diffusion/heun",
@@ -141,7 +141,7 @@ CLAIMS: tuple[Claim, ...] = (
         domain={
             "order": SECOND_ORDER,
             "forms": EULER_FORMS,
-            "composed": {**AXES, "given": GIVEN_TIMES},
+            "composed": {**AXES, "given": GIVEN_TIMES, "parted": SPLIT},
         },
     ),
     claim(
@@ -164,7 +164,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "dpm_discrete",
         "the scheduler is ported from and created by Katherine Crowson. The original codebase can be found at crowsonkb/k-diffusion.",
         stages="double",
-        domain={"order": {**SECOND_ORDER, "grid": "exponential"}, "composed": AXES},
+        domain={"order": {**SECOND_ORDER, "grid": "exponential"}, "composed": {**AXES, "parted": SPLIT}},
     ),
     claim(
         "k_diffusion/dpm_2_ancestral",
@@ -173,7 +173,7 @@ CLAIMS: tuple[Claim, ...] = (
         "the scheduler is ported from and created by Katherine Crowson. The original codebase can be found at crowsonkb/k-diffusion.",
         stages="double",
         # On the linear schedule a run of 2 steps ends in NaN (docs/findings/kdpm2-ancestral-nan.md), which no variant can declare.
-        domain={"schedules": ["sd_v1"], "composed": {**AXES, "generator": GENERATOR}},
+        domain={"schedules": ["sd_v1"], "composed": {**AXES, "generator": GENERATOR, "parted": SPLIT}},
     ),
     claim(
         "k_diffusion/dpmpp_2m",

@@ -17,6 +17,7 @@ from trueto.model import Claim
 
 __all__ = [
     "ALL_THREE",
+    "CLIP",
     "DOCS",
     "EPS",
     "EPS_V",
@@ -27,6 +28,7 @@ __all__ = [
     "KARRAS",
     "SD_V1",
     "SPACING_SAID",
+    "SPLIT",
     "STRENGTH",
     "TABLE",
     "axis",
@@ -165,6 +167,21 @@ STRENGTH = axis(
     "noise initially added'",
     least=4,
     **HALF_WAY,
+)
+# For samplers that remember nothing from one step to the next.
+SPLIT = axis(
+    "diffusers documentation, api/pipelines/stable_diffusion/stable_diffusion_xl, denoising_end and denoising_start: the refiner goes on "
+    "with the latents of the base model",
+    law="split",
+    least=2,
+    half=({}, {}, {"parted": 0.5}),
+    late=({}, {}, {"parted": 0.8}),
+)
+# For schedulers that do not clip in their released configuration.
+CLIP = axis(
+    "diffusers documentation, api/schedulers/ddim, clip_sample_range: 'The maximum magnitude for sample clipping'",
+    law="clipping",
+    wide=({"clip_sample": True, "clip_sample_range": 1e6}, {}),
 )
 GENERATOR = axis(
     "diffusers documentation, using-diffusers/reusing_seeds: a `Generator`, or for a batch a list of them",
