@@ -102,7 +102,7 @@ def sampled(law: str, claim: Claim) -> st.SearchStrategy[Case]:
 
 def _plainest(domain: Domain) -> dict[str, Any]:
     first = {"schedule": domain.schedules[0], "parameterization": domain.parameterizations[0], "shape": domain.shapes[0]}
-    return {**first, "options": domain.given}
+    return {**first, "options": domain.given, "composed": domain.fixed}
 
 
 @dataclass(slots=True)

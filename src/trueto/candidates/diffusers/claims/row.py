@@ -24,6 +24,7 @@ __all__ = [
     "FIRST_TWICE",
     "GENERATOR",
     "GRIDS",
+    "HALF_WAY",
     "KARRAS",
     "SD_V1",
     "SPACING_SAID",
