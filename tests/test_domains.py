@@ -1,6 +1,7 @@
 """What the domains of diffusers' claims need: options that are always there, lists in names, rules on options of a frame, composed axes."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 import pytest
@@ -103,3 +104,13 @@ def test_ramps_are_even(ramp, even):
     )
     assert np.max(np.abs(plain[[0, -1]] - ramped[[0, -1]])) < 1e-12  # of levels below 1, in float64
     assert np.ptp(np.diff(even(ramped))) < 1e-12 < np.ptp(np.diff(even(plain)))
+
+
+@pytest.mark.parametrize("claim", [c for c in CLAIMS if c.settings.get("domain", {}).get("composed")], ids=lambda claim: claim.id)
+def test_a_composed_setting_is_one_that_the_scheduler_has(claim):
+    """Diffusers drops settings that a scheduler does not know, so that a claim about one of them would say nothing."""
+    schedulers = pytest.importorskip("diffusers.schedulers")
+    known = set(inspect.signature(getattr(schedulers, claim.implementation).__init__).parameters)
+    for axis in claim.settings["domain"]["composed"].values():
+        for value in axis["values"].values():
+            assert set(value["settings"]) <= known

@@ -126,6 +126,14 @@ def test_an_option_that_is_always_given_is_in_every_case(data):
     assert {"s_noise": 1.0} == data.draw(sampled("steps", claim)).options
 
 
+@pytest.mark.parametrize("law", ["agreement", "repeat", "batch", "steps"])
+def test_a_setting_without_which_a_claim_says_nothing_is_in_every_case_of_every_law(law):
+    """A composed axis with `always` is never left out; FlowMatchHeunDiscreteScheduler is no Euler in any X."""
+    claim = next(claim for claim in CLAIMS if claim.id == "sd3/euler@heun")
+    drawn = Search("ci", [], ()).expected(law, claim)
+    assert {"heun"} == {case.composed.get("order") for case in drawn}
+
+
 def test_a_law_that_the_original_breaks_too_is_left_out_by_name():
     """`without` names a law and the reason; the others are looked at all the same."""
     claim = narrowed(EULER, without={"batch": "a mean over the batch"})

@@ -1,5 +1,6 @@
 """`trueto power` on a port with known functions: known kills, hangs and crashes apart, equivalents, and a certificate that resumes."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from trueto.power import Certificate, read_certificate, write_certificate
 from trueto.power.certificate import counts_of, said_of
 from trueto.power.fault import Fault, spliced
 from trueto.running.client import Worker
-from trueto.running.configurations import drawn_cases
+from trueto.running.configurations import drawn_cases, lawful_cases
 from trueto.running.ledger import Ledger
 from trueto.running.power import judged
 from trueto.running.profiles import profile
@@ -94,6 +95,21 @@ def test_a_fault_that_no_suite_sees_survives(checks):
     )
     assert "survived" == found["outcome"], found
     assert f"{drawn} steps" in found["note"]
+
+
+def test_a_fault_that_only_a_drawn_case_sees_is_killed(checks):
+    """Where a claim states a domain, X that the law of agreement draws from it are cells too; what is compared later is none of them."""
+    claim = dataclasses.replace(checks.claim, settings={**checks.claim.settings, "domain": {"shapes": [[1, 2, 2, 2]]}})
+    lawful = lawful_cases(claim)
+    assert lawful == lawful_cases(claim)
+    counts = {case.steps for case in checks.cases}
+    drawn = next(case.steps for case in lawful if case.steps not in counts and case.steps > 1)
+    wide = Checks(checks.worker, "port", "1.0", claim, Ledger("", "port", ()), 12, 0)
+    wide.open()
+    found = wide.judge(fault("low, high, weight = t.floor()", f"t = t * (0.9 if n == {drawn} else 1.0)\n    low, high, weight = t.floor()"))
+    assert ("killed", True) == (found.outcome, found.case.startswith(f"steps={drawn},")), found
+    assert not {case.id for case in lawful} & {case.id for case in wide.drawn}
+    assert any(case.drawn for case in wide.drawn)
 
 
 def test_the_library_is_not_touched(checks):

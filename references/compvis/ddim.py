@@ -7,6 +7,7 @@ and ends at exactly 0.
 import numpy as np
 
 from trueto.model import Case
+from trueto.references.bounded import BOUNDS, bounded
 from trueto.references.card import Card, Promise
 from trueto.references.vp import ddim_sigma, ddim_step, predicted_x0
 
@@ -53,18 +54,11 @@ CASES = (
     Case("eta0.5-guided-15", 15, grid="uniform", options={"eta": 0.5}, guidance=7.5, network="smooth"),
 )
 KNOBS = {
-    # x0: diffusers' default clip_sample; x0_and_eps: guided-diffusion, GLIDE; dynamic: Imagen, with the bound between 1 and 3.
-    "clip": ("none", "x0", "x0_and_eps", "dynamic"),
+    # x0: diffusers' default clip_sample; x0_and_eps: guided-diffusion, GLIDE; the others are other bounds of the two, and Imagen's.
+    "clip": (*BOUNDS, "x0_and_eps"),
     "variance": ("posterior", "large"),  # large: the paper's sigma hat, 'fixedlarge' of DDPM, for the fresh noise only
     "last_noise": ("added", "left_out"),  # left_out: guided-diffusion masks the noise of the last step
 }
-
-
-def thresholded(x0, ratio=0.995, most=3.0):
-    """Dynamic thresholding, picture by picture (Saharia et al. 2022, Imagen, arXiv 2205.11487, section 2.3)."""
-    s = np.quantile(np.abs(x0).reshape(len(x0), -1), ratio, axis=1)
-    s = np.clip(s, 1, most).astype(x0.dtype).reshape(-1, 1, 1, 1)
-    return np.clip(x0, -s, s) / s
 
 
 def sample(predict, x, walk, noise, *, eta=0.0, clip="none", variance="posterior", last_noise="added"):
@@ -74,7 +68,7 @@ def sample(predict, x, walk, noise, *, eta=0.0, clip="none", variance="posterior
         eps = predict(x, walk.times[i], i)
         x0 = predicted_x0(x, eps, a)
         if clip != "none":
-            x0 = thresholded(x0) if clip == "dynamic" else np.clip(x0, -1, 1)
+            x0 = bounded(x0, "x0" if clip == "x0_and_eps" else clip)
         if clip == "x0_and_eps":
             eps = (x - np.sqrt(a) * x0) / np.sqrt(1 - a)
         sigma = eta * ddim_sigma(a, b)  # equation 16

@@ -13,6 +13,7 @@ import numpy as np
 from trueto.errors import DataError
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import Observation
+from trueto.references.bounded import BOUNDS, bounded
 from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
 
@@ -31,6 +32,7 @@ PRECISION_KNOBS = ("table",)
 STEP_KNOBS = {
     # The integrals of the coefficients. exact: the paper. log_rho: diffusers, polynomials in log rho, integrated in closed form.
     "integral": ("sum", "exact", "log_rho"),
+    "clip": BOUNDS,  # of the clean picture, from which the noise is taken again; diffusers' thresholding
     "final_order": ("full", "lowered_below_15"),  # lowered_below_15: diffusers' lower_order_final, 2 and 1 at the end of short runs
 }
 POINTS = 10_000
@@ -229,13 +231,18 @@ def order_of(i: int, steps: int, order: int, final_order: str) -> int:
 class Network:
     """predict(x, t, i): the noise that the network sees in x at time t, in step i."""
 
-    def __init__(self, inputs: SpecInputs, levels: Levels) -> None:
-        self.inputs = inputs
+    def __init__(self, inputs: SpecInputs, levels: Levels, rhos: np.ndarray, clip: str) -> None:
+        self.inputs, self.rhos, self.clip = inputs, rhos, clip
         self.scale = 999 if isinstance(levels, Formula) else 1
 
     def __call__(self, x: np.ndarray, t: np.ndarray, i: int) -> np.ndarray:
         told = t * self.scale if self.inputs.told is None else self.inputs.told[i]
-        return self.inputs.probe.run(x, told, i)
+        eps = self.inputs.probe.run(x, told, i)
+        if self.clip == "none":
+            return eps
+        alpha = 1 / np.sqrt(self.rhos[i] ** 2 + 1)
+        x0 = bounded((x - self.rhos[i] * alpha * eps) / alpha, self.clip)
+        return (x - alpha * x0) / (self.rhos[i] * alpha)
 
 
 def run(sample, inputs: SpecInputs) -> Observation:
@@ -253,5 +260,6 @@ def run(sample, inputs: SpecInputs) -> Observation:
     if inputs.start is None and inputs.knob("start", "unit") == "sigma":
         start = start * walk.root_alpha(0) * walk.rhos[0]
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
-    out = sample(Network(inputs, levels), start, walk, **inputs.case.options, **own)
+    network = Network(inputs, levels, walk.rhos, own.pop("clip", "none"))
+    out = sample(network, start, walk, **inputs.case.options, **own)
     return inputs.probe.observation(levels=walk.rhos, level_kind="sigma", start=start, sample=out)

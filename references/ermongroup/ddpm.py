@@ -5,6 +5,7 @@ Not to be confused with DDIM at eta = 1, which has the smaller variance and does
 
 import numpy as np
 
+from trueto.references.bounded import BOUNDS, bounded
 from trueto.references.card import Card, Promise
 from trueto.references.vp import predicted_x0
 
@@ -42,7 +43,7 @@ noise would give another picture.""",
 CASES = STANDARD
 KNOBS = {
     "variance": ("large", "posterior"),  # posterior: the other choice of section 3.2; diffusers' default variance_type
-    "clip": ("x0", "none"),  # none: diffusers with clip_sample=False
+    "clip": ("x0", *(bound for bound in BOUNDS if bound != "x0")),  # none: diffusers with clip_sample=False; others of its bounds
 }
 
 
@@ -52,8 +53,7 @@ def sample(network, x, walk, noise, *, variance="large", clip="x0"):
         a, b = walk.before[i], walk.after[i]
         beta = 1 - a / b
         x0 = predicted_x0(x, network(x, walk.times[i], i), a)
-        if clip == "x0":
-            x0 = x0.clip(-1, 1)
+        x0 = bounded(x0, clip)
         x = (np.sqrt(b) * beta * x0 + np.sqrt(1 - beta) * (1 - b) * x) / (1 - a)  # equation 7
         if b < 1:  # all steps but those from training time 0 to the clean end
             spread = beta if variance == "large" else beta * (1 - b) / (1 - a)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from trueto.model import Case
+from trueto.references.bounded import BOUNDS
 from trueto.references.card import Card, Promise
 
 from .cases import EDM, ETA, OTHER_GRIDS, STANDARD
@@ -47,6 +48,7 @@ CASES = (
     replace(EDM[2], id="edm-heun-7", network="smooth", options={"solver_type": "heun"}),
 )
 KNOBS = {
+    "clip": BOUNDS,  # of the denoised picture; diffusers' thresholding
     # The order of a last step that does not end at 0: some lower it, always or in short runs (order-lowering against instability).
     "final_step": ("second_order", "first_order", "first_order_below_15"),
     "ratio": ("corrected", "plain"),  # whether unequal step sizes enter the correction

@@ -15,7 +15,9 @@ from trueto.fixtures.schedules import Continuous, float32_alphas_cumprod
 from trueto.observe import Observation, Probe
 from trueto.references import edm
 from trueto.references.asked import GIVEN, STRENGTH, beta_quantiles, first_picture, skipped
+from trueto.references.bounded import bounded
 from trueto.references.spec import SpecInputs
+from trueto.references.vp import TERMINAL, nearly_zero_terminal
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
@@ -29,6 +31,7 @@ KNOBS = {
     # Scale of the first latents; sqrt_1_largest: by the model's largest level, wherever the grid begins.
     "start": ("sigma_max", "unit", "sqrt_1_sigma2", "sqrt_1_largest"),
     "final_sigma": ("zero", "sigma_min"),
+    "terminal": TERMINAL,
     "draws": ("original", "sequential"),  # where noise comes from: the original's sampler, or one normal tensor a step
     "table": ("float64", "float32"),  # precision in which the table of levels is built
     "grid_dtype": ("native", "float64"),  # precision in which the grid is computed before it is stored
@@ -45,6 +48,8 @@ def training_sigmas(inputs: SpecInputs) -> np.ndarray:
         alpha_bar = float32_alphas_cumprod(inputs.schedule)
     else:
         alpha_bar = inputs.schedule.alphas_cumprod.astype(inputs.dtype)
+    if inputs.knob("terminal", "own") == "nearly_zero":
+        alpha_bar = nearly_zero_terminal(alpha_bar)
     return np.sqrt((1 - alpha_bar) / alpha_bar).astype(inputs.dtype)
 
 
@@ -135,6 +140,8 @@ def grid(inputs: SpecInputs, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 class Denoiser:
     """D(x, sigma) from a network that was trained at discrete times or in EDM form, and the bookkeeping of its calls."""
 
+    clip = "none"
+
     def __init__(self, inputs: SpecInputs, table: np.ndarray, sigmas: np.ndarray, times: np.ndarray, before: np.ndarray) -> None:
         self.inputs, self.table, self.before = inputs, table, before  # before: the levels left out at the noisy end
         self.steps, self.kind = inputs.case.steps, inputs.case.parameterization
@@ -162,7 +169,10 @@ class Denoiser:
         c_in = edm.scalings(sigma)[2] if self.kind == "edm" else 1 / np.sqrt(sigma**2 + 1)
         out = self.inputs.probe.run(x * c_in, self.told(sigma, mid=mid), step)
         self.calls += 1
-        x, sigma = (x, sigma) if read_as is None else read_as
+        return bounded(self.denoised(out, *((x, sigma) if read_as is None else read_as)), self.clip)
+
+    def denoised(self, out: np.ndarray, x: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+        """The clean sample in x by the network's answer."""
         if self.kind == "eps":
             return x - sigma * out
         if self.kind == "edm":
@@ -234,6 +244,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
         x = inputs.start_noise * start_scale(sigmas[0], inputs.knob("start", "sigma_max"), table[-1])
     start = x / np.sqrt(sigmas[0] ** 2 + 1)
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
+    denoise.clip = own.pop("clip", "none")
     out = sample(denoise, x, sigmas, inputs.draw, **inputs.case.options, **own)
     return inputs.probe.observation(levels=sigmas, level_kind="sigma", start=start, sample=out / np.sqrt(sigmas[-1] ** 2 + 1))
 

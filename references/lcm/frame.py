@@ -14,6 +14,7 @@ KNOBS = {
     "table": ("native", "float32"),  # precision of the table of alpha_bar. float32: diffusers, whatever the dtype of the latents
     # Which of the known times are visited. even: diffusers from 0.24 on, indices floor(i * known / n).
     "spacing": ("slice", "even"),
+    "terminal": ("own", "zero"),  # signal left at the noisiest training time; zero: Lin et al. 2023 (arXiv 2305.08891), algorithm 1
 }
 PRECISION_KNOBS = ("table",)
 DEFAULTS = {"original_inference_steps": KNOWN}

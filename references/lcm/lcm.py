@@ -5,6 +5,7 @@ Not to be confused with TCD, which goes part of the way towards the next level w
 
 import numpy as np
 
+from trueto.references.bounded import BOUNDS, bounded
 from trueto.references.card import Card, Promise
 
 from .cases import STANDARD
@@ -46,6 +47,7 @@ gives visibly another picture from the same prompt and seed.""",
     ),
 )
 CASES = STANDARD
+KNOBS = {"clip": BOUNDS}  # of the clean picture: diffusers' clip_sample and thresholding
 SIGMA_DATA = 0.5
 SCALING = 10  # training times are multiplied by it in the boundary condition
 
@@ -57,12 +59,12 @@ def boundary(t, dtype):
     return dtype.type(SIGMA_DATA**2) / total, scaled / np.sqrt(total)
 
 
-def sample(see, x, walk, noise):
+def sample(see, x, walk, noise, *, clip="none"):
     """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step; algorithm 3."""
     for i in range(len(walk)):
         x0, _ = see(x, i)
         c_skip, c_out = boundary(walk.times[i], x.dtype)
-        clean = c_skip * x + c_out * x0  # the consistency function f(x, t)
+        clean = c_skip * x + c_out * bounded(x0, clip)  # the consistency function f(x, t)
         if i == len(walk) - 1:
             return clean
         b = walk.after[i]

@@ -41,7 +41,9 @@ the shift, the same prompt and seed would give another picture, often a flat or 
 CASES = STANDARD
 KNOBS = {
     # renoised: the clean picture, buried under fresh noise again at each next level; diffusers' stochastic_sampling.
-    "step": ("euler", "renoised"),
+    # heun: a trial step, then the step again with the mean of the velocities at both ends, but to level 0 the trial step alone (Karras et
+    # al. 2022, arXiv 2206.00364, algorithm 1); diffusers has it as a scheduler of its own.
+    "step": ("euler", "renoised", "heun"),
 }
 
 
@@ -53,5 +55,8 @@ def sample(velocity, x, levels, noise, *, step="euler"):
             x0 = x - levels[i] * v
             x = (1 - after) * x0 + after * noise(i)
         else:
-            x = x + (after - levels[i]) * v
+            h, before = after - levels[i], x
+            x = before + h * v
+            if step == "heun" and after > 0:
+                x = before + h * (v + velocity(x, after, i)) / 2
     return x

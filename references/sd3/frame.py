@@ -3,6 +3,7 @@
 import numpy as np
 
 from trueto.observe import Observation
+from trueto.references.asked import STRENGTH, beta_quantiles, first_picture
 from trueto.references.flow import observe, shifted
 from trueto.references.spec import SpecInputs
 
@@ -17,14 +18,20 @@ KNOBS = {
     # e_mu, mu: by the size of the picture, here of 1024 x 1024 pixels, for which mu is 1.15 (diffusers' use_dynamic_shifting).
     "shift": ("as_given", "none", "e_mu", "mu"),
     # What is made of the levels when they are shifted: between the first and the last of them evenly in the seventh root (Karras et al.
-    # 2022, equation 5) or in the logarithm. Options of diffusers.
-    "ramp": ("none", "karras", "exponential"),
+    # 2022, equation 5), in the logarithm, or at the quantiles of a Beta distribution (Lee et al. 2024, arXiv 2407.12173, but in the level
+    # and not in the training time). Options of diffusers.
+    "ramp": ("none", "karras", "exponential", "beta"),
+    # stretched: after the shift all levels but 1 are brought nearer to 1 or to 0 alike, so that the last one before 0 is 0.1 (LTX-Video,
+    # whose models were released so; diffusers' shift_terminal).
+    "terminal": ("as_shifted", "stretched"),
+    **STRENGTH,
     "told": ("thousandths", "rounded"),  # rounded: to the nearest whole training time
     "start": ("unit", "sqrt_1_sigma2"),  # sqrt_1_sigma2: scaled as samplers of variance exploding models do
 }
 PRECISION_KNOBS = ()
 
 MU = 1.15
+TERMINAL = 0.1
 SHIFTS = {"none": 1.0, "e_mu": float(np.exp(MU)), "mu": MU}
 TIMES = 1000  # training times; the smallest level is that of time 1
 
@@ -41,17 +48,28 @@ def grid(inputs: SpecInputs) -> np.ndarray:
         if inputs.knob("clean_end", "shifted_twice") == "shifted_twice":
             end = shifted(end, shift)
         unshifted = np.linspace(1, end, n, dtype=dtype)
-    levels = ramped(shifted(unshifted, shift), inputs.knob("ramp", "none"))
-    return np.append(levels, dtype.type(0))
+    levels = shifted(unshifted, shift)
+    if inputs.knob("terminal", "as_shifted") == "stretched":
+        levels = 1 - (1 - levels) * dtype.type(1 - TERMINAL) / (1 - levels[-1])
+    levels = ramped(levels, inputs.knob("ramp", "none"))
+    return np.append(levels, dtype.type(0))[left_out(inputs) :]
+
+
+def left_out(inputs: SpecInputs) -> int:
+    """How many steps a strength leaves out at the noisy end, as the pipelines of image to image count them."""
+    strength, n = inputs.knob("strength", "whole"), inputs.case.steps
+    return 0 if strength == "whole" else int(max(n - min(n * float(strength), n), 0))
 
 
 def ramped(levels: np.ndarray, ramp: str) -> np.ndarray:
-    """As many levels between the first and the last, evenly in the seventh root or in the logarithm; in float64, then rounded."""
+    """As many levels between the first and the last, spaced as the ramp says; in float64, then rounded."""
     if ramp == "none":
         return levels
     first, last, share = float(levels[0]), float(levels[-1]), np.linspace(0, 1, len(levels))
     if ramp == "karras":
         between = (first ** (1 / 7) + share * (last ** (1 / 7) - first ** (1 / 7))) ** 7
+    elif ramp == "beta":
+        between = last + beta_quantiles(len(levels)) * (first - last)
     else:
         between = np.exp(np.log(first) + share * (np.log(last) - np.log(first)))
     return between.astype(levels.dtype)
@@ -66,4 +84,4 @@ def run(sample, inputs: SpecInputs) -> Observation:
         return np.round(level * TIMES) if whole else level * TIMES
 
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
-    return observe(sample, inputs, levels, tell, own)
+    return observe(sample, inputs, levels, tell, own, first_picture(inputs))

@@ -14,6 +14,7 @@ KNOBS = {
     "table": ("native", "float32"),  # precision of the table of alpha_bar. float32: diffusers, whatever the dtype of the latents
     # Where the visited times are taken from. every: diffusers, when original_inference_steps is given to set_timesteps.
     "source": ("known", "every"),
+    "terminal": ("own", "zero"),  # signal left at the noisiest training time; zero: Lin et al. 2023 (arXiv 2305.08891), algorithm 1
 }
 PRECISION_KNOBS = ("table",)
 DEFAULTS = {"original_inference_steps": None}  # in a rule: not given, so that there are 50

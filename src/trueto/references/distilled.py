@@ -15,6 +15,7 @@ import numpy as np
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
 from trueto.references.spec import SpecInputs
+from trueto.references.vp import zero_terminal
 
 __all__ = ["Distilled", "Walk", "distilled_times", "observed", "refusal", "training_levels"]
 
@@ -40,6 +41,10 @@ class Walk:
 def training_levels(inputs: SpecInputs) -> Array:
     """alpha_bar of every training time, (T,), built in the run's own precision as both originals do it."""
     exact = inputs.schedule.alphas_cumprod
+    if inputs.knob("terminal", "own") == "zero":
+        precision = np.float32 if inputs.knob("table", "native") == "float32" else inputs.dtype
+        exact32 = float32_alphas_cumprod(inputs.schedule)
+        return inputs.nudged(zero_terminal(exact32 if precision == np.float32 else exact).astype(inputs.dtype))
     lower = inputs.dtype == np.float32 or inputs.knob("table", "native") == "float32"
     table = float32_alphas_cumprod(inputs.schedule) if lower else exact
     return inputs.nudged(table.astype(inputs.dtype))

@@ -49,8 +49,18 @@ class Velocity:
         return unconditional + scale * (conditional - unconditional)
 
 
-def observe(sample: Sample, inputs: SpecInputs, levels: Array, tell: Callable[[Array], Array], own: Mapping[str, Any]) -> Observation:
-    """Run one spec from its levels (S + 1,), or on a candidate's own, and observe it; `own` are the arguments of `sample`."""
+def observe(
+    sample: Sample,
+    inputs: SpecInputs,
+    levels: Array,
+    tell: Callable[[Array], Array],
+    own: Mapping[str, Any],
+    picture: Array | None = None,
+) -> Observation:
+    """Run one spec from its levels (S + 1,), or on a candidate's own, and observe it; `own` are the arguments of `sample`.
+
+    With a `picture` the run begins with that much of it as the first level leaves, and noise in the rest.
+    """
     if inputs.levels is not None:
         levels = inputs.levels
     levels = levels.astype(inputs.dtype)
@@ -58,6 +68,8 @@ def observe(sample: Sample, inputs: SpecInputs, levels: Array, tell: Callable[[A
         x = inputs.start * np.hypot(1 - levels[0], levels[0])
     elif inputs.knob("start", "unit") == "sqrt_1_sigma2":
         x = inputs.start_noise * np.sqrt(levels[0] ** 2 + 1)
+    elif picture is not None:
+        x = levels[0] * inputs.start_noise + (1 - levels[0]) * picture
     else:
         x = inputs.start_noise
     start = x / np.hypot(1 - levels[0], levels[0])

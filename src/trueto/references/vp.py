@@ -16,12 +16,14 @@ from trueto.references.spec import SpecInputs
 
 __all__ = [
     "ADAMS_BASHFORTH",
+    "TERMINAL",
     "Told",
     "ddim_sigma",
     "ddim_step",
     "first_state",
     "mean_slope",
     "nearest_times",
+    "nearly_zero_terminal",
     "predicted_x0",
     "refused",
     "rounded_table",
@@ -83,6 +85,19 @@ def zero_terminal(table: Array) -> Array:
     alpha_bar = root**2
     betas = 1 - np.append(alpha_bar[:1], alpha_bar[1:] / alpha_bar[:-1])
     return np.cumprod((1 - betas).astype(np.float64)).astype(table.dtype)
+
+
+# zero: nothing of the signal is left at the noisiest training time; nearly_zero: alpha_bar is 2^-24 there, so that sigma / alpha is finite
+# (diffusers' schedulers that step in sigma).
+TERMINAL = ("own", "nearly_zero")
+NEARLY = 2.0**-24
+
+
+def nearly_zero_terminal(table: Array) -> Array:
+    """`zero_terminal` with its last entry at 2^-24."""
+    found = zero_terminal(table)
+    found[-1] = NEARLY
+    return found
 
 
 def strided_times(n: int, total: int, *, asked: bool = False) -> Array:

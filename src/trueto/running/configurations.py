@@ -1,4 +1,4 @@
-"""Random configurations of a claim's domain that no suite uses: other step counts, and new combinations of what its cases have."""
+"""Random configurations of a claim that no suite uses: X of its stated domain, and new combinations of what its cases have."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from trueto.model import Case, Claim
+from trueto.running.search import agreeing
 
-__all__ = ["drawn_cases"]
+__all__ = ["drawn_cases", "lawful_cases"]
+
+LAWFUL = 60  # X of a claim's domain on which faults are judged that no recorded case sees
+SALTS = (0, 1)  # of the X that are judged, and of those that are only compared
 
 MOST_STEPS = 40
 MOST_TRIES = 50  # a draw; a domain of one case has only so many step counts
@@ -47,16 +51,25 @@ def _one(claim: Claim, cases: Sequence[Case], chance: random.Random) -> Case:
     )
 
 
+def lawful_cases(claim: Claim) -> list[Case]:
+    """X that the law of agreement draws for a claim, composed settings among them: the same every time."""
+    return agreeing(claim, LAWFUL, SALTS[0])
+
+
 def drawn_cases(claim: Claim, cases: Sequence[Case], count: int, seed: int) -> list[Case]:
-    """`count` configurations (fewer where the domain has no more), none of them a case of the suites, each only once."""
+    """`count` configurations (fewer where there are no more), each only once, none of them a case of the suites or an X of the laws.
+
+    Half of them are X of the claim's domain, where it states one; the others are made of its cases.
+    """
     chance = random.Random(f"{seed}:{claim.id}:draws")  # noqa: S311 - seeded, not secret
+    judged = {case.id for case in lawful_cases(claim)}
+    found = [case for case in agreeing(claim, count // 2, SALTS[1] + seed) if case.id not in judged]
     taken = {_key(case) for case in cases}
-    found: list[Case] = []
-    for _ in range(count * MOST_TRIES):
+    for number in range(count * MOST_TRIES):
         if len(found) == count:
             break
         case = _one(claim, cases, chance)
         if _key(case) not in taken:
             taken.add(_key(case))
-            found.append(replace(case, id=f"drawn-{len(found)}", quick=False))
+            found.append(replace(case, id=f"drawn-{number}", quick=False))
     return found

@@ -62,8 +62,8 @@ class Domain:
     An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`; with `"always": True` beside
     it is never left out. An axis of `composed` is
     `{"source": ..., "values": {value: {"settings": {...}, "knobs": {...}}}}`, with `grids` and `layers` where it concerns some only,
-    `least` the fewest steps, `without` the axes that do not go with it, `law` where it is for that law alone; `asked` goes by way of the
-    loop.
+    `least` the fewest steps, `without` the axes that do not go with it, `law` where it is for that law alone;
+    with `always` it is never left out; `asked` goes by way of the loop.
     `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
     `unless` is `{rule: reason}`: X for which a rule is true are left out. `without` is `{law: reason}`: laws that the original breaks too.
     """
@@ -93,6 +93,11 @@ class Domain:
         """The options that are always given, each with its first value."""
         always = [(name, allowed) for name, allowed in sorted(self.options.items()) if allowed.get("always")]
         return {name: next(allowed[kind] for kind in KINDS if kind in allowed)[0] for name, allowed in always}
+
+    @property
+    def fixed(self) -> dict[str, str]:
+        """The composed settings without which the claim says nothing, each with its first value."""
+        return {name: min(axis["values"]) for name, axis in sorted(self.composed.items()) if axis.get("always")}
 
     @property
     def empty(self) -> str:

@@ -73,7 +73,7 @@ def cases(claim: Claim) -> st.SearchStrategy[Case]:
             seed=draw(st.sampled_from(domain.seeds)),
             shape=draw(st.sampled_from(domain.shapes)),
             options=_some(draw, domain.options, _option),
-            composed=_together(_some(draw, axes, _value), axes) if draw(st.booleans()) else {},
+            composed=_together(_some(draw, axes, _value), axes) if draw(st.booleans()) else domain.fixed,
         )
 
     return one().filter(domain.holds)
@@ -95,7 +95,7 @@ def pairs(claim: Claim, law: str) -> st.SearchStrategy[Case]:
             guidance=draw(st.sampled_from(domain.guidance)),
             shape=draw(st.sampled_from([shape for shape in domain.shapes if shape[0] > 1] or domain.shapes)),
             options=_some(draw, domain.options, _option),
-            composed={name: draw(_value(axis))} if name else {},
+            composed={**domain.fixed, **({name: draw(_value(axis))} if name else {})},
         )
 
     return one().filter(domain.holds)
@@ -106,7 +106,6 @@ def forms(claim: Claim) -> st.SearchStrategy[Case]:
     domain = Domain.of(claim)
     steps = st.sampled_from(domain.forms["steps"]) if "steps" in domain.forms else _steps(domain)
     grid = domain.forms.get("grid", domain.grids[0])
-    built = st.builds(
-        partial(drawn_case, "forms", grid=grid, options=domain.given), steps=steps, schedule=st.sampled_from(domain.schedules)
-    )
+    plain = partial(drawn_case, "forms", grid=grid, options=domain.given, composed=domain.fixed)
+    built = st.builds(plain, steps=steps, schedule=st.sampled_from(domain.schedules))
     return built.filter(domain.holds)

@@ -119,7 +119,8 @@ def generators(court: Court) -> Judgement:
         return court.not_a_case("a list of generators says nothing more of one picture, and the pictures' seeds count from 0")
     seeds = range(case.shape[0])
     alone = [drawn_case("generators", **fields_of(case, shape=(1, *case.shape[1:]), seed=seed)) for seed in seeds]
-    others = [drawn_case("generators", **fields_of(case, composed=made)) for made in ({"generator": "one"}, {})]
+    rest = {name: value for name, value in case.composed.items() if name != "generator"}
+    others = [drawn_case("generators", **fields_of(case, composed={**rest, **made})) for made in ({"generator": "one"}, {})]
     together, *singles = [court.run(one, "seeded") for one in (case, *alone)]
     with_one, without = [court.run(one, "seeded") for one in others]
     everything = [together, *singles, with_one, without]
@@ -151,10 +152,11 @@ def clipping(court: Court) -> Judgement:
 
 def _unchanged(court: Court, how: str) -> Judgement:
     """With a setting that must not change anything the sample is that of the same X without it."""
-    case = court.cell.case
-    if not case.composed:
+    case, law = court.cell.case, law_of(court.cell.case)
+    axis = (Domain.of(court.cell.claim).axis_of(law) or ("",))[0]
+    if axis not in case.composed:
         return court.not_a_case("it is the run without")
-    plain = drawn_case(law_of(case), **fields_of(case, composed={}))
+    plain = drawn_case(law, **fields_of(case, composed={name: value for name, value in case.composed.items() if name != axis}))
     without, seen = court.run(plain, "closed"), court.run(case, "closed")
     if without.observation is None or seen.observation is None:
         return _raised(court, without, seen)

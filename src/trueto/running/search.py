@@ -23,7 +23,7 @@ from trueto.running.domain import AGREEMENT, Domain, drawn_case, fields_of, law_
 from trueto.running.laws import FORMS, SKIPPED, WITH_AXIS
 from trueto.running.plan import Selection, matches
 
-__all__ = ["EVERY", "Search", "applies", "database", "prepared", "sampled"]
+__all__ = ["EVERY", "Search", "agreeing", "applies", "database", "prepared", "sampled"]
 
 EVERY = (AGREEMENT, "repeat", "batch", *WITH_AXIS, "forms", "order", "steps")
 EXAMPLES = Path(".trueto") / "examples"
@@ -100,7 +100,7 @@ def sampled(law: str, claim: Claim) -> st.SearchStrategy[Case]:
 
 def _plainest(domain: Domain) -> dict[str, Any]:
     first = {"schedule": domain.schedules[0], "parameterization": domain.parameterizations[0], "shape": domain.shapes[0]}
-    return {**first, "options": domain.given}
+    return {**first, "options": domain.given, "composed": domain.fixed}
 
 
 @dataclass(slots=True)
@@ -163,22 +163,43 @@ class Search:
         return list(judged.values()), broken
 
     def _given(self, law: str, claim: Claim, check: Callable[[Case], Any], phases: list[Phase]) -> None:
-        chosen = settings(
-            max_examples=self.settings.get(law, 1),
-            database=self.remember if Phase.reuse in phases else None,
-            deadline=None,
-            phases=phases,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
-            report_multiple_bugs=False,
-            print_blob=False,
+        _examples(
+            law, claim, check, settings(_quiet(phases), max_examples=self.settings.get(law, 1), database=self._known(phases)), self.salt
         )
 
-        def example(case: Case) -> None:
-            check(case)
+    def _known(self, phases: list[Phase]) -> ExampleDatabase | None:
+        return self.remember if Phase.reuse in phases else None
 
-        example.__qualname__ = f"{law} of {claim.id}"  # by which the database knows it
-        number = zlib.crc32(f"{law} {claim.id} {self.salt}".encode())
-        hypothesis.seed(number)(chosen(given(sampled(law, claim))(example)))()
+
+def _quiet(phases: list[Phase]) -> settings:
+    """Settings of Hypothesis under which it draws, judges nothing itself and says nothing."""
+    return settings(
+        deadline=None,
+        phases=phases,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+
+
+def _examples(law: str, claim: Claim, check: Callable[[Case], Any], chosen: settings, salt: int) -> None:
+    """Hand X of a law to `check`; the same X for the same salt."""
+
+    def example(case: Case) -> None:
+        check(case)
+
+    example.__qualname__ = f"{law} of {claim.id}"  # by which the database knows it
+    number = zlib.crc32(f"{law} {claim.id} {salt}".encode())
+    hypothesis.seed(number)(chosen(given(sampled(law, claim))(example)))()
+
+
+def agreeing(claim: Claim, count: int, salt: int) -> list[Case]:
+    """Some `count` X of the law that spec and candidate agree, fewer where the domain has no more; none where the claim states none."""
+    found: dict[str, Case] = {}
+    if count and states_domain(claim) and not Domain.of(claim).empty:
+        chosen = settings(_quiet([Phase.generate]), max_examples=count, database=None)
+        _examples(AGREEMENT, claim, lambda case: found.setdefault(case.id, case), chosen, salt)
+    return list(found.values())
 
 
 def prepared(name: str, claims: Sequence[Claim], selection: Selection) -> Search | None:

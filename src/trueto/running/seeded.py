@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,8 @@ from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Verdict
 from trueto.power import Fault
 from trueto.references import reference
 from trueto.running.client import Limits, Outcome, Worker
-from trueto.running.configurations import drawn_cases
+from trueto.running.configurations import drawn_cases, lawful_cases
+from trueto.running.domain import layers_of
 from trueto.running.gate import NETS
 from trueto.running.ledger import Ledger
 from trueto.running.plan import covers
@@ -66,6 +68,7 @@ class Checks:
     possible: list[Fault] = field(default_factory=list)
     _lines: Lines = field(default_factory=list)
     _drawn_lines: Lines = field(default_factory=list)
+    _lawful: list[tuple[Case, Mapping[str, frozenset[int]]]] | None = None
     _clean: dict[tuple[str, str, bool], Outcome] = field(default_factory=dict)
     _verdicts: dict[tuple[str, Layer], Verdict] = field(default_factory=dict)
 
@@ -103,9 +106,17 @@ class Checks:
         """The cases that execute the place of a fault."""
         return [case for case, lines in zip(self.cases, self._lines, strict=True) if _executes(lines, fault)]
 
+    def lawful(self, fault: Fault) -> Iterator[Case]:
+        """The X of the law of agreement that execute the place of a fault; what they execute is asked for once, when first needed."""
+        if self._lawful is None:
+            cases = lawful_cases(self.claim)
+            lines = _sets(self._asked("reach", cases, twin=False)) if cases else []
+            self._lawful = list(zip(cases, lines, strict=True))
+        return (case for case, lines in self._lawful if _executes(lines, fault))
+
     def judge(self, fault: Fault) -> Found:
-        """The first cell that sees the fault; survived where none does."""
-        for case in self.reaches(fault):
+        """The first cell that sees the fault, of the recorded cases and then of the laws; survived where none does."""
+        for case in itertools.chain(self.reaches(fault), self.lawful(fault)):
             try:
                 found = self._judge_case(case, fault)
             except DataError as error:
@@ -181,7 +192,7 @@ class Checks:
 
     def _judge_case(self, case: Case, fault: Fault) -> Found | None:
         """One case with the fault: first every layer in native precision, then the float64 twins; stops at the first bad verdict."""
-        layers = [layer for layer in LAYERS if layer in case.layers]
+        layers = [layer for layer in LAYERS if layer in layers_of(self.claim, case)]
         made: dict[tuple[str, bool], Outcome] = {}
 
         def seen(net: str, *, twin: bool) -> tuple[Outcome, bool]:

@@ -61,6 +61,8 @@ class DiffusersAdapter:
         options = {there or k: case.options[k] for k, (kind, _, there) in targets.items() if kind == "init"}
         axes = chosen.get("domain", {}).get("composed", {})
         composed = {k: v for axis, value in case.composed.items() for k, v in axes[axis]["values"][value]["settings"].items()}
+        if composed.get("trained_betas"):
+            composed["trained_betas"] = schedule(case.schedule).betas.tolist()
         return {
             **chosen["config"],
             **schedule(case.schedule).settings,

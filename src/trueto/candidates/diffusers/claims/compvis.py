@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trueto.candidates.diffusers.claims.row import CLIP, EPS, GENERATOR, SPLIT, axis, claim
+from trueto.candidates.diffusers.claims.row import CLIP, EPS, GENERATOR, SPLIT, THRESHOLD, TRAINED_BETAS, WIDE_CLIP, axis, claim
 from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
@@ -21,11 +21,12 @@ AT_ONE = axis(
 CLIPPED = axis(
     "diffusers, clip_sample: 'Clip the predicted sample for numerical stability'",
     true=({"clip_sample": True}, {"clip": "x0"}),
+    **CLIP,
 )
 THRESHOLDED = axis(
     "diffusers, thresholding: 'Whether to use the \"dynamic thresholding\" method.' Its bound is limited by sample_max_value, which is 1",
     without=("clip_sample",),
-    true=({"thresholding": True, "sample_max_value": 3.0}, {"clip": "dynamic"}),
+    **THRESHOLD,
     limited=({"thresholding": True}, {"clip": "x0"}),
 )
 # Not with other spacings: they visit time 999, where nothing of the signal is left and an answer about noise says nothing of the picture.
@@ -45,7 +46,10 @@ CLAIMS: tuple[Claim, ...] = (
         grids={"uniform": {}},
         parameterizations=EPS,
         levels="alpha_bar",
-        domain={"guidance": GUIDANCE, "composed": {"timestep_spacing": SPACING, "set_alpha_to_one": AT_ONE}},
+        domain={
+            "guidance": GUIDANCE,
+            "composed": {"timestep_spacing": SPACING, "set_alpha_to_one": AT_ONE, "trained_betas": TRAINED_BETAS},
+        },
     ),
     claim(
         "compvis/ddim",
@@ -67,9 +71,10 @@ CLAIMS: tuple[Claim, ...] = (
                 "clip_sample": CLIPPED,
                 "thresholding": THRESHOLDED,
                 "rescale_betas_zero_snr": ZERO_SNR,
+                "trained_betas": TRAINED_BETAS,
                 "generator": GENERATOR,
                 "parted": SPLIT,
-                "clip": CLIP,
+                "wide_clip": WIDE_CLIP,
             },
         },
     ),

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from trueto.candidates.diffusers.claims.row import DOCS, EPS, FIRST_TWICE, axis, claim, sigmas_axis, spacing_axis
+from trueto.candidates.diffusers.claims.row import (
+    BOUNDED_SAID,
+    DOCS,
+    EPS,
+    FIRST_TWICE,
+    THRESHOLD,
+    TRAINED_BETAS,
+    axis,
+    claim,
+    sigmas_axis,
+    spacing_axis,
+)
 from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
@@ -29,7 +40,13 @@ CLAIMS: tuple[Claim, ...] = (
         note="the documentation itself says that it is another variant; claimed so that it is proven to be exactly that one",
         domain={
             "options": {"solver_order": {"choices": [3, 2, 1], "always": True}},
-            "composed": {"sigmas": sigmas_axis("uniform"), "timestep_spacing": spacing_axis("uniform"), "lower_order_final": NEVER_LOWER},
+            "composed": {
+                "sigmas": sigmas_axis("uniform"),
+                "timestep_spacing": spacing_axis("uniform"),
+                "lower_order_final": NEVER_LOWER,
+                "thresholding": axis(BOUNDED_SAID, **THRESHOLD),
+                "trained_betas": TRAINED_BETAS,
+            },
             "unless": FIRST_TWICE,
         },
     ),

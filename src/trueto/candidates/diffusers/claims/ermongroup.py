@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers import loops
-from trueto.candidates.diffusers.claims.row import CLIP, DOCS, EPS, SPLIT, axis, claim
+from trueto.candidates.diffusers.claims.row import BOUNDED_SAID, CLIP, DOCS, EPS, SPLIT, THRESHOLD, TRAINED_BETAS, WIDE_CLIP, axis, claim
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -57,11 +57,15 @@ OFFSET = axis(
 )
 # DDPMScheduler with steps_offset is left out: it takes a last step from time 1 for one that is not the last, and adds noise to the picture.
 UNCLIPPED = axis(
-    "diffusers, clip_sample: 'Clip the predicted sample for numerical stability'", false=({"clip_sample": False}, {"clip": "none"})
+    "diffusers, clip_sample: 'Clip the predicted sample for numerical stability'; " + BOUNDED_SAID,
+    false=({"clip_sample": False}, {"clip": "none"}),
+    **CLIP,
+    **THRESHOLD,
 )
 SMALLER = axis(
     "diffusers, DDPMScheduler, variance_type: 'Clip the variance when adding noise to the denoised sample'",
     fixed_small=({"variance_type": "fixed_small"}, {"variance": "posterior"}),
+    fixed_small_log=({"variance_type": "fixed_small_log"}, {"variance": "posterior"}),
 )
 
 CLAIMS: tuple[Claim, ...] = (
@@ -75,7 +79,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=EPS,
         step=("eta",),
         levels="alpha_bar",
-        domain={"options": ETA, "composed": {"set_alpha_to_one": AT_FIRST_TIME, "steps_offset": OFFSET}},
+        domain={"options": ETA, "composed": {"set_alpha_to_one": AT_FIRST_TIME, "steps_offset": OFFSET, "trained_betas": TRAINED_BETAS}},
         note="with the constructor's defaults: set_alpha_to_one=True, steps_offset=0, clip_sample=True",
     ),
     claim(
@@ -93,7 +97,13 @@ CLAIMS: tuple[Claim, ...] = (
         domain={
             "options": ETA,
             "order": {"claimed": 1, "grid": "uniform", "steps": [25, 50, 100, 200]},
-            "composed": {"set_alpha_to_one": AT_FIRST_TIME, "steps_offset": OFFSET, "parted": SPLIT, "clip": CLIP},
+            "composed": {
+                "set_alpha_to_one": AT_FIRST_TIME,
+                "steps_offset": OFFSET,
+                "trained_betas": TRAINED_BETAS,
+                "parted": SPLIT,
+                "wide_clip": WIDE_CLIP,
+            },
         },
         note="with clip_sample=False ('Clip the predicted sample for numerical stability', its docstring says); the original does not clip",
     ),
@@ -106,7 +116,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids={"uniform": {}},
         parameterizations=EPS,
         levels="ermongroup_ddpm",
-        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER, "parted": SPLIT}},
+        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER, "trained_betas": TRAINED_BETAS, "parted": SPLIT}},
         note="in the configuration of google/ddpm-cifar10-32, which the original's README recommends with diffusers",
     ),
     claim(
@@ -120,7 +130,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=EPS,
         levels="ermongroup_ddpm",
         loop="ermongroup_custom_times",
-        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER}},
+        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER, "trained_betas": TRAINED_BETAS}},
     ),
     claim(
         "ermongroup/ddpm",

@@ -8,7 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, EPS, GENERATOR, KARRAS, SPLIT, STRENGTH, TABLE, axis, claim
+from trueto.candidates.diffusers.claims.row import (
+    ALL_THREE,
+    BOUNDED_SAID,
+    DOCS,
+    EPS,
+    GENERATOR,
+    KARRAS,
+    SPLIT,
+    STRENGTH,
+    TABLE,
+    THRESHOLD,
+    TRAINED_BETAS,
+    ZERO_SNR_SAID,
+    axis,
+    claim,
+)
 from trueto.candidates.diffusers.loops import pipeline
 from trueto.model import Claim
 
@@ -89,19 +104,24 @@ BETA_SAID = (
 BETA_ONLY: dict[str, Any] = {"grids": ("model",), "without": ("timestep_spacing", "given"), "least": 3}
 USED: dict[str, Any] = {"use_beta_sigmas": True}
 BETA = axis(BETA_SAID, **BETA_ONLY, true=(USED, {"given": "beta", "told": "exact"}))
-AXES = {"timestep_spacing": SPACING, "strength": STRENGTH, "use_beta_sigmas": BETA}
+AXES = {"timestep_spacing": SPACING, "strength": STRENGTH, "use_beta_sigmas": BETA, "trained_betas": TRAINED_BETAS}
+ZERO_SNR = {"rescale_betas_zero_snr": axis(ZERO_SNR_SAID, true=({"rescale_betas_zero_snr": True}, {"terminal": "nearly_zero"}))}
+# EulerAncestralDiscreteScheduler spaces its levels in no other way than along the training times.
+ANCESTRAL_AXES = {**{name: made for name, made in AXES.items() if name != "use_beta_sigmas"}, **ZERO_SNR}
 MULTISTEP_AXES = {
     "timestep_spacing": SPACING_MULTISTEP,
     "final_sigmas_type": FINAL_SIGMA,
     "given": GIVEN_TIMES,
     "strength": STRENGTH,
     "use_beta_sigmas": axis(BETA_SAID, **BETA_ONLY, true=(USED, {"given": "beta"})),
+    "trained_betas": TRAINED_BETAS,
 }
 # On Karras levels the last one is sigma_min already; the SDE form divides by the length of the step to it
 # (docs/findings/diffusers-sigma-min-last-step-nan.md).
 SDE_AXES = {**MULTISTEP_AXES, "final_sigmas_type": {**FINAL_SIGMA, "grids": ["model"]}}
 SOLVERS = {"solver_type": {"choices": ["midpoint", "heun"]}}
-EDM_DOMAIN = {"schedules": ["edm"]}
+EDM_DOMAIN: dict[str, Any] = {"schedules": ["edm"]}
+EDM_MULTISTEP_DOMAIN = {**EDM_DOMAIN, "composed": {"thresholding": axis(BOUNDED_SAID, **THRESHOLD)}}
 FIRST_ORDER = {"claimed": 1, "grid": "karras", "steps": [16, 32, 64, 128]}
 SECOND_ORDER = {**FIRST_ORDER, "claimed": 2}
 # On whole training times: 37, 111 and 333 steps all come through time 270.
@@ -120,7 +140,7 @@ CLAIMS: tuple[Claim, ...] = (
             "options": CHURN,
             "order": FIRST_ORDER,
             "forms": EULER_FORMS,
-            "composed": {**AXES, "given": GIVEN, "generator": GENERATOR, "parted": SPLIT},
+            "composed": {**AXES, **ZERO_SNR, "given": GIVEN, "generator": GENERATOR, "parted": SPLIT},
         },
     ),
     claim(
@@ -129,7 +149,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "euler_ancestral",
         "The scheduler is based on the original k-diffusion implementation by Katherine Crowson.",
         grids={"model": {}},
-        domain={"composed": {**AXES, "generator": GENERATOR, "parted": SPLIT}},
+        domain={"composed": {**ANCESTRAL_AXES, "generator": GENERATOR, "parted": SPLIT}},
     ),
     claim(
         "k_diffusion/heun",
@@ -228,7 +248,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "edm_multistep_dpm_solver",
         EDM_MULTISTEP,
         note=EDM_NOTE,
-        domain=EDM_DOMAIN,
+        domain=EDM_MULTISTEP_DOMAIN,
         **EDM,
     ),
     claim(
@@ -239,7 +259,7 @@ CLAIMS: tuple[Claim, ...] = (
         note=EDM_NOTE,
         base={"algorithm_type": "sde-dpmsolver++"},
         init=("solver_type",),
-        domain={**EDM_DOMAIN, "options": SOLVERS},
+        domain={**EDM_MULTISTEP_DOMAIN, "options": SOLVERS},
         **EDM,
     ),
 )

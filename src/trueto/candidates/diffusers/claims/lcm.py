@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, claim
+from trueto.candidates.diffusers.claims.row import ALL_THREE, BOUNDED_SAID, CLIP, DOCS, THRESHOLD, TRAINED_BETAS, ZERO_SNR_SAID, axis, claim
 from trueto.model import Case, Claim
 
 __all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
@@ -14,6 +14,12 @@ UNIFORM: dict[str, dict[str, Any]] = {"uniform": {}}
 DOMAIN: dict[str, Any] = {
     "schedules": ["sd_v1", "linear", "cosine"],
     "options": {"original_inference_steps": {"choices": [25, 30, 50, 100]}},
+    "composed": {
+        "clip_sample": axis(BOUNDED_SAID, true=({"clip_sample": True}, {"clip": "x0"}), **CLIP, **THRESHOLD),
+        "rescale_betas_zero_snr": axis(ZERO_SNR_SAID, true=({"rescale_betas_zero_snr": True}, {"terminal": "zero"})),
+        "trained_betas": TRAINED_BETAS,
+    },
+    "unless": {"rescale_betas_zero_snr and parameterization == 'eps'": "nothing of the picture is left at the first time: a division by 0"},
 }
 
 CLAIMS: tuple[Claim, ...] = (

@@ -17,6 +17,7 @@ from trueto.model import Claim
 
 __all__ = [
     "ALL_THREE",
+    "BOUNDED_SAID",
     "CLIP",
     "DOCS",
     "EPS",
@@ -25,12 +26,17 @@ __all__ = [
     "FIRST_TWICE",
     "GENERATOR",
     "GRIDS",
+    "HALF_WAY",
     "KARRAS",
     "SD_V1",
     "SPACING_SAID",
     "SPLIT",
     "STRENGTH",
     "TABLE",
+    "THRESHOLD",
+    "TRAINED_BETAS",
+    "WIDE_CLIP",
+    "ZERO_SNR_SAID",
     "axis",
     "claim",
     "sigmas_axis",
@@ -160,6 +166,23 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
     )
 
 
+# Bounds of the predicted clean picture, in specs whose knob `clip` has the words of trueto.references.bounded.
+BOUNDED_SAID = (
+    "diffusers, clip_sample_range: 'The maximum magnitude for sample clipping'; thresholding: 'Whether to use the \"dynamic thresholding\" "
+    "method'; dynamic_thresholding_ratio, sample_max_value"
+)
+CLIP: dict[str, Any] = {"half": ({"clip_sample": True, "clip_sample_range": 0.5}, {"clip": "half"})}
+THRESHOLD: dict[str, Any] = {
+    "dynamic": ({"thresholding": True, "sample_max_value": 3.0}, {"clip": "dynamic"}),
+    "strong": ({"thresholding": True, "dynamic_thresholding_ratio": 0.7, "sample_max_value": 1.5}, {"clip": "strong"}),
+}
+# The betas of the case's own schedule, written out (diffusers/adapter.py).
+TRAINED_BETAS = axis(
+    "diffusers, trained_betas: 'Pass an array of betas directly to the constructor without using `beta_start` and `beta_end`.'",
+    true=({"trained_betas": True}, {}),
+)
+ZERO_SNR_SAID = "diffusers, rescale_betas_zero_snr: 'Whether to rescale the betas to have zero terminal SNR.'"
+
 # Axes that a claim with the loop of the pipelines takes in one line, where the frame of its spec has the knobs (trueto.references.asked).
 HALF_WAY: dict[str, Any] = {name: ({}, {"strength": name}, {"strength": float(name)}) for name in ("0.3", "0.5", "0.8", "1")}
 STRENGTH = axis(
@@ -178,7 +201,7 @@ SPLIT = axis(
     late=({}, {}, {"parted": 0.8}),
 )
 # For schedulers that do not clip in their released configuration.
-CLIP = axis(
+WIDE_CLIP = axis(
     "diffusers documentation, api/schedulers/ddim, clip_sample_range: 'The maximum magnitude for sample clipping'",
     law="clipping",
     wide=({"clip_sample": True, "clip_sample_range": 1e6}, {}),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trueto.candidates.diffusers.claims.row import DOCS, axis, claim
+from trueto.candidates.diffusers.asked import wishes
+from trueto.candidates.diffusers.claims.row import DOCS, HALF_WAY, axis, claim
+from trueto.candidates.diffusers.loops import sigma_levels, step_of
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -26,7 +28,19 @@ RAMPS = axis(
     "use_karras_sigmas, use_exponential_sigmas: 'Whether to use Karras [exponential] sigmas for step sizes in the noise schedule'",
     karras=({"use_karras_sigmas": True}, {"ramp": "karras"}),
     exponential=({"use_exponential_sigmas": True}, {"ramp": "exponential"}),
+    beta=({"use_beta_sigmas": True}, {"ramp": "beta"}),
 )
+TERMINAL = axis(
+    "shift_terminal: 'The end value of the shifted timestep schedule', 0.1 as LTX-Video was released",
+    least=2,
+    true=({"shift_terminal": 0.1}, {"terminal": "stretched"}),
+)
+IMG2IMG = axis(
+    "diffusers documentation, api/pipelines/stable_diffusion/stable_diffusion_3, StableDiffusion3Img2ImgPipeline, strength",
+    least=4,
+    **HALF_WAY,
+)
+HEUN = {**axis(DOCS + "flow_match_heun_discrete: 'Heun scheduler'", heun=({}, {"step": "heun"})), "always": True}
 STOCHASTIC = axis("stochastic_sampling: 'Whether to use stochastic sampling'", true=({"stochastic_sampling": True}, {"step": "renoised"}))
 MU = 1.15  # what StableDiffusion3Pipeline works out for 1024 x 1024 pixels, the default max_shift
 FLOW = {"flow": "flow_prediction"}  # flow-matching schedulers know no other and ignore the name
@@ -47,22 +61,52 @@ CLAIMS: tuple[Claim, ...] = (
             "schedules": ["flow1000"],
             "guidance": [None, 5.0, 7.0],
             "options": {"shift": {"range": [0.5, 12.0]}},
-            "composed": {"use_dynamic_shifting": DYNAMIC, "sigmas": RAMPS, "stochastic_sampling": STOCHASTIC},
+            "composed": {
+                "use_dynamic_shifting": DYNAMIC,
+                "sigmas": RAMPS,
+                "shift_terminal": TERMINAL,
+                "stochastic_sampling": STOCHASTIC,
+                "strength": IMG2IMG,
+            },
         },
         note="in the configuration that Stable Diffusion 3 Medium was released with, driven as StableDiffusion3Pipeline does",
+    ),
+    claim(
+        "sd3/euler",
+        "FlowMatchHeunDiscreteScheduler",
+        DOCS + "flow_match_heun_discrete",
+        "FlowMatchHeunDiscreteScheduler is based on the flow-matching sampling introduced in EDM.",
+        name="heun",
+        stages="double",
+        grids={"released": {}},
+        parameterizations=FLOW,
+        config=SD3,
+        init=("shift",),
+        levels="flow",
+        loop="sd3",
+        cases=("shift-3-1",),
+        domain={
+            "schedules": ["flow1000"],
+            "guidance": [None, 5.0, 7.0],
+            "options": {"shift": {"range": [0.5, 12.0]}},
+            "composed": {"order": HEUN, "strength": IMG2IMG},
+        },
+        note="composed: EDM's own code has no flow matching, so Heun's method over the levels of Stable Diffusion 3 is the spec's; "
+        "recorded is the one step that Heun and Euler have in common",
     ),
 )
 
 NO_CLAIMS: dict[str, str] = {
     "rectified_flow/euler": "the documentation names Stable Diffusion 3 as the origin of FlowMatchEulerDiscreteScheduler; no scheduler "
-    "of diffusers lets time run from noise to data or tells 999 t. FlowMatchHeunDiscreteScheduler is documented as based on 'the "
-    "flow-matching sampling introduced in EDM', whose code has none, and FlowMatchLCMScheduler names no original: neither is claimed",
+    "of diffusers lets time run from noise to data or tells 999 t. FlowMatchLCMScheduler names no original",
 }
 
 
-def flow_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:  # noqa: ARG001 - all readers of levels are alike
-    """The stored sigmas of a flow-matching scheduler, which are the share of noise in x."""
-    return "flow", scheduler.sigmas
+def flow_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:
+    """The stored sigmas of a flow-matching scheduler, which are the share of noise in x, without those that a second stage repeats."""
+    if claim.settings["stages"]["kind"] != "double":
+        return "flow", scheduler.sigmas
+    return "flow", sigma_levels(scheduler, claim, case)[1]
 
 
 def stepper(scheduler: Any, flags: Mapping[str, Any]) -> Any:
@@ -76,12 +120,13 @@ def sd3_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
     """The denoising loop of StableDiffusion3Pipeline: latents are not scaled, guidance comes from one doubled batch."""
     import torch
 
-    by_size = {"mu": MU} if scheduler.config.use_dynamic_shifting else {}
+    by_size = {"mu": MU} if getattr(scheduler.config, "use_dynamic_shifting", False) else {}
     scheduler.set_timesteps(run.case.steps, device=run.device, **by_size)
-    latents = start = run.start_noise()
+    latents, skipped = flow_latents(scheduler, run, wishes(claim, run.case))
+    start = latents
     step, scale, size = stepper(scheduler, flags), run.case.guidance, run.case.shape[0]
-    for index, t in enumerate(scheduler.timesteps):
-        run.step = run.noise.step = index
+    for index, t in enumerate(scheduler.timesteps[skipped * scheduler.order :]):
+        run.step = run.noise.step = step_of(index + (claim.settings["stages"]["kind"] == "double"), claim.settings["stages"]["kind"])
         if scale is None:
             predicted = run.network(latents, t.expand(size))
         else:
@@ -91,7 +136,18 @@ def sd3_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
             predicted = unconditional + scale * (conditional - unconditional)
         latents = step(predicted, t, latents, return_dict=False)[0]
     kind, levels = flow_levels(scheduler, claim, run.case)
-    run.finish(levels=levels, level_kind=kind, start=start, sample=latents)
+    run.finish(levels=levels[skipped:], level_kind=kind, start=start, sample=latents)
+
+
+def flow_latents(scheduler: Any, run: Run, wanted: Mapping[str, Any]) -> tuple[Any, int]:
+    """The first latents, and the steps left out: with a strength as StableDiffusion3Img2ImgPipeline has both."""
+    noise, steps = run.start_noise(), run.case.steps
+    if "strength" not in wanted:
+        return noise, 0
+    skipped = int(max(steps - min(steps * wanted["strength"], steps), 0))
+    begin = skipped * scheduler.order
+    scheduler.set_begin_index(begin)
+    return scheduler.scale_noise(run.picture(), scheduler.timesteps[begin : begin + 1].repeat(run.case.shape[0]), noise), skipped
 
 
 LEVELS = {"flow": flow_levels}

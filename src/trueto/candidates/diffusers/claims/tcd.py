@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, claim
+from trueto.candidates.diffusers.claims.row import ALL_THREE, TRAINED_BETAS, ZERO_SNR_SAID, axis, claim
 from trueto.model import Case, Claim
 
 __all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
@@ -14,9 +14,19 @@ SOURCE = "diffusers/schedulers/scheduling_tcd.py, TCDScheduler"
 QUOTE = "This code is based on the official repo of TCD(https://github.com/jabir-zheng/TCD)."
 # All but known-all: with original_inference_steps None, which the original takes, set_timesteps raises (docs/findings/tcd-steps.md).
 CASES = ("gamma*", "default-*", "known-25-*", "known-30-*", "v-*", "x0-*", "linear-*", "cosine-*")
+ZERO_SNR = axis(
+    ZERO_SNR_SAID,
+    layers=("schedule", "start", "trajectory"),  # a step passes a level of the whole table, which its own levels do not say
+    true=({"rescale_betas_zero_snr": True}, {"terminal": "zero"}),
+)
 DOMAIN: dict[str, Any] = {
     "schedules": ["sd_v1", "linear", "cosine"],
     "options": {"eta": {"range": [0.0, 1.0]}, "original_inference_steps": {"choices": [25, 30, 50, 100]}},
+    "composed": {
+        "rescale_betas_zero_snr": ZERO_SNR,
+        "trained_betas": TRAINED_BETAS,
+    },
+    "unless": {"rescale_betas_zero_snr and parameterization == 'eps'": "nothing of the picture is left at the first time: a division by 0"},
 }
 
 CLAIMS: tuple[Claim, ...] = (
