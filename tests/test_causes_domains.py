@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("diffusers")
+diffusers = pytest.importorskip("diffusers")
 
 from driving import drive, scheduler  # noqa: E402 - it imports diffusers
 
@@ -48,3 +48,16 @@ def test_a_first_time_that_is_told_twice_skips_a_level(name):
     made = scheduler(name, 32, use_beta_sigmas=True)
     made.set_begin_index(0)
     assert np.isfinite(drive(made)[0]).all()
+
+
+def test_zero_snr_on_linear_betas_has_no_rising_levels():
+    """2^-24 for the last alpha_bar is more than those before it, so that its level is told as time 995; with 2^-28 it is told as 999."""
+    linear = {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02, "rescale_betas_zero_snr": True}
+    scheduler = diffusers.EulerDiscreteScheduler(**linear, use_karras_sigmas=True)
+    scheduler.set_timesteps(2)
+    assert scheduler.alphas_cumprod[-1] == 2**-24 > scheduler.alphas_cumprod[-2]
+    assert 995 == int(scheduler.timesteps[0])
+    scheduler.alphas_cumprod[-1] = 2**-28
+    scheduler.sigmas = ((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod) ** 0.5
+    scheduler.set_timesteps(2)
+    assert 999 == round(float(scheduler.timesteps[0]))

@@ -105,6 +105,8 @@ BETA_ONLY: dict[str, Any] = {"grids": ("model",), "without": ("timestep_spacing"
 USED: dict[str, Any] = {"use_beta_sigmas": True}
 BETA = axis(BETA_SAID, **BETA_ONLY, true=(USED, {"given": "beta", "told": "exact"}))
 AXES = {"timestep_spacing": SPACING, "strength": STRENGTH, "use_beta_sigmas": BETA, "trained_betas": TRAINED_BETAS}
+# Levels that do not rise have no one time (docs/findings/zero-snr-linear.md).
+NOT_LINEAR = {"rescale_betas_zero_snr and schedule == 'linear'": "on linear betas the noisiest level is below the three before it"}
 ZERO_SNR = {"rescale_betas_zero_snr": axis(ZERO_SNR_SAID, true=({"rescale_betas_zero_snr": True}, {"terminal": "nearly_zero"}))}
 # EulerAncestralDiscreteScheduler spaces its levels in no other way than along the training times.
 ANCESTRAL_AXES = {**{name: made for name, made in AXES.items() if name != "use_beta_sigmas"}, **ZERO_SNR}
@@ -141,6 +143,7 @@ CLAIMS: tuple[Claim, ...] = (
             "order": FIRST_ORDER,
             "forms": EULER_FORMS,
             "composed": {**AXES, **ZERO_SNR, "given": GIVEN, "generator": GENERATOR, "parted": SPLIT},
+            "unless": NOT_LINEAR,
         },
     ),
     claim(
@@ -149,7 +152,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "euler_ancestral",
         "The scheduler is based on the original k-diffusion implementation by Katherine Crowson.",
         grids={"model": {}},
-        domain={"composed": {**ANCESTRAL_AXES, "generator": GENERATOR, "parted": SPLIT}},
+        domain={"composed": {**ANCESTRAL_AXES, "generator": GENERATOR, "parted": SPLIT}, "unless": NOT_LINEAR},
     ),
     claim(
         "k_diffusion/heun",
