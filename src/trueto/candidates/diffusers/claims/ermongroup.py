@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers import loops
-from trueto.candidates.diffusers.claims.row import BOUNDED_SAID, CLIP, DOCS, EPS, THRESHOLD, TRAINED_BETAS, axis, claim
+from trueto.candidates.diffusers.claims.row import BOUNDED_SAID, CLIP, DOCS, EPS, PREDICTION, THRESHOLD, TRAINED_BETAS, axis, claim
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ CLAIMS: tuple[Claim, ...] = (
         grids={"uniform": {}},
         parameterizations=EPS,
         levels="ermongroup_ddpm",
-        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER, "trained_betas": TRAINED_BETAS}},
+        domain={
+            "composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER, "trained_betas": TRAINED_BETAS, "prediction_type": PREDICTION}
+        },
         note="in the configuration of google/ddpm-cifar10-32, which the original's README recommends with diffusers",
     ),
     claim(
@@ -124,7 +126,9 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=EPS,
         levels="ermongroup_ddpm",
         loop="ermongroup_custom_times",
-        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER, "trained_betas": TRAINED_BETAS}},
+        domain={
+            "composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER, "trained_betas": TRAINED_BETAS, "prediction_type": PREDICTION}
+        },
     ),
     claim(
         "ermongroup/ddpm",
