@@ -9,7 +9,7 @@ import numpy as np
 from trueto.model import Case
 from trueto.references.bounded import BOUNDS, bounded
 from trueto.references.card import Card, Promise
-from trueto.references.vp import ddim_sigma, ddim_step, predicted_x0
+from trueto.references.vp import PREDICTS, ddim_sigma, ddim_step, read_as
 
 from .cases import STANDARD
 
@@ -57,16 +57,16 @@ KNOBS = {
     # x0: diffusers' default clip_sample; x0_and_eps: guided-diffusion, GLIDE; the others are other bounds of the two, and Imagen's.
     "clip": (*BOUNDS, "x0_and_eps"),
     "variance": ("posterior", "large"),  # large: the paper's sigma hat, 'fixedlarge' of DDPM, for the fresh noise only
+    **PREDICTS,
     "last_noise": ("added", "left_out"),  # left_out: guided-diffusion masks the noise of the last step
 }
 
 
-def sample(predict, x, walk, noise, *, eta=0.0, clip="none", variance="posterior", last_noise="added"):
+def sample(predict, x, walk, noise, *, eta=0.0, clip="none", variance="posterior", last_noise="added", predicts="eps"):
     """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step."""
     for i in range(len(walk)):
         a, b = walk.before[i], walk.after[i]
-        eps = predict(x, walk.times[i], i)
-        x0 = predicted_x0(x, eps, a)
+        x0, eps = read_as(predicts, predict(x, walk.times[i], i), x, a)
         if clip != "none":
             x0 = bounded(x0, "x0" if clip == "x0_and_eps" else clip)
         if clip == "x0_and_eps":

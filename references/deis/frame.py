@@ -16,6 +16,7 @@ from trueto.observe import Observation
 from trueto.references.bounded import BOUNDS, bounded
 from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
+from trueto.references.vp import PREDICTS, read_as
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
@@ -32,6 +33,7 @@ PRECISION_KNOBS = ("table",)
 STEP_KNOBS = {
     # The integrals of the coefficients. exact: the paper. log_rho: diffusers, polynomials in log rho, integrated in closed form.
     "integral": ("sum", "exact", "log_rho"),
+    **PREDICTS,
     "clip": BOUNDS,  # of the clean picture, from which the noise is taken again; diffusers' thresholding
     "final_order": ("full", "lowered_below_15"),  # lowered_below_15: diffusers' lower_order_final, 2 and 1 at the end of short runs
 }
@@ -231,18 +233,17 @@ def order_of(i: int, steps: int, order: int, final_order: str) -> int:
 class Network:
     """predict(x, t, i): the noise that the network sees in x at time t, in step i."""
 
-    def __init__(self, inputs: SpecInputs, levels: Levels, rhos: np.ndarray, clip: str) -> None:
-        self.inputs, self.rhos, self.clip = inputs, rhos, clip
+    def __init__(self, inputs: SpecInputs, levels: Levels, rhos: np.ndarray, clip: str, predicts: str) -> None:
+        self.inputs, self.rhos, self.clip, self.predicts = inputs, rhos, clip, predicts
         self.scale = 999 if isinstance(levels, Formula) else 1
 
     def __call__(self, x: np.ndarray, t: np.ndarray, i: int) -> np.ndarray:
         told = t * self.scale if self.inputs.told is None else self.inputs.told[i]
-        eps = self.inputs.probe.run(x, told, i)
+        x0, eps = read_as(self.predicts, self.inputs.probe.run(x, told, i), x, 1 / (self.rhos[i] ** 2 + 1))
         if self.clip == "none":
             return eps
         alpha = 1 / np.sqrt(self.rhos[i] ** 2 + 1)
-        x0 = bounded((x - self.rhos[i] * alpha * eps) / alpha, self.clip)
-        return (x - alpha * x0) / (self.rhos[i] * alpha)
+        return (x - alpha * bounded(x0, self.clip)) / (self.rhos[i] * alpha)
 
 
 def run(sample, inputs: SpecInputs) -> Observation:
@@ -260,6 +261,6 @@ def run(sample, inputs: SpecInputs) -> Observation:
     if inputs.start is None and inputs.knob("start", "unit") == "sigma":
         start = start * walk.root_alpha(0) * walk.rhos[0]
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
-    network = Network(inputs, levels, walk.rhos, own.pop("clip", "none"))
+    network = Network(inputs, levels, walk.rhos, own.pop("clip", "none"), own.pop("predicts", "eps"))
     out = sample(network, start, walk, **inputs.case.options, **own)
     return inputs.probe.observation(levels=walk.rhos, level_kind="sigma", start=start, sample=out)

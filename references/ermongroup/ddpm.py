@@ -7,7 +7,7 @@ import numpy as np
 
 from trueto.references.bounded import BOUNDS, bounded
 from trueto.references.card import Card, Promise
-from trueto.references.vp import predicted_x0
+from trueto.references.vp import PREDICTS, read_as
 
 from .cases import STANDARD
 
@@ -42,17 +42,18 @@ noise would give another picture.""",
 )
 CASES = STANDARD
 KNOBS = {
+    **PREDICTS,
     "variance": ("large", "posterior"),  # posterior: the other choice of section 3.2; diffusers' default variance_type
     "clip": ("x0", *(bound for bound in BOUNDS if bound != "x0")),  # none: diffusers with clip_sample=False; others of its bounds
 }
 
 
-def sample(network, x, walk, noise, *, variance="large", clip="x0"):
+def sample(network, x, walk, noise, *, variance="large", clip="x0", predicts="eps"):
     """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step."""
     for i in range(len(walk)):
         a, b = walk.before[i], walk.after[i]
         beta = 1 - a / b
-        x0 = predicted_x0(x, network(x, walk.times[i], i), a)
+        x0, _ = read_as(predicts, network(x, walk.times[i], i), x, a)
         x0 = bounded(x0, clip)
         x = (np.sqrt(b) * beta * x0 + np.sqrt(1 - beta) * (1 - b) * x) / (1 - a)  # equation 7
         if b < 1:  # all steps but those from training time 0 to the clean end

@@ -16,6 +16,7 @@ from trueto.references.spec import SpecInputs
 
 __all__ = [
     "ADAMS_BASHFORTH",
+    "PREDICTS",
     "TERMINAL",
     "Told",
     "ddim_sigma",
@@ -25,6 +26,7 @@ __all__ = [
     "nearest_times",
     "nearly_zero_terminal",
     "predicted_x0",
+    "read_as",
     "refused",
     "rounded_table",
     "strided_times",
@@ -52,6 +54,20 @@ def mean_slope(slopes: list[Array]) -> Array:
 def predicted_x0(x: Array, eps: Array, a: Any) -> Array:
     """The clean sample that is left of x without eps: 'predicted x0' of Song et al. 2020 (arXiv 2010.02502), equation 12."""
     return (x - np.sqrt(1 - a) * eps) / np.sqrt(a)
+
+
+# What the network's answer is taken for, in specs of originals that know noise only: velocity, or the clean picture (Salimans and Ho 2022,
+# arXiv 2202.00512, section 4 and appendix D).
+PREDICTS = {"predicts": ("eps", "v", "x0")}
+
+
+def read_as(kind: str, out: Array, x: Array, a: Any) -> tuple[Array, Array]:
+    """The clean sample and the noise (x0, eps) in x by an answer of that kind."""
+    if kind == "v":
+        return np.sqrt(a) * x - np.sqrt(1 - a) * out, np.sqrt(a) * out + np.sqrt(1 - a) * x
+    if kind == "x0":
+        return out, (x - np.sqrt(a) * out) / np.sqrt(1 - a)
+    return predicted_x0(x, out, a), out
 
 
 def ddim_sigma(a: Any, b: Any) -> Any:

@@ -44,7 +44,7 @@ def pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -
     case, wanted = run.case, wishes(claim, run.case)
     set_times(scheduler, claim, run, wanted, **passed(claim, case, "timesteps"))
     latents, skipped = first_latents(scheduler, run, wanted)
-    extra = step_arguments(claim, scheduler, case, run, latents)
+    extra = {**step_arguments(claim, scheduler, case, run, latents), **wanted.get("step", {})}
     if "generator" in wanted and takes(scheduler.step, "generator"):
         extra["generator"] = generator_of(run, wanted)
     step = torch.compile(scheduler.step, backend=flags["compile"]) if flags.get("compile") else scheduler.step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trueto.candidates.diffusers.claims.row import CLIP, EPS, GENERATOR, SPLIT, THRESHOLD, TRAINED_BETAS, WIDE_CLIP, axis, claim
+from trueto.candidates.diffusers.claims.row import CLIP, EPS, GENERATOR, PREDICTION, SPLIT, THRESHOLD, TRAINED_BETAS, WIDE_CLIP, axis, claim
 from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
@@ -22,6 +22,8 @@ CLIPPED = axis(
     "diffusers, clip_sample: 'Clip the predicted sample for numerical stability'",
     true=({"clip_sample": True}, {"clip": "x0"}),
     **CLIP,
+    # step(), use_clipped_model_output: 'the predicted noise is recomputed from the clipped predicted original sample'
+    both=({"clip_sample": True}, {"clip": "x0_and_eps"}, {"step": {"use_clipped_model_output": True}}),
 )
 THRESHOLDED = axis(
     "diffusers, thresholding: 'Whether to use the \"dynamic thresholding\" method.' Its bound is limited by sample_max_value, which is 1",
@@ -72,6 +74,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "thresholding": THRESHOLDED,
                 "rescale_betas_zero_snr": ZERO_SNR,
                 "trained_betas": TRAINED_BETAS,
+                "prediction_type": PREDICTION,
                 "generator": GENERATOR,
                 "parted": SPLIT,
                 "wide_clip": WIDE_CLIP,

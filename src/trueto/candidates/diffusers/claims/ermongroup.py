@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers import loops
-from trueto.candidates.diffusers.claims.row import BOUNDED_SAID, CLIP, DOCS, EPS, SPLIT, THRESHOLD, TRAINED_BETAS, WIDE_CLIP, axis, claim
+from trueto.candidates.diffusers.claims.row import (
+    BOUNDED_SAID,
+    CLIP,
+    DOCS,
+    EPS,
+    PREDICTION,
+    SPLIT,
+    THRESHOLD,
+    TRAINED_BETAS,
+    WIDE_CLIP,
+    axis,
+    claim,
+)
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -116,7 +128,15 @@ CLAIMS: tuple[Claim, ...] = (
         grids={"uniform": {}},
         parameterizations=EPS,
         levels="ermongroup_ddpm",
-        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER, "trained_betas": TRAINED_BETAS, "parted": SPLIT}},
+        domain={
+            "composed": {
+                "clip_sample": UNCLIPPED,
+                "variance_type": SMALLER,
+                "trained_betas": TRAINED_BETAS,
+                "prediction_type": PREDICTION,
+                "parted": SPLIT,
+            }
+        },
         note="in the configuration of google/ddpm-cifar10-32, which the original's README recommends with diffusers",
     ),
     claim(
@@ -130,7 +150,9 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=EPS,
         levels="ermongroup_ddpm",
         loop="ermongroup_custom_times",
-        domain={"composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER, "trained_betas": TRAINED_BETAS}},
+        domain={
+            "composed": {"clip_sample": UNCLIPPED, "variance_type": SMALLER, "trained_betas": TRAINED_BETAS, "prediction_type": PREDICTION}
+        },
     ),
     claim(
         "ermongroup/ddpm",

@@ -28,6 +28,7 @@ __all__ = [
     "GRIDS",
     "HALF_WAY",
     "KARRAS",
+    "PREDICTION",
     "SD_V1",
     "SPACING_SAID",
     "SPLIT",
@@ -180,6 +181,13 @@ THRESHOLD: dict[str, Any] = {
 TRAINED_BETAS = axis(
     "diffusers, trained_betas: 'Pass an array of betas directly to the constructor without using `beta_start` and `beta_end`.'",
     true=({"trained_betas": True}, {}),
+)
+# The network's answer taken for a velocity or a clean picture, in specs with the knob `predicts`.
+PREDICTION = axis(
+    "diffusers, prediction_type: '`epsilon` (predicts the noise of the diffusion process), `sample` (directly predicts the noisy "
+    "sample) or `v_prediction` (see section 2.4 of Imagen Video paper)'",
+    v=({"prediction_type": "v_prediction"}, {"predicts": "v"}),
+    x0=({"prediction_type": "sample"}, {"predicts": "x0"}),
 )
 ZERO_SNR_SAID = "diffusers, rescale_betas_zero_snr: 'Whether to rescale the betas to have zero terminal SNR.'"
 

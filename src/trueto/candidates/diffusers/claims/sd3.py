@@ -136,7 +136,8 @@ def sd3_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
             predicted = unconditional + scale * (conditional - unconditional)
         latents = step(predicted, t, latents, return_dict=False)[0]
     kind, levels = flow_levels(scheduler, claim, run.case)
-    run.finish(levels=levels[skipped:], level_kind=kind, start=start, sample=latents)
+    first = levels[skipped]
+    run.finish(levels=levels[skipped:], level_kind=kind, start=start / torch.hypot(1 - first, first), sample=latents)
 
 
 def flow_latents(scheduler: Any, run: Run, wanted: Mapping[str, Any]) -> tuple[Any, int]:
