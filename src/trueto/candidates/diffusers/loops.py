@@ -48,7 +48,7 @@ def pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -
     if "generator" in wanted and takes(scheduler.step, "generator"):
         extra["generator"] = generator_of(run, wanted)
     step = torch.compile(scheduler.step, backend=flags["compile"]) if flags.get("compile") else scheduler.step
-    start, parted = latents, int(case.steps * wanted.get("parted", 1)) * scheduler.order
+    start, parted = latents, int(case.steps * wanted["parted"]) * scheduler.order if "parted" in wanted else None
     for index, t in enumerate(scheduler.timesteps[skipped * scheduler.order :]):
         if index == parted:
             scheduler = continued(scheduler, claim, run, wanted, index, **passed(claim, case, "timesteps"))
