@@ -11,10 +11,11 @@ import pytest
 import support
 from support import BASE, HOSTILE, lines, plugin_option, program, trueto
 
-from trueto.model import Verdict
+from trueto.model import LAYERS, Verdict
 from trueto.running import entry
 from trueto.running.gate import exit_code
 from trueto.running.profiles import profile
+from trueto.running.search import EVERY
 from trueto.settings import GATE_OPTIONS, data_root
 
 BAD = (Verdict.DRIFTED, Verdict.STALE, Verdict.BROKEN)
@@ -251,7 +252,7 @@ def test_same_cells_run_under_pytest(tmp_path, file, code):
 def test_suites_without_a_candidate_are_skipped(tmp_path):
     """`pytest suites/` without a candidate skips and says how to name one."""
     done = program("pytest", *plugin_option(), "-q", "-rs", str(data_root() / "suites"), cwd=tmp_path)
-    assert "11 skipped" in done.stdout
+    assert f"{len(LAYERS) + len(EVERY)} skipped" in done.stdout
 
 
 @pytest.mark.slow
