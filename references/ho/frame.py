@@ -5,4 +5,4 @@ from trueto.references.gaussian import PRECISION_KNOBS, run
 
 __all__ = ["KNOBS", "PRECISION_KNOBS", "run"]
 
-KNOBS = {name: values for name, values in RESPACED.items() if name != "spacing"}  # all times are visited: there is no spacing
+KNOBS = {name: values for name, values in RESPACED.items() if name not in ("spacing", "places")}  # all times are visited: no spacing

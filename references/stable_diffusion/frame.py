@@ -13,7 +13,9 @@ from ..compvis import frame as compvis  # noqa: TID252 - folders of references a
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
-    **{name: compvis.KNOBS[name] for name in ("spacing", "offset", "final_alpha", "previous", "guidance", "draws", "table")},
+    **{name: compvis.KNOBS[name] for name in ("offset", "final_alpha", "previous", "guidance", "draws", "table")},
+    # clipped and inside, which compvis has besides, are no other spacing where the first times are left out.
+    "spacing": tuple(value for value in compvis.KNOBS["spacing"] if value not in ("clipped", "inside")),
     # The level to which noise is added: that of the step before the first one taken, or that of the first one (diffusers).
     "encoded_at": ("step_before", "first_step"),
     # The steps taken, int(strength n): the first that many of the grid counted from the clean end, or one more (off by one).
