@@ -7,6 +7,7 @@ import numpy as np
 
 from trueto.fixtures.pictures import known_picture
 from trueto.observe import Observation, StepError
+from trueto.references.rounded import as_latents
 from trueto.references.spec import SpecInputs
 
 from ..compvis import frame as compvis  # noqa: TID252 - folders of references are imported under a name that is made for them
@@ -18,6 +19,8 @@ KNOBS = {
     "spacing": tuple(value for value in compvis.KNOBS["spacing"] if value not in ("clipped", "inside")),
     # The level to which noise is added: that of the step before the first one taken, or that of the first one (diffusers).
     "encoded_at": ("step_before", "first_step"),
+    # Precision of the two weights of picture and noise: that of the table, or of the latents from alpha_bar on.
+    "coefficients": ("table", "latents"),
     # The steps taken, int(strength n): the first that many of the grid counted from the clean end, or one more (off by one).
     "taken": ("strength", "one_more"),
 }
@@ -27,6 +30,12 @@ PRECISION_KNOBS = ("table",)
 def mixed(x0: np.ndarray, noise: np.ndarray, alpha_bar: np.ndarray) -> np.ndarray:
     """The picture with as much noise as belongs to alpha_bar (Ho et al. 2020, arXiv 2006.11239, equation 4)."""
     return np.sqrt(alpha_bar) * x0 + np.sqrt(1 - alpha_bar) * noise
+
+
+def first_picture(inputs: SpecInputs, level: np.ndarray) -> np.ndarray:
+    """The start: the known picture and noise, mixed at a level (alpha_bar)."""
+    x0 = inputs.latents(known_picture(inputs.case.shape))
+    return mixed(x0, inputs.start_noise, as_latents(level, x0) if inputs.knob("coefficients", "table") == "latents" else level)
 
 
 def part(walk: compvis.Walk, count: int) -> compvis.Walk:
@@ -61,8 +70,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
             return compvis.refused(inputs, level)
         walk = part(whole, count)
         if x is None:
-            picture = np.concatenate([known_picture(inputs.case.shape).astype(inputs.dtype)] * inputs.copies)
-            x = mixed(picture, inputs.start_noise, level)
+            x = first_picture(inputs, level)
     else:
         walk = compvis.given_walk(inputs.levels.astype(inputs.dtype), table)
     assert x is not None

@@ -75,6 +75,10 @@ def _table(exact: Array, native: Array, dtype: str, steps: Array, ends: tuple[fl
     return expected
 
 
+def _floors(expected: Expected) -> tuple[Array, Array]:
+    return expected.floor_rms, expected.floor_max
+
+
 def seen_in_float64(expected: Expected) -> Expected:
     """What a candidate's float64 twin is held against: floors such that what is below `same_in_float64` of the signal so far agrees.
 
@@ -103,6 +107,9 @@ def parts(layer: Layer, truth: Truth, got: Observation, dtype: str, *, same_grid
             expected = expect(exact.start[None], exact.start[None], dtype="float64", scale_from=expected)
         elif dtype != "float32":
             expected = expect(exact.start[None], native.start[None], dtype=dtype)
+            if dtype in truth.low:  # the first state is the start: what is lost in making it, where it is made of more than noise
+                rms, maximum = (np.maximum(own, error[:1]) for own, error in zip(_floors(expected), truth.low[dtype], strict=True))
+                expected = replace(expected, floor_rms=rms, floor_max=maximum)
         return [("start latents", expected, got.start[None])]
     if same_grid:
         return [("state", _path(truth, dtype, slice(None)), got.path)]
