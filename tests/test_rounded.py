@@ -65,3 +65,15 @@ def test_in_place_is_rounded_too(low):
     assert round_to(round_to(X, low) - np.float32(0.3), low).tobytes() == held.view(np.ndarray).tobytes()
     parts = np.quantile(low_latents(np.abs(X), low, stay=True).reshape(2, -1), 0.9, axis=1)
     assert round_to(np.asarray(parts, np.float32), low).tobytes() == np.asarray(parts, np.float32).tobytes()
+
+
+@pytest.mark.parametrize("low", LOW)
+def test_weights_in_16_bits_move_the_start(low):
+    """Where alpha_bar is rounded to 16 bits before the weights are taken from it, the start loses many times what it loses else."""
+    ref = reference("stable_diffusion/img2img")
+    knobs = {"encoded_at": "first_step", "state": "rounded"}
+    found = [
+        observe_spec(ref, ref.case("strength0.25-4"), "idle", {**knobs, **more}, low=low).low for more in ({}, {"coefficients": "latents"})
+    ]
+    plain, rounded = (error[0][0] for error in found if error is not None)
+    assert rounded > 5 * plain > 0
