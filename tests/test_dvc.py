@@ -70,7 +70,9 @@ def project(tmp_path):
     (folder / "dvc.yaml").write_text(stages)
     for name, code in (("gate", GATE), ("report", REPORT), ("publish", "")):
         (folder / f"{name}.py").write_text(code)
-    (folder / ".gitignore").write_text("/environment.json\n/reports/\n")
+    (folder / "reports").mkdir()
+    (folder / "reports" / "false_alarms.json").write_text("{}")
+    (folder / ".gitignore").write_text("/environment.json\n/reports/*\n!/reports/false_alarms.json\n")
     new = Project(folder)
     new.install("STEPS = 1\n")
     new.do("git", "init", "--quiet")

@@ -80,7 +80,11 @@ class Bench:
 
     def cannot_judge(self) -> str:
         """Why this precision cannot be judged, or nothing."""
-        if self.native_dtype == "float32" or self.layer in (Layer.SCHEDULE, Layer.START, Layer.NOISE):
+        return "" if self.layer in (Layer.SCHEDULE, Layer.START, Layer.NOISE) else self.loses_samples()
+
+    def loses_samples(self) -> str:
+        """Why nothing is known of the samples of the original in this precision, or nothing; it may have none that is finite."""
+        if self.native_dtype == "float32":
             return ""
         if self.case.drawn:
             return f"in {self.native_dtype} the original is known only where it was recorded, and this X was drawn"

@@ -34,7 +34,7 @@ def malformed(seen: Observation, bench: Bench) -> tuple[str, str] | None:
         return "wrong shape", f"starts from latents of shape {seen.start.shape} where {bench.case.shape} were given"
     if bench.layer is not Layer.NOISE and not len(seen.told):
         return "no network call", "never calls the network"
-    return _not_finite(seen)
+    return None if bench.loses_samples() else _not_finite(seen)
 
 
 def _not_finite(seen: Observation) -> tuple[str, str] | None:
