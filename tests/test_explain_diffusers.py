@@ -38,10 +38,7 @@ CELLS = (
     "edm/ablation:trajectory:ve-20",
 )
 # Cells that need less than the ledger says of them: of what it declares for several cases, this one needs only a part.
-FEWER = (
-    "k_diffusion/heun:trajectory:model-1",
-    "sa_solver/few_steps:noise:karras-10",
-)
+FEWER = ("k_diffusion/heun:trajectory:model-1",)
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +76,10 @@ def test_explain_finds_less_where_less_is_enough(gate, where):
     """Where a cell needs only a part of what the ledger declares for several, explain finds that part."""
     *sets, declared = found_and_declared(gate, where)
     assert any(one.items() < declared.items() for one in sets), (sets, declared)
+
+
+def test_levels_of_a_library_s_own_explain_two_declared_knobs_in_one(gate):
+    """On Karras levels SA-Solver's ledger says where the last level and the rounded times come from; `levels=karras` says both at once."""
+    *sets, declared = found_and_declared(gate, "sa_solver/few_steps:noise:karras-10")
+    assert {"draws": "sequential", "tau_from": "start", "levels": "karras"} in sets
+    assert {"draws": "sequential", "tau_from": "start", "last_level": "repeated", "told": "rounded"} == declared

@@ -45,7 +45,7 @@ class Bench:
         self.net = NET_OF.get(layer, "closed")
         self.native_dtype = _low(profile.dtype) or "float32"
         self.compared_with = "original"
-        self.spread = True  # without the repetitions that it takes, floors are lower, and a comparison ten times as cheap
+        self.spread = True  # without it floors are the measured ones of one run, and a comparison ten times as cheap: for ranking
         self._golden: Golden | None = None
 
     @property
@@ -125,7 +125,9 @@ class Bench:
         found = parts(self.layer, truth, arm.seen, arm.dtype, same_grid=same_grid)
         if self.case.drawn:
             found = [(what, _slackened(expected), got) for what, expected, got in found]
-        return [(what, seen_in_float64(expected), got) for what, expected, got in found] if arm.dtype == "float64" else found
+        if arm.dtype == "float64" and self.spread:
+            found = [(what, seen_in_float64(expected), got) for what, expected, got in found]
+        return found
 
     def _fed(self) -> Array:
         """The noise that was fed in, draw by draw, where a step has one."""
