@@ -11,12 +11,15 @@ from support import cell, judged, runs_of_spec
 from trueto.errors import DataError
 from trueto.model import LAYERS, Layer, Verdict
 from trueto.observe import StepError
-from trueto.references import load_golden
+from trueto.references import load_golden, reference
 from trueto.running.client import Outcome
-from trueto.running.verdict import Runs
+from trueto.running.ledger import Ledger
+from trueto.running.profiles import profile
+from trueto.running.verdict import Runs, judge_cell
 from trueto.workers.protocol import check_form
 
 NAME = "k_diffusion/euler"
+MULTISTEP = "k_diffusion/dpmpp_2m"
 CASE = "model-2"
 SHAPES = {
     "told": [(0,), (1,), (2,), (3,)], "step": [(0,), (1,), (2,), (3,)], "levels": [(1,), (2,), (3,), (4,)],
@@ -188,3 +191,21 @@ def test_no_answer_of_a_candidate_breaks_the_judge(layer, changes):
     judged_by = {"schedule": ("told", "levels"), "start": ("start",), "noise": ("noise",)}.get(layer, ("sample", "states"))
     if any(name in arrays and arrays[name].size and not np.isfinite(arrays[name]).all() for name in judged_by):
         assert not seen.verdict.same
+
+
+@pytest.mark.parametrize(
+    ("case", "layer", "verdict"),
+    [
+        ("edm-karras-14", Layer.TRAJECTORY, Verdict.UNJUDGED),  # in float16 the original loses this sample itself
+        ("edm-karras-14", Layer.START, Verdict.DRIFTED),  # a start that is not finite is no start, whatever becomes of the sample
+        ("karras-20", Layer.TRAJECTORY, Verdict.BROKEN),  # here it has one
+    ],
+)
+def test_a_sample_that_is_not_finite_where_the_original_has_none(case, layer, verdict):
+    """In 16 bits NaN is held against a candidate only where the original's sample is known; nothing becomes green by it."""
+    kept = load_golden(MULTISTEP).observation(case, "closed", "float32")
+    lost = {name: np.full_like(getattr(kept, name), np.nan, dtype=np.float16) for name in ("sample", "start")}
+    chosen = dataclasses.replace(cell(MULTISTEP, case, layer), profile="float16")
+    seen = Outcome(dataclasses.replace(kept, **lost))
+    found = judge_cell(chosen, "1.0", reference(MULTISTEP), profile("float16"), Runs(seen, None, seen), Ledger("", "toy", ()))
+    assert verdict == found.verdict, found.reason
