@@ -197,13 +197,11 @@ def test_a_difference_that_float32_cannot_hold_is_finite(size):
     assert (6e38, 6e38) == tuple(float(f"{value:.6g}") for value in measure(first, -first))
 
 
-@pytest.mark.parametrize("size", [0.0, 1e-30, 1e30])
+@pytest.mark.parametrize("size", [1e-30, 1e30])
 def test_squares_that_float32_cannot_hold_count(size):
     """Differences whose squares would vanish, or be infinite, in float32 have the RMS of their size."""
     first = np.full(300_000, size, np.float32)
-    assert (float(first[0]),) * 2 == tuple(
-        round(value / float(first[0]), 12) * float(first[0]) if size else value for value in measure(first, np.zeros_like(first))
-    )
+    assert [1, 1] == [round(value / float(first[0]), 12) for value in measure(first, np.zeros_like(first))]
 
 
 @pytest.mark.parametrize("value", [1.0, math.nan, math.inf])
