@@ -28,7 +28,7 @@ from trueto.errors import DataError
 from trueto.judge import compare
 from trueto.model import Case, Claim, Layer
 from trueto.observe import Observation
-from trueto.references import Reference, reference, reference_names
+from trueto.references import Reference, reference, sampler_names
 from trueto.references.golden import load_golden
 from trueto.references.spec import _once, nudged
 from trueto.running.client import Limits, Worker
@@ -220,7 +220,7 @@ def _knobs(ref: Reference) -> list[tuple[str, str]]:
 def calibrate(*, every: bool) -> dict[str, Any]:
     """Run the experiment; its whole result as plain data."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        seen = list(pool.map(_both, [(name, every) for name in reference_names()]))
+        seen = list(pool.map(_both, [(name, every) for name in sampler_names()]))
     safe, wrong = [one for found, _ in seen for one in found] + execution(), [one for _, found in seen for one in found]
     largest = max(max(one.float32, one.float64) for one in safe)
     return {

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from trueto.errors import UnknownName, UsageError
 from trueto.judge import compare, expect, same_bits
 from trueto.model import Case, Layer
-from trueto.references import codebase, codebase_names, observe_spec, reference, reference_names
+from trueto.references import codebase, codebase_names, observe_spec, reference, sampler_names
 from trueto.references.library import COMMON_KNOBS
 from trueto.references.spec import _once
 from trueto.running.certify import certify
 from trueto.running.domain import drawn_case
 
-NAMES = reference_names()
+NAMES = sampler_names()
 # Knob values that speak to the judge and not to the spec.
 OF_THE_JUDGE = {
     ("draws", "sequential"): "layer noise compares draws",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import cell, judged, runs_of_spec
 
 from trueto.errors import DataError
-from trueto.model import LAYERS, Layer, Verdict
+from trueto.model import SAMPLER_LAYERS, Layer, Verdict
 from trueto.observe import StepError
 from trueto.references import load_golden, reference
 from trueto.running.client import Outcome
@@ -94,7 +94,7 @@ def test_same_as_the_original_has_no_size():
     assert ("none", None) == (seen.size, seen.grey_levels)
 
 
-@pytest.mark.parametrize("layer", [layer for layer in LAYERS if layer is not Layer.NOISE])
+@pytest.mark.parametrize("layer", [layer for layer in SAMPLER_LAYERS if layer is not Layer.NOISE])
 def test_spec_is_faithful_and_a_turned_knob_is_not(layer):
     """Judged as a candidate, the spec is the original in every layer; with another algorithm or grid it is not."""
     chosen = cell("k_diffusion/dpmpp_2m", "karras-20", layer)
@@ -174,7 +174,7 @@ def test_answer_of_another_form_is_garbage(changes, words):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(list(LAYERS)), CHANGES)
+@given(st.sampled_from(list(SAMPLER_LAYERS)), CHANGES)
 def test_no_answer_of_a_candidate_breaks_the_judge(layer, changes):
     """Whatever shapes, dtypes and values an answer has, it gets a verdict, and NaN never gets a good one."""
     net = {"update": "open", "noise": "seeded"}.get(layer, "closed")

@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = [
     "LAYERS",
+    "SAMPLER_LAYERS",
     "Case",
     "Cell",
     "Claim",
@@ -28,9 +29,20 @@ class Layer(StrEnum):
     UPDATE = "update"
     TRAJECTORY = "trajectory"
     NOISE = "noise"
+    MODULE = "module"
+    PREPROCESS = "preprocess"
+    PIPELINE = "pipeline"
+    TRAINING = "training"
+    INVARIANCE = "invariance"
+
+    @property
+    def of_outputs(self) -> bool:
+        """Whether what is compared are named tensors that a function returns, and not what a sampler does with a network."""
+        return self not in SAMPLER_LAYERS
 
 
 LAYERS: tuple[Layer, ...] = tuple(Layer)
+SAMPLER_LAYERS: tuple[Layer, ...] = LAYERS[:5]
 
 
 class Verdict(StrEnum):
@@ -77,6 +89,7 @@ class Case:
     `grid` names the noise-level grid, `schedule` the training schedule, `network` the closed-loop
     network, `options` the algorithm's own arguments (as `{"eta": 1.0}`), `shape` is (B, C, H, W). `composed` are settings
     of a candidate that no original has (as `{"timestep_spacing": "leading"}`), which its claim maps to knobs of the spec.
+    Of a function whose named outputs are compared only `options`, `seed` and `layers` say anything.
     """
 
     id: str
@@ -90,13 +103,18 @@ class Case:
     shape: tuple[int, int, int, int] = (2, 4, 4, 3)
     seed: int = 0
     quick: bool = False
-    layers: tuple[str, ...] = tuple(LAYERS)
+    layers: tuple[str, ...] = tuple(SAMPLER_LAYERS)
     composed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def drawn(self) -> bool:
         """Whether it is an X that no original was recorded on: such an id spells out the whole X, as `steps=11,grid=karras`."""
         return "steps=" in self.id
+
+    @property
+    def of_outputs(self) -> bool:
+        """Whether the named outputs of a function are compared on it."""
+        return all(Layer(layer).of_outputs for layer in self.layers)
 
     def to_json(self) -> dict[str, Any]:
         """The case as plain JSON data, for the worker protocol."""

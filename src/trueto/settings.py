@@ -22,10 +22,12 @@ class Option:
     flag: bool = False
 
 
+LAYERS = ("schedule", "start", "update", "trajectory", "noise", "module", "preprocess", "pipeline", "training", "invariance")
+
 GATE_OPTIONS: tuple[Option, ...] = (
     Option("reference", "only this original algorithm, as k_diffusion/dpmpp_2m (glob allowed)", "NAME", multiple=True),
     Option("claim", "only this claim of the candidate (glob allowed)", "NAME", multiple=True),
-    Option("layer", "only this layer", multiple=True, choices=("schedule", "start", "update", "trajectory", "noise")),
+    Option("layer", "only this layer", multiple=True, choices=LAYERS),
     Option("case", "only this case, as karras-20 (glob allowed)", "NAME", multiple=True),
     Option("seed", "only cases drawn from this seed", "N", multiple=True),
     Option("profile", "how to run it: see `trueto list profiles`; `all` runs every one that can run", "NAME", multiple=True),

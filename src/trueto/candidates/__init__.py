@@ -27,7 +27,9 @@ class Adapter(Protocol):
 
     `claims` and `no_claims` (reference to reason) are data; `modules` are the name prefixes of the library's modules; `load`
     imports the library; `sample` runs one claim on one run and ends with `run.finish(...)`. An adapter may have `source(claim)`
-    besides: file and line of what it runs, as text for readers.
+    besides: file and line of what it runs, as text for readers; and, for claims on functions whose named outputs are compared,
+    `outputs(claim, task, flags)`, which gives them with `task.give(name, tensor)`, and `prepare(claim)`, which imports what that needs
+    beyond `load` (docs/outputs.md).
     """
 
     name: str

@@ -73,10 +73,10 @@ def _cases(name: str | None) -> list[dict[str, Any]]:
         {
             "reference": n,
             "case": c.id,
-            "steps": f"{c.steps} steps",
-            "grid": c.grid,
-            "predicts": c.parameterization,
-            "network": c.network,
+            "steps": c.layers[0] if c.of_outputs else f"{c.steps} steps",
+            "grid": "" if c.of_outputs else c.grid,
+            "predicts": "" if c.of_outputs else c.parameterization,
+            "network": "" if c.of_outputs else c.network,
             "options": str(dict(c.options)),
             "quick": "quick" if c.quick else "",
         }

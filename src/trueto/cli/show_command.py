@@ -34,13 +34,10 @@ def command(name: str, *, spec: bool) -> int:
             "default of": card.default_of,
         }
     )
-    promise = card.promise
     lines += ["", "what the original promises exactly"]
-    lines += _table(
-        {"start": promise.start, "grid": promise.grid, "update": promise.update, "final step": promise.final_step, "noise": promise.noise}
-    )
+    lines += _table(card.promise.rows())
     lines += ["", *_table({"code and paper": card.code_and_paper})]
-    lines += ["", "knobs: the known ways in which implementations differ (the original's value first)"]
+    lines += [] if not ref.knobs else ["", "knobs: the known ways in which implementations differ (the original's value first)"]
     lines += [f"  {knob} = {' | '.join(values)}" for knob, values in ref.knobs.items()]
     lines += ["", f"cases: {', '.join(case.id for case in ref.cases)}"]
     try:
@@ -48,10 +45,11 @@ def command(name: str, *, spec: bool) -> int:
         lines += [f"goldens: recorded from {golden.header['source']} with torch {golden.header['torch']}; SHA-256 {golden.digest[:16]}…"]
     except TruetoError as error:
         lines += [f"goldens: {error.message}; try: {error.hint}"]
-    lines += [f"record them again: {base.recording}   check the spec: trueto verify {ref.id}"]
+    verify = "" if ref.of_outputs else f"   check the spec: trueto verify {ref.id}"
+    lines += [f"record them again: {base.recording}{verify}"]
     if card.no_counterpart:
         lines += [f"{library} does not claim it: {why}" for library, why in card.no_counterpart.items()]
-    if spec:
+    if spec and not ref.of_outputs:
         lines += ["", f"the spec, references/{ref.id}.py:{ref.line}", "", inspect.getsource(ref.sample).rstrip()]
     click.echo("\n".join(lines))
     return 0

@@ -58,12 +58,13 @@ def summary_table(run: RunRecord, path: Path, *, terminal: bool) -> str:
         claims.setdefault(cell["claim"], []).append(cell)
     table = Table(box=None, pad_edge=False)
     table.add_column("reference", no_wrap=True)
-    for layer in LAYERS:
+    layers = [layer for layer in LAYERS if any(cell["layer"] == layer for cell in run.cells)]
+    for layer in layers:
         table.add_column(layer, justify="center")
     table.add_column("size of drift", no_wrap=True)
     for claim in sorted(claims, key=lambda c: (-ORDER.index(_worst(claims[c]) or ORDER[0]), c)):
         cells = claims[claim]
-        marks = [_mark([cell for cell in cells if cell["layer"] == layer]) for layer in LAYERS]
+        marks = [_mark([cell for cell in cells if cell["layer"] == layer]) for layer in layers]
         table.add_row(claim, *marks, _size(cells))
     stream = io.StringIO()
     colour = terminal and os.isatty(1) and "NO_COLOR" not in os.environ

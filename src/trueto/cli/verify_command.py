@@ -17,14 +17,17 @@ def command(references: tuple[str, ...], case_id: str | None, *, verbose: bool) 
     """Check the specs (our short form of each original) against the goldens (what the original returned).
 
     A spec counts only because it reproduces every golden of its reference: in float64 within the factor times the original's float64
-    rounding, and in float32 within its float32 rounding. REFERENCES default to all.
+    rounding, and in float32 within its float32 rounding. REFERENCES default to all that have a spec; a network, a pipeline or a loss has
+    none, and its goldens alone speak for it.
     """
-    from trueto.errors import UnknownName
+    from trueto.errors import UnknownName, UsageError
     from trueto.judge import factor
-    from trueto.references import reference, reference_names
+    from trueto.references import reference, sampler_names
     from trueto.running.certify import certify
 
-    refs = [reference(name) for name in references or reference_names()]
+    refs = [reference(name) for name in references or sampler_names()]
+    if specless := [ref.id for ref in refs if ref.of_outputs]:
+        raise UsageError(f"{', '.join(specless)}: no spec to verify, the goldens alone speak for it", f"trueto show {specless[0]}")
     known = {case.id for ref in refs for case in ref.cases}
     if case_id is not None and case_id not in known:
         raise UnknownName("case", case_id, known, "trueto show <reference>")

@@ -1,7 +1,8 @@
 """All that a references/*/record.py may import: stand-ins for unused imports, and one run of an original.
 
 A record.py has two functions: `load(source)` imports the original from a checkout and returns it, `drive(original, algorithm,
-run)` calls it with what `run` holds and ends with `run.finish(...)`.
+run)` calls it with what `run` holds and ends with `run.finish(...)`. For a function whose named outputs are compared it gets a Task
+instead, and gives them with `task.give(...)` (docs/outputs.md).
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Any
 from unittest.mock import MagicMock
 
 from trueto.torch_run import Run
+from trueto.torch_task import Task
 
-__all__ = ["Run", "import_file", "quiet_progress", "stand_in"]
+__all__ = ["Run", "Task", "import_file", "quiet_progress", "stand_in"]
 
 
 def stand_in(*names: str) -> None:

@@ -25,7 +25,8 @@ from trueto.judge import Spread, expect, measure, spread_of
 from trueto.model import Case
 from trueto.observe import EMPTY, Observation, StepError
 from trueto.recording.harness import Run
-from trueto.references.library import Reference, reference
+from trueto.recording.outputs import record_outputs
+from trueto.references.library import PARAMETERS, Reference, reference
 from trueto.references.spec import LEVEL_NUDGES, NUDGES, nudged
 from trueto.store import write_tensors
 
@@ -81,12 +82,16 @@ def observe_original(  # noqa: PLR0913 - a run of an original has that many side
     return run.observation, source
 
 
-def _raised(run: Run, ref: Reference, error: Exception) -> Observation:
+def _starts_in(ref: Reference, error: Exception) -> str:
+    """Where an exception starts; raised again where that is not a file of the original."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in _OURS]
-    where = f"{Path(frames[-1].filename).name}: {frames[-1].name}" if frames else ""
-    own = bool(frames) and Path(frames[-1].filename).name in {Path(f).name for f in ref.codebase.files}
-    if not own:
+    if not (frames and Path(frames[-1].filename).name in {Path(f).name for f in ref.codebase.files}):
         raise error
+    return f"{Path(frames[-1].filename).name}: {frames[-1].name}"
+
+
+def _raised(run: Run, ref: Reference, error: Exception) -> Observation:
+    where = _starts_in(ref, error)
     blank = np.zeros(run.case.shape, np.float64)
     failed = StepError(type(error).__name__, str(error).replace("|", "/"), where, own=True, at_call=len(run.probe.told))
     states = np.stack(run.probe.states) if run.probe.states else np.zeros((0, *run.case.shape))
@@ -121,6 +126,12 @@ class CaseWriter:
     def __init__(self) -> None:
         self.tensors: dict[str, Array] = {}
         self.outcomes: dict[str, str] = {}
+        self.parameters: dict[str, dict[str, list[int]]] = {}
+
+    def raised(self, ref: Reference, error: Exception) -> str:
+        """How the header says that the original raises."""
+        _starts_in(ref, error)
+        return f"{type(error).__name__}|{str(error).replace('|', '/')}|0"
 
     def observation(self, case: str, net: str, dtype: str, seen: Observation) -> None:
         """Keep one run."""
@@ -222,16 +233,21 @@ def main(job_file: str) -> int:
     torch.set_num_threads(1)
     job = json.loads(Path(job_file).read_text())
     refs = [reference(name) for name in job["references"]]
-    module = importlib.import_module(f"{refs[0].frame.__package__}.record")
+    module = importlib.import_module(f"{refs[0].codebase.package}.record")
+    parameters: dict[str, Any] = {}
     original = module.load(Path(job["source"]))
     for ref in refs:
         writer = CaseWriter()
         for case in ref.cases:
-            record_case(module, original, ref, case, writer, quick=job["quick"])
+            recorded = record_outputs if ref.of_outputs else record_case
+            recorded(module, original, ref, case, writer, quick=job["quick"])
             reply.write(json.dumps({"reference": ref.id, "case": case.id}) + "\n")
             reply.flush()
         header = {**header_of(ref, job["provenance"]), **writer.outcomes}
         write_tensors(Path(job["output"]) / f"{ref.name}.safetensors", writer.tensors, header)
+        parameters |= writer.parameters
+    if parameters:
+        (Path(job["output"]) / PARAMETERS).write_text(json.dumps(parameters, indent=1) + "\n")
     return 0
 
 

@@ -14,10 +14,13 @@ import numpy as np
 
 from trueto.errors import DataError
 from trueto.judge import compare, measure, same_bits
-from trueto.model import LAYERS, Layer
+from trueto.model import SAMPLER_LAYERS, Layer
+from trueto.outputs import Outputs
 from trueto.recording.interpreter import recording_command
-from trueto.references import Codebase, Golden, load_golden, reference, reference_names
+from trueto.references import Codebase, Golden, Reference, load_golden, reference, reference_names
 from trueto.references.golden import golden_path, manifest_of
+from trueto.references.library import OUTPUTS, PARAMETERS
+from trueto.running.likewise import compare_outputs
 from trueto.running.truth import golden_truth, parts
 from trueto.settings import offline_environment
 from trueto.store import read_header, read_tensors
@@ -96,8 +99,20 @@ def record(base: Codebase, names: list[str], original: Original, progress: Calla
         goldens.mkdir(exist_ok=True)
         for name in names:
             golden_path(name).write_bytes((output / golden_path(name).name).read_bytes())
+        _keep_parameters(base, output / PARAMETERS)
     manifest_of(base.name).write(goldens, only=[golden_path(name).name for name in names])
     return changes
+
+
+def _keep_parameters(base: Codebase, new: Path) -> None:
+    """Names and shapes of the parameters of the toy networks, those just recorded in place of the old ones."""
+    if not new.is_file():
+        return
+    file = base.folder / PARAMETERS
+    old = json.loads(file.read_text()) if file.is_file() else {}
+    merged = {**old, **json.loads(new.read_text())}
+    lines = [f"  {json.dumps(model)}: {json.dumps(shapes)}" for model, shapes in sorted(merged.items())]
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def check(base: Codebase, names: list[str], original: Original, progress: Callable[[str], None]) -> list[Change]:
@@ -147,9 +162,11 @@ def _beyond_floor(name: str, file: Path) -> list[str]:
     """Layers of the new recording that are farther from the old one than its floors allow."""
     ref, old = reference(name), load_golden(name)
     new = Golden(name, read_header(file), read_tensors(file), "")
+    if ref.of_outputs:
+        return _outputs_beyond_floor(ref, old, new)
     found = []
     for case in ref.cases:
-        for layer in LAYERS:
+        for layer in SAMPLER_LAYERS:
             net = "open" if layer is Layer.UPDATE else "closed"
             truth = golden_truth(old, case.id, net)
             if layer is Layer.NOISE or truth.native.error is not None:
@@ -160,4 +177,22 @@ def _beyond_floor(name: str, file: Path) -> list[str]:
                     continue
                 comparisons = [compare(got, expected, what) for what, expected, got in parts(layer, truth, seen, dtype)]
                 found += [f"{case.id} {layer} {dtype}: {c.what} by {c.ratio:.2g} floors" for c in comparisons if not c.agrees]
+    return found
+
+
+def _outputs_beyond_floor(ref: Reference, old: Golden, new: Golden) -> list[str]:
+    """The same of named outputs: cases whose values are farther away than the old recording's rounding."""
+    found = []
+    for case in ref.cases:
+        if old.refusal(case.id) is not None or new.refusal(case.id) is not None:
+            continue
+        truth = {dtype: old.outputs(case.id, dtype) for dtype in ("float32", "float64")}
+        for dtype in truth:
+            names = json.loads(new.header[f"names.{case.id}.{OUTPUTS}"])
+            got = Outputs({name: new.tensors[f"{case.id}/{OUTPUTS}/{dtype}/value/{name}"] for name in names})
+            seen = compare_outputs(got, truth["float64"], truth["float32"], dtype)
+            if isinstance(seen, str):
+                found.append(f"{case.id} {dtype}: {seen}")
+            elif not seen.agrees:
+                found.append(f"{case.id} {dtype}: {seen.what} by {seen.ratio:.2g} floors")
     return found

@@ -2,7 +2,7 @@
 
 from trueto.references.card import Card
 from trueto.references.golden import Golden, load_golden
-from trueto.references.library import Codebase, Reference, codebase, codebase_names, reference, reference_names
+from trueto.references.library import Codebase, Reference, codebase, codebase_names, reference, reference_names, sampler_names
 from trueto.references.spec import SpecInputs, SpecResult, observe_spec
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "observe_spec",
     "reference",
     "reference_names",
+    "sampler_names",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Card", "Promise"]
+__all__ = ["Card", "Promise", "Promises"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,21 @@ class Promise:
     update: str
     final_step: str
     noise: str = "draws none"
+
+    def rows(self) -> dict[str, str]:
+        """The parts by what readers call them."""
+        return {"start": self.start, "grid": self.grid, "update": self.update, "final step": self.final_step, "noise": self.noise}
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """The same of a function whose outputs are compared: its parts by what readers call them, as `attention` or `rounding`."""
+
+    parts: Mapping[str, str]
+
+    def rows(self) -> dict[str, str]:
+        """The parts by name."""
+        return dict(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +49,7 @@ class Card:
     paper: str
     equations: str
     function: str
-    promise: Promise
+    promise: Promise | Promises
     default_of: str = "none"
     code_and_paper: str = "no difference known"
     variants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

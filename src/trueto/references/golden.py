@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,15 +14,15 @@ from trueto.errors import DataError
 from trueto.fixtures import fixture_digest
 from trueto.judge import Spread
 from trueto.observe import TENSORS, Observation, StepError
-from trueto.references.library import Reference, codebase, reference
+from trueto.outputs import Outputs
+from trueto.references.library import OUTPUTS, Reference, codebase, reference
 from trueto.store import Manifest, read_header, read_tensors
 
-__all__ = ["NETS", "SCHEMA", "Golden", "golden_path", "load_golden", "manifest_of"]
+__all__ = ["SCHEMA", "Golden", "golden_path", "load_golden", "manifest_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SCHEMA = "1"
-NETS = ("closed", "open", "seeded")
 
 
 def golden_path(name: str) -> Path:
@@ -56,6 +57,23 @@ class Golden:
         prefix = f"{case}/{net}/{dtype}/"
         found = {n: self.tensors[prefix + n] for n in TENSORS if prefix + n in self.tensors}
         return Observation.from_tensors(found, self.header["level_kind"], _parse_outcome(self.header[key]))
+
+    def outputs(self, case: str, dtype: str, variant: str = "") -> Outputs:
+        """The named outputs on that case, of the original or run as one of its variants."""
+        net = f"{OUTPUTS}@{variant}" if variant else OUTPUTS
+        names = self.header.get(f"names.{case}.{net}")
+        if names is None:
+            raise DataError(f"no golden for {self.name} case {case} ({net})", self._again())
+        prefix = f"{case}/{net}/{dtype}/"
+        spread = self.spread(case, net, dtype)
+        return Outputs({name: self.tensors[prefix + "value/" + name] for name in json.loads(names)}, spread.rms, spread.maximum)
+
+    def refusal(self, case: str) -> StepError | None:
+        """The exception with which the original ends instead of giving outputs."""
+        key = f"outcome.{case}.{OUTPUTS}.float32"
+        if key not in self.header:
+            raise DataError(f"no golden for {self.name} case {case}", self._again())
+        return _parse_outcome(self.header[key])
 
     def spread(self, case: str, net: str, dtype: str) -> Spread:
         """How far the original's nudged repetitions end up from each other."""

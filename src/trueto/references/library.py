@@ -18,18 +18,41 @@ from trueto.model import Case
 from trueto.references.card import Card
 from trueto.settings import data_root
 
-__all__ = ["COMMON_KNOBS", "STATE", "Codebase", "Reference", "codebase", "codebase_names", "reference", "reference_names"]
+__all__ = [
+    "COMMON_KNOBS",
+    "OUTPUTS",
+    "PARAMETERS",
+    "STATE",
+    "Codebase",
+    "Reference",
+    "codebase",
+    "codebase_names",
+    "reference",
+    "reference_names",
+    "sampler_names",
+]
 
 PACKAGE = "trueto_references"
 STATE = "state"
+PARAMETERS = "parameters.json"  # of a codebase: its toy networks, with the names and shapes of their parameters
+OUTPUTS = "outputs"  # how goldens of named outputs are called where those of a sampler name their network
 # Knobs that every spec has. state: where latents of 16 bits are given, whether they become float32 at once or stay in 16 bits.
 COMMON_KNOBS = {STATE: ("promoted", "rounded")}
 NOT_SPECS = frozenset({"record", "frame", "cases", "__init__"})
 
 
+NO_FRAME = types.ModuleType("no_frame")
+vars(NO_FRAME).update(KNOBS={}, PRECISION_KNOBS=())
+
+
+def no_spec(*_: Any) -> None:
+    """What stands for the spec of a function whose named outputs are compared."""
+    raise DataError("a function whose outputs are compared has no spec: its goldens alone speak for it", "docs/outputs.md")
+
+
 @dataclass(frozen=True, slots=True)
 class Codebase:
-    """An original repository at a pinned commit, from codebase.toml.
+    """An original repository at a pinned commit, from codebase.toml; one without `files` holds promises that libraries make of themselves.
 
     `packages`, name to version, are those of an interpreter of its own, for an original that does not run in trueto's.
     """
@@ -52,6 +75,11 @@ class Codebase:
         """The command that records it anew."""
         return f"trueto record {self.name} --source DIR" + (" --python PATH" if self.packages else "")
 
+    @property
+    def package(self) -> str:
+        """The name that its folder is imported under."""
+        return f"{PACKAGE}.{self.name}"
+
     def link(self, path: str, line: int | None = None) -> str:
         """Address of a file of the original at the pinned commit."""
         return f"{self.repository}/blob/{self.commit}/{path}" + (f"#L{line}" if line else "")
@@ -59,7 +87,11 @@ class Codebase:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One algorithm of a codebase: its card, cases and certified spec."""
+    """One algorithm of a codebase: its card, cases and certified spec.
+
+    A function whose named outputs are compared has no spec: its goldens alone speak for it. `vary` makes of such outputs those of a
+    variant, where that is a formula.
+    """
 
     codebase: Codebase
     name: str
@@ -71,6 +103,19 @@ class Reference:
     frame: types.ModuleType
     path: Path
     line: int
+    vary: Callable[..., Any] | None = None
+
+    @property
+    def of_outputs(self) -> bool:
+        """Whether its named outputs are compared, and not what it does with a network."""
+        return self.sample is no_spec
+
+    @property
+    def nets(self) -> tuple[str, ...]:
+        """The runs of each case that must have been recorded; none of a promise that a library makes of itself."""
+        if not self.codebase.files:
+            return ()
+        return (OUTPUTS,) if self.of_outputs else ("closed", "open")
 
     @property
     def id(self) -> str:
@@ -136,7 +181,7 @@ def codebase(name: str) -> Codebase:
         licence=info["licence"],
         files=tuple(info["files"]),
         pypi=info.get("pypi", {}),
-        level_kind=info["level_kind"],
+        level_kind=info.get("level_kind", ""),
         how=info["how"],
         sequential=info.get("sequential_draws", ""),
         packages=info.get("interpreter", {}),
@@ -160,19 +205,31 @@ def reference(name: str) -> Reference:
         raise UnknownName("reference", name, reference_names(), "trueto list references")
     base, _, algorithm = name.partition("/")
     module = importlib.import_module(f"{_package(base)}.{algorithm}")
-    frame = importlib.import_module(f"{_package(base)}.frame")
-    missing = [part for part in ("CARD", "CASES", "sample") if not hasattr(module, part)]
+    missing = [part for part in ("CARD", "CASES") if not hasattr(module, part)]
+    cases: tuple[Case, ...] = tuple(getattr(module, "CASES", ()))
+    of_outputs = bool(cases) and all(case.of_outputs for case in cases)
+    if not of_outputs and not hasattr(module, "sample"):
+        missing.append("sample")
     if missing:
         raise DataError(f"references/{name}.py lacks {', '.join(missing)}", "CONTRIBUTING.md, 'I want to add a reference'")
+    frame = NO_FRAME if of_outputs else importlib.import_module(f"{_package(base)}.frame")
+    sample: Callable[..., Any] = no_spec if of_outputs else module.sample
     return Reference(
         codebase=codebase(base),
         name=algorithm,
         card=module.CARD,
-        cases=tuple(module.CASES),
-        sample=module.sample,
-        knobs={**COMMON_KNOBS, **frame.KNOBS, **getattr(module, "KNOBS", {})},
-        precision_knobs=frozenset((*COMMON_KNOBS, *frame.PRECISION_KNOBS)),
+        cases=cases,
+        sample=sample,
+        knobs={**({} if of_outputs else COMMON_KNOBS), **frame.KNOBS, **getattr(module, "KNOBS", {})},
+        precision_knobs=frozenset(() if of_outputs else (*COMMON_KNOBS, *frame.PRECISION_KNOBS)),
         frame=frame,
         path=Path(str(module.__file__)),
-        line=inspect.getsourcelines(module.sample)[1],
+        line=1 if of_outputs else inspect.getsourcelines(sample)[1],
+        vary=getattr(module, "vary", None),
     )
+
+
+@cache
+def sampler_names() -> tuple[str, ...]:
+    """The references that are samplers, which have a spec."""
+    return tuple(name for name in reference_names() if not reference(name).of_outputs)

@@ -33,11 +33,14 @@ SAID = {
 }
 
 
+PROMISED = {"start": "starts with", "grid": "noise levels", "update": "each step", "final step": "last step", "noise": "random draws"}
+
+
 def _verdict(view: Overview, claim: ClaimView) -> Html:
     """The answer in one sentence, then where, how far and how large."""
     cell, sign = claim.worst, LEGEND[claim.verdict]
     layer = LAYER_WORDS.get(str(cell["layer"]), (str(cell["layer"]), ""))[0]
-    facts = [f"{'Furthest' if claim.verdict.same else 'Worst'} at: {layer}, input {cell['case']}", step_words(cell["first_step"])]
+    facts = [f"{'Furthest' if claim.verdict.same else 'Worst'} at: {layer}, input {cell['case']}", step_words(cell)]
     if isinstance(cell["ratio"], int | float):
         what = "from what is declared" if claim.verdict.declared else "from the original"
         facts.append(f"{times(cell['ratio'])} its own rounding away {what} (up to {factor():g} is the same)")
@@ -62,16 +65,7 @@ def _original(claim: ClaimView) -> Html:
             ),
         )
     about, base = claim.original.card, claim.original.codebase
-    promise = about.promise
-    promises = terms(
-        [
-            ("starts with", promise.start),
-            ("noise levels", promise.grid),
-            ("each step", promise.update),
-            ("last step", promise.final_step),
-            ("random draws", promise.noise),
-        ]
-    )
+    promises = terms([(PROMISED.get(part, part), said) for part, said in about.promise.rows().items()])
     facts = terms(
         [
             ("default of", about.default_of if about.default_of != "none" else ""),
@@ -125,7 +119,7 @@ def _grid(claim: ClaimView, profile: str) -> Html:
 
 def plot_label(view: Overview, cell: dict[str, Any]) -> str:
     """What a plot shows, for those who cannot see it."""
-    first = step_words(cell["first_step"])
+    first = step_words(cell)
     verdict = verdict_of(cell)
     outcome = (
         f"It leaves the band of rounding {first}." if first and not verdict.declared else f"Worst: {times(cell['ratio'])} the rounding."

@@ -72,7 +72,7 @@ def _story(claim: ClaimView, cell: dict[str, Any]) -> Html:
             ("what", cell["reason"]),
             ("cause", cell["cause"]),
             ("input", f"{cell['case']}, seed {cell['seed']}, profile {cell['profile']}"),
-            ("first parts at", step_words(cell["first_step"])),
+            ("first parts at", step_words(cell)),
             ("how far", _far(cell)),
             ("from the original itself", against),
             ("how large", size_words(cell["size"], cell["grey_levels"]) if isinstance(cell["ratio"], int | float) else ""),

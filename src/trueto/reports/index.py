@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trueto.judge import factor
-from trueto.model import LAYERS
+from trueto.model import LAYERS, SAMPLER_LAYERS
 from trueto.reports.markup import EMPTY, Html, el, icon, join
 from trueto.reports.matrix import headline
 from trueto.reports.page import card, page, table, terms, tile
@@ -23,10 +25,10 @@ def _counts(view: Overview) -> Html:
     return el("ul", *items, class_="counts", aria_label="how many comparisons ended how")
 
 
-def _row(claim: ClaimView) -> Html:
+def _row(claim: ClaimView, layers: Sequence[str]) -> Html:
     address = f"claims/{claim.slug}.html"
     words, _, figure = claim.size.partition(": ")
-    cells = [(str(layer), claim.worst_in(str(layer))) for layer in LAYERS]
+    cells = [(layer, claim.worst_in(layer)) for layer in layers]
     tiles = [el("td", tile(cell, f"{claim.title}, {LAYER_WORDS[layer][0]}", f"{address}#{layer}")) for layer, cell in cells]
     name = el(
         "th",
@@ -37,15 +39,25 @@ def _row(claim: ClaimView) -> Html:
     return el("tr", name, *tiles, el("td", words, el("small", figure.replace(" of 255", "")), class_="wide"))
 
 
-def _matrix(view: Overview) -> Html:
-    columns = [el("th", LAYER_WORDS[layer][0], scope="col") for layer in map(str, LAYERS)]
+def _table(claims: Sequence[ClaimView], known: Sequence[str]) -> Html:
+    """Claims by those of the layers that they have."""
+    layers = [layer for layer in map(str, known) if any(claim.worst_in(layer) for claim in claims)]
+    columns = [el("th", LAYER_WORDS[layer][0], scope="col") for layer in layers]
     head = el("tr", el("th", "original", scope="col"), *columns, el("th", "change of the picture", scope="col", class_="wide"))
-    inside = el("table", el("thead", head), el("tbody", join(map(_row, view.claims), "\n")), class_="tiles")
+    return el("table", el("thead", head), el("tbody", join([_row(claim, layers) for claim in claims], "\n")), class_="tiles")
+
+
+def _matrix(view: Overview) -> Html:
+    """Samplers, then what is no sampler: their parts have nothing in common."""
+    samplers = [claim for claim in view.claims if set(claim.layers).intersection(SAMPLER_LAYERS)]
+    others = [claim for claim in view.claims if claim not in samplers]
+    groups = ((samplers, SAMPLER_LAYERS), (others, LAYERS[len(SAMPLER_LAYERS) :]))
+    tables = [el("div", _table(claims, known), class_="scroll") for claims, known in groups if claims]
     explained = (
         "Each row is an original algorithm, each column a part of it. Every sign is the worst of all tested inputs, "
         "and leads to the details. Rows with the greatest difference come first."
     )
-    return card("Original by original", el("p", explained, class_="soft"), el("div", inside, class_="scroll"))
+    return card("Original by original", el("p", explained, class_="soft"), *tables)
 
 
 def _legend(view: Overview) -> Html:

@@ -65,7 +65,7 @@ def sentence(cell: dict[str, Any]) -> str:
     where = LAYER_WORDS.get(str(cell["layer"]), (str(cell["layer"]), ""))[0]
     if verdict.unknown or verdict.value == "broken":
         return f"{LEGEND[verdict].word}: {where}"
-    parts = [where, step_words(cell["first_step"]), f"{times(cell['ratio'])} the original's own rounding"]
+    parts = [where, step_words(cell), f"{times(cell['ratio'])} the original's own rounding"]
     if verdict.declared:
         parts[2] = f"{times(cell['ratio'])} the rounding away from what is declared"
     return ", ".join(p for p in parts if p)
@@ -74,10 +74,11 @@ def sentence(cell: dict[str, Any]) -> str:
 def table(claims: tuple[ClaimView, ...], power: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
     """The matrix as Markdown lines; with a certificate, one more column says how many seeded faults each claim's checks see."""
     more = " seeded faults seen |" if power else ""
-    lines = ["| original | " + " | ".join(LAYERS) + f" | size of the difference |{more}", "|---" * (len(LAYERS) + 2 + bool(power)) + "|"]
+    layers = [layer for layer in LAYERS if any(claim.worst_in(layer) for claim in claims)]
+    lines = ["| original | " + " | ".join(layers) + f" | size of the difference |{more}", "|---" * (len(layers) + 2 + bool(power)) + "|"]
     for claim in claims:
         tiles: list[str] = []
-        for layer in LAYERS:
+        for layer in layers:
             cell = claim.worst_in(layer)
             tiles.append(f"{LEGEND[verdict_of(cell)].symbol} {verdict_of(cell)}" if cell else " ")
         lines.append(f"| {_name(claim.claim)} | " + " | ".join(tiles) + f" | {escape(claim.size)} |{_seen(claim, power)}")

@@ -64,7 +64,7 @@ def tile(cell: dict[str, Any] | None, about: str = "", href: str | None = None) 
     if isinstance(cell["ratio"], int | float) and verdict is not Verdict.IDENTICAL:
         said += [
             f"{times(cell['ratio'])} the rounding",
-            step_words(cell["first_step"]),
+            step_words(cell),
             "" if verdict.same else size_words(cell["size"], cell["grey_levels"]),
         ]
     label = ", ".join(part for part in said if part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +113,11 @@ LAYER_WORDS = {
     "update": ("update rule", "what it computes at each step, seen alone, so that errors do not add up"),
     "trajectory": ("whole run", "everything together, from noise to the finished picture"),
     "noise": ("random draws", "which random numbers it draws on the way, in which order"),
+    "module": ("network", "what a neural network with the original's weights returns, block by block"),
+    "preprocess": ("preparing inputs", "how words become numbers, and pictures are read, resized and written"),
+    "pipeline": ("whole pipeline", "everything from the words to the finished picture"),
+    "training": ("training", "the loss that a network learns from, and its gradients"),
+    "invariance": ("switches", "features that save time or memory and must not change the result"),
 }
 
 SIZE_WORDS = {
@@ -173,9 +178,12 @@ def size_words(size: Any, grey: Any) -> str:
     return f"{words}: {number(grey) if abs(grey) >= GREY_BELOW else 'under 0.01'} of 255 grey levels"
 
 
-def step_words(first_step: Any) -> str:
+def step_words(cell: Mapping[str, Any]) -> str:
     """Where a cell first parts from the original, or an empty string."""
-    return f"from step {first_step} on" if isinstance(first_step, int) else ""
+    first, names = cell["first_step"], cell["evidence"].get("names")
+    if not isinstance(first, int):
+        return ""
+    return f"from {names[first]} on" if names and 0 <= first < len(names) else f"from step {first} on"
 
 
 def log10_ratio(ratio: Any) -> float | None:

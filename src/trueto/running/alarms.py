@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from trueto.judge import measure, same_bits, same_in_float64
-from trueto.model import LAYERS, Case, Layer
+from trueto.model import SAMPLER_LAYERS, Case, Layer
 from trueto.observe import Observation
 from trueto.power import MIXED, NUDGED, UNBOUND, Fault
 from trueto.running.client import Limits, Outcome, Worker
@@ -18,7 +18,7 @@ from trueto.running.seeded import Checks
 
 __all__ = ["Cell", "judged_profile", "judged_rewrites", "summary"]
 
-JUDGED = LAYERS[:-1]  # which numbers a generator draws does not hang on arithmetic
+JUDGED = SAMPLER_LAYERS[:-1]  # which numbers a generator draws does not hang on arithmetic
 OF_LAYER = {
     Layer.SCHEDULE: ("told", "levels"),
     Layer.START: ("start",),

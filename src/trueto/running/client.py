@@ -24,8 +24,9 @@ from trueto.candidates import check_spec
 from trueto.errors import DataError, TruetoError, WorkerError
 from trueto.model import Case, Claim, Profile
 from trueto.observe import Observation, StepError
+from trueto.outputs import Outputs
 from trueto.settings import offline_environment
-from trueto.workers.protocol import VERSION, claim_to_json, read_observation, run_request
+from trueto.workers.protocol import VERSION, claim_to_json, read_observation, read_outputs, run_request
 
 __all__ = ["Limits", "Outcome", "Pool", "Worker"]
 
@@ -51,13 +52,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: an observation, an exception of the candidate (`raised`), a death, or a harness failure."""
+    """How a run ended: an observation or named outputs, an exception of the candidate (`raised`), a death, or a harness failure."""
 
     observation: Observation | None
     raised: StepError | None = None
     died: str = ""
     failed: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Outputs | None = None
 
 
 class Worker:
@@ -98,7 +100,7 @@ class Worker:
             profile, bounds = self.profile.to_json(), limits.to_json()
             request = run_request(self._number, claim, case, net, profile, twin=twin, output=output, limits=bounds, fault=fault)
             reply = self._send(request, limits.seconds + GRACE)
-            return _outcome(reply, output)
+            return _outcome(reply, output, of_outputs=case.of_outputs)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -196,7 +198,7 @@ def _exit_words(status: int) -> str:
     return f"died by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
 
 
-def _outcome(reply: Mapping[str, Any], output: Path) -> Outcome:
+def _outcome(reply: Mapping[str, Any], output: Path, *, of_outputs: bool) -> Outcome:
     if "died" in reply:
         return Outcome(None, died=str(reply["died"]))
     if "failed" in reply or "harness_error" in reply:
@@ -204,6 +206,8 @@ def _outcome(reply: Mapping[str, Any], output: Path) -> Outcome:
     if "error" in reply:
         return Outcome(None, raised=StepError(**reply["error"]), meta=reply)
     try:
+        if of_outputs:
+            return Outcome(None, outputs=read_outputs(output, reply), meta=reply)
         return Outcome(read_observation(output, None, reply), meta=reply)
     except (DataError, TruetoError) as error:
         return Outcome(None, died=f"garbage: {error.message}")

@@ -19,12 +19,13 @@ from trueto.errors import TruetoError
 from trueto.events import RunWriter
 from trueto.fixtures import fixture_digest
 from trueto.model import Case, Cell, Claim, Judgement, Layer, Verdict
-from trueto.references import load_golden, reference, reference_names
+from trueto.references import Reference, load_golden, reference, reference_names
 from trueto.running.client import Limits, Outcome, Pool, Worker
 from trueto.running.domain import AGREEMENT, law_of
 from trueto.running.judging import Runs
 from trueto.running.laws import Court, judge_law
 from trueto.running.ledger import Ledger
+from trueto.running.outputs import Calls, judge_outputs
 from trueto.running.plan import Selection, plan
 from trueto.running.profiles import absent, profile
 from trueto.running.search import Search
@@ -34,6 +35,8 @@ from trueto.workers.protocol import claim_from_json
 __all__ = ["Gate", "exit_code"]
 
 NETS = {Layer.SCHEDULE: "closed", Layer.START: "closed", Layer.TRAJECTORY: "closed", Layer.UPDATE: "open", Layer.NOISE: "seeded"}
+# A function whose named outputs are compared: what is asked of it, and of a feature besides what it does with the feature off.
+CALLED, FEATURE, PLAIN = "outputs", "feature", "plain"
 
 
 def fails(verdict: Verdict, fail_on: str) -> bool:
@@ -141,9 +144,30 @@ class Gate:
         ref = reference(cell.claim.reference)
         if cell.profile not in self.absent and (law := law_of(cell.case)) != AGREEMENT:
             return self._explained(judge_law(self._court(cell)), {"law": law})
+        if cell.layer.of_outputs:
+            return self._judge_outputs(cell, ref)
         runs = self.runs(cell)
         judgement = judge_cell(cell, self.version, ref, chosen, runs, self.ledger)
         return self._explained(judgement, {"settings": found} if (found := runs.native.meta.get("settings")) else {})
+
+    def _judge_outputs(self, cell: Cell, ref: Reference) -> Judgement:
+        """The verdict on the named outputs of a function."""
+        chosen = profile(cell.profile)
+        if cell.profile in self.absent:
+            absent = Outcome(None, failed=f"cannot run under profile {cell.profile}: {self.absent[cell.profile]}")
+            return self._explained(judge_outputs(cell, self.version, ref, chosen, Calls(absent, None), self.ledger), {})
+        asked = self._wanted(cell)
+        native = self._outcome(cell, asked[0][0])
+        if native.failed and not native.meta.get("import"):
+            raise TruetoError(f"the harness failed on {cell.id}: {native.failed}", "trueto doctor")
+        twin = self._outcome(cell, asked[0][0], twin=True) if (asked[0][0], True) in asked else None
+
+        def plain() -> tuple[Outcome, Outcome]:
+            return self._outcome(cell, PLAIN), self._outcome(cell, PLAIN, twin=True)
+
+        calls = Calls(native, twin, plain if cell.layer is Layer.INVARIANCE else None)
+        judgement = judge_outputs(cell, self.version, ref, chosen, calls, self.ledger)
+        return self._explained(judgement, {"settings": found} if (found := native.meta.get("settings")) else {})
 
     def _court(self, cell: Cell) -> Court:
         """What a law may ask of this gate."""
@@ -173,7 +197,7 @@ class Gate:
             "quote": cell.claim.quote,
             "implementation": cell.claim.implementation,
             "command": self.command(cell),
-            **({"drawn": True} if cell.case.drawn else {"explain": self.explaining(cell)}),
+            **({"drawn": True} if cell.case.drawn else {} if cell.case.of_outputs else {"explain": self.explaining(cell)}),
             **more,
         }
         return replace(judgement, evidence={**judgement.evidence, **extra})
@@ -189,6 +213,10 @@ class Gate:
 
     def _wanted(self, cell: Cell) -> list[tuple[str, bool]]:
         """The runs, each (network, twin), that a cell needs: its own, its twin, and the closed loop for the size of a drift."""
+        if cell.layer is Layer.INVARIANCE:
+            return [(net, twin) for twin in (False, True) for net in (FEATURE, PLAIN)]
+        if cell.layer.of_outputs:
+            return [(CALLED, twin) for twin in (False, *([True] if cell.profile == "default" else []))]
         net = NETS[cell.layer]
         twin = cell.profile == "default" and cell.layer is not Layer.NOISE
         return list(dict.fromkeys([(net, False), ("closed", False), *([(net, True)] if twin else [])]))
@@ -219,7 +247,7 @@ class Gate:
             "version": self.version,
             "profiles": list(self.selection.profiles),
             "environment": environment(),
-            "goldens": {name: _digest(name) for name in used},
+            "goldens": {name: _digest(name) for name in used if reference(name).nets},
             "fixture": fixture_digest(),
             "ledger": self.ledger.path,
             "selection": self.selection.to_json(),

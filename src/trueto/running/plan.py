@@ -38,8 +38,11 @@ class Selection:
 def covers(claim: Claim, case: Case) -> bool:
     """Whether a claim's own configuration can express a case: grid, parameterisation, and every option of the original."""
     settings: Mapping[str, Any] = claim.settings
+    named = case.drawn or any(fnmatchcase(case.id, pattern) for pattern in claim.cases)
+    if case.of_outputs:
+        return named
     return (
-        (case.drawn or any(fnmatchcase(case.id, pattern) for pattern in claim.cases))
+        named
         and (not settings.get("grids") or case.grid in settings["grids"])
         and (not settings.get("parameterizations") or case.parameterization in settings["parameterizations"])
         and all(option in settings.get("options", {}) for option in case.options)

@@ -15,9 +15,20 @@ from typing import Any
 from trueto.errors import DataError
 from trueto.model import Case, Claim
 from trueto.observe import LEVEL_KINDS, Observation, StepError
+from trueto.outputs import Outputs
 from trueto.store import read_header, read_tensors, write_tensors
 
-__all__ = ["VERSION", "check_form", "claim_from_json", "claim_to_json", "read_observation", "run_request", "write_observation"]
+__all__ = [
+    "VERSION",
+    "check_form",
+    "claim_from_json",
+    "claim_to_json",
+    "read_observation",
+    "read_outputs",
+    "run_request",
+    "write_observation",
+    "write_outputs",
+]
 
 VERSION = 1
 HINT = "docs/worker-protocol.md"
@@ -69,6 +80,16 @@ def run_request(  # noqa: PLR0913 - every field of a request
 def write_observation(path: Path, seen: Observation) -> None:
     """Write what was seen of a run to the file that the request named."""
     write_tensors(path, seen.tensors(), {"level_kind": seen.level_kind})
+
+
+def write_outputs(path: Path, seen: Outputs) -> None:
+    """Write named outputs to the file that the request named."""
+    write_tensors(path, seen.tensors(), seen.header())
+
+
+def read_outputs(path: Path, meta: Mapping[str, Any]) -> Outputs:
+    """Read them back; DataError when the file is missing or not what was agreed."""
+    return Outputs.read(read_tensors(path), read_header(path), meta)
 
 
 def read_observation(path: Path, error: StepError | None, meta: Mapping[str, Any]) -> Observation:

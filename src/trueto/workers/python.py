@@ -18,6 +18,7 @@ from typing import Any
 
 from trueto.candidates import Adapter, load_candidate
 from trueto.errors import TruetoError
+from trueto.model import Claim
 from trueto.workers.protocol import VERSION, claim_from_json, claim_to_json
 from trueto.workers.rooms import TAIL, Rooms
 
@@ -59,10 +60,25 @@ def _warm(adapter: Adapter) -> None:
     gc.freeze()
 
 
+def _unprepared(adapter: Adapter, claim: Claim, prepared: set[str]) -> dict[str, Any]:
+    """Import once what one claim needs beyond `load`, so that its forks need not; what to reply where that fails."""
+    prepare = getattr(adapter, "prepare", None)
+    if prepare is None or claim.id in prepared:
+        return {}
+    try:
+        prepare(claim)
+    except Exception as error:  # noqa: BLE001 - whatever an import raises is data
+        said = f"cannot be imported: {type(error).__name__}: {error}"
+        return {"failed": said, "import": True, "trace": traceback.format_exc()[-TAIL:]}
+    prepared.add(claim.id)
+    return {}
+
+
 def serve(spec: str, requests: Any, replies: Any) -> int:
     """Answer requests until the input ends."""
     adapter: Adapter | None = None
     rooms: Rooms | None = None
+    prepared: set[str] = set()
     for line in requests:
         request = json.loads(line)
         reply: dict[str, Any]
@@ -73,9 +89,9 @@ def serve(spec: str, requests: Any, replies: Any) -> int:
             elif request["op"] == "load":
                 reply = _load(adapter, request["profile"])
             else:
-                claim_from_json(request["claim"])
+                claim = claim_from_json(request["claim"])
                 rooms = rooms or Rooms(adapter, replies.fileno())
-                reply = rooms.run(request)
+                reply = _unprepared(adapter, claim, prepared) or rooms.run(request)
         except BaseException as error:  # noqa: BLE001 - any failure of a candidate is data
             reply = {"failed": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-TAIL:]}
         replies.write(json.dumps({"protocol": VERSION, "id": request["id"], **reply}) + "\n")

@@ -28,6 +28,7 @@ from trueto.torch_run import Run
 from trueto.workers.branches import Branches
 from trueto.workers.promoted import Seen, low_at_load, twin_of
 from trueto.workers.protocol import claim_from_json, write_observation
+from trueto.workers.tasks import call
 from trueto.workers.traces import Watch
 
 __all__ = ["Room", "observed", "run_case", "warm"]
@@ -195,6 +196,8 @@ class Room:
         if request["op"] != "run":
             self._promote(twin=twin)
             return _of_faults(self, request), True
+        if Case.from_json(request["case"]).of_outputs:
+            return call(self.adapter, request), True  # whatever features do to a library goes with the room
         if not self._built and request.get("fault") is not None:
             _put_fault(request["fault"], self.adapter)
         if twin not in self._built:

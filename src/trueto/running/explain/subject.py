@@ -52,6 +52,11 @@ def _claim(gate: Gate, name: str) -> Claim:
 
 def _case(claim: Claim, name: str) -> Case:
     ref = reference(claim.reference)
+    if ref.of_outputs:
+        raise UsageError(
+            f"{claim.reference} has no spec whose knobs could be searched; the gate names the first of its outputs that parts",
+            f"trueto gate <candidate> --claim {claim.id}",
+        )
     covered = {case.id: case for case in ref.cases if covers(claim, case)}
     if name in covered:
         return covered[name]

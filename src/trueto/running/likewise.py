@@ -1,0 +1,80 @@
+"""Named outputs held against those of the original, value by value: a block of a network, a loss, a picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from trueto.judge import Expected, Spread, compare, expect, factor, measure
+from trueto.model import Comparison
+from trueto.outputs import Outputs
+from trueto.running.truth import seen_in_float64
+
+__all__ = ["compare_outputs", "expected_of", "ill_conditioned"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def expected_of(place: int, name: str, exact: Outputs, native: Outputs, dtype: str) -> Expected:
+    """One value of the original with its floor in float32 or float64, as one row; whole numbers have no rounding of their own."""
+    wanted, seen = (outputs.arrays[name][None] for outputs in (exact, native))
+    spread = _spread(native, place)
+    if wanted.dtype.kind == "i":
+        rms, maximum = measure(seen, wanted)
+        floors = [max(own, float(spread_[0])) for own, spread_ in zip((rms, maximum), (spread.rms, spread.maximum), strict=True)]
+        floor_rms, floor_max = (np.array([floor]) for floor in floors)
+        return Expected(wanted.astype(np.float64), floor_rms, floor_max, np.array([place]), floor_max == 0, seen)
+    steps = np.array([place])
+    expected = expect(wanted, seen, spread=spread, steps=steps)
+    if dtype == "float32":
+        return expected
+    return expect(wanted, wanted, dtype="float64", spread=_spread(exact, place), steps=steps, scale_from=expected)
+
+
+def _spread(outputs: Outputs, place: int) -> Spread:
+    if outputs.spread_rms is None or outputs.spread_max is None:
+        return Spread(np.zeros(1), np.zeros(1))
+    return Spread(outputs.spread_rms[place : place + 1], outputs.spread_max[place : place + 1])
+
+
+def ill_conditioned(exact: Outputs, native: Outputs, limit: float) -> str:
+    """The first floating value whose own rounding exceeds that share of its size, or nothing."""
+    for place, (name, value) in enumerate(exact.arrays.items()):
+        if value.dtype.kind == "f":
+            floor = expected_of(place, name, exact, native, "float32").floor_rms[0]
+            if not floor <= limit * measure(value, np.zeros_like(value))[0]:
+                return name
+    return ""
+
+
+def compare_outputs(got: Outputs, exact: Outputs, native: Outputs, dtype: str) -> Comparison | str:
+    """All values in one comparison, a row each, in the order in which the original gives them; or why they cannot be compared."""
+    if missing := [name for name in exact.arrays if name not in got.arrays]:
+        return f"does not give {', '.join(missing[:5])}, which the original does"
+    rows: list[Comparison] = []
+    for place, name in enumerate(exact.arrays):
+        expected = expected_of(place, name, exact, native, dtype)
+        if dtype == "float64" and exact.arrays[name].dtype.kind == "f":
+            expected = seen_in_float64(expected)
+        rows.append(compare(got.arrays[name][None], expected, name))
+    if shapeless := next((row for row in rows if row.note), None):
+        return f"{shapeless.what}: {shapeless.note}"
+    worst = max(rows, key=lambda row: row.ratio)
+    beyond = next((place for place, row in enumerate(rows) if row.ratio > factor()), None)
+    shown = worst if beyond is None else rows[beyond]
+    return replace(
+        shown,
+        identical=all(row.identical for row in rows),
+        agrees=beyond is None,
+        ratio=worst.ratio,
+        drift_rms=tuple(row.drift for row in rows),
+        floor_rms=tuple(row.floor for row in rows),
+        drift_max=tuple(row.drift_max[0] for row in rows),
+        floor_max=tuple(row.floor_max[0] for row in rows),
+        ratios=tuple(row.ratio for row in rows),
+        steps=tuple(range(len(rows))),
+        first_step=beyond,
+        worst_step=rows.index(worst),
+    )

@@ -1,0 +1,264 @@
+"""From the named outputs of a candidate to a verdict: a network with converted weights, a picture, a loss, a switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from trueto.errors import DataError
+from trueto.likeness import grey_levels, size_of
+from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
+from trueto.outputs import Outputs
+from trueto.references import Reference, load_golden
+from trueto.running.client import Outcome
+from trueto.running.faults import cause_of_death, out_of_memory
+from trueto.running.judging import Seen, declared_text, joined, stale_words, union
+from trueto.running.ledger import Deviation, Ledger
+from trueto.running.likewise import compare_outputs
+from trueto.running.words import number
+
+__all__ = ["Calls", "judge_outputs"]
+
+PICTURE = "image"  # outputs of that name, and those that begin with it and a dot, are pictures from -1 to 1
+TWO = ("float32", "float64")
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The outcomes that a cell is judged by: in native precision and as float64 twin, and of a feature those with it off."""
+
+    native: Outcome
+    twin: Outcome | None
+    plain: Callable[[], tuple[Outcome, Outcome]] | None = None
+
+
+@dataclass(slots=True)
+class _Context:
+    cell: Cell
+    version: str
+    ref: Reference
+    calls: Calls
+    entries: tuple[Deviation, ...]
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    def plain(self, verdict: Verdict, cause: str, reason: str) -> Judgement:
+        """A judgement that needs no numbers."""
+        self.evidence.update(_sources(self.ref))
+        return Judgement(cell=self.cell, version=self.version, verdict=verdict, cause=cause, reason=reason, evidence=self.evidence)
+
+
+Truth = dict[str, Outputs]  # dtype to outputs
+
+
+def judge_outputs(cell: Cell, version: str, ref: Reference, profile: Profile, calls: Calls, ledger: Ledger) -> Judgement:
+    """The verdict on one cell, with its evidence; never raises for anything that a candidate did."""
+    context = _Context(cell, version, ref, calls, ledger.covering(cell))
+    try:
+        if profile.dtype != "float32":
+            return context.plain(Verdict.UNJUDGED, "precision not recorded", f"the original was not recorded in {profile.dtype}")
+        return _judge(context)
+    except DataError as error:
+        return context.plain(Verdict.UNJUDGED, "data", str(error).replace("\n", " "))
+
+
+def _judge(context: _Context) -> Judgement:
+    native = context.calls.native
+    if native.failed:
+        return context.plain(
+            Verdict.UNJUDGED, "import" if native.meta.get("import") else "profile", f"{context.cell.candidate} {native.failed}"
+        )
+    if context.calls.plain is None and (wanted := load_golden(context.ref.id).refusal(context.cell.case.id)) is not None:
+        return _original_raises(context, wanted.type)
+    if ended := _ended_badly(context, native):
+        return ended
+    assert native.outputs is not None
+    truth = _truth(context)
+    if isinstance(truth, Judgement):
+        return truth
+    if context.cell.layer is Layer.INVARIANCE:
+        context.evidence["effect"] = native.outputs.effect
+        if not native.outputs.effect:
+            return context.plain(Verdict.UNJUDGED, "no effect", "the feature was switched on, and nothing shows that it was at work")
+    return _judge_numbers(context, truth)
+
+
+def _original_raises(context: _Context, kind: str) -> Judgement:
+    native = context.calls.native
+    if native.outputs is not None:
+        return context.plain(Verdict.BEYOND, "", f"returns where the original raises {kind}")
+    if native.raised is not None and native.raised.own:
+        return context.plain(Verdict.FAITHFUL, "", f"raises {native.raised.type} ({native.raised.where}), the original {kind}")
+    ended = _ended_badly(context, native)
+    assert ended is not None
+    return ended
+
+
+def _ended_badly(context: _Context, outcome: Outcome, what: str = "") -> Judgement | None:
+    if outcome.died:
+        return context.plain(Verdict.BROKEN, cause_of_death(outcome.died), f"the run{what} {outcome.died}, where the original returns")
+    if (raised := outcome.raised) is not None:
+        context.evidence["error"] = {"type": raised.type, "message": raised.message, "where": raised.where}
+        said = f"{what and what.strip() + ': '}raises {raised.type}: {raised.message} ({raised.where}), where the original returns"
+        return context.plain(Verdict.BROKEN, "memory" if out_of_memory(raised) else "exception", said)
+    assert outcome.outputs is not None
+    for name, values in outcome.outputs.arrays.items():
+        if not np.isfinite(values).all():
+            return context.plain(Verdict.BROKEN, "not finite", f"{name} has NaN or infinite values")
+    return None
+
+
+def _truth(context: _Context) -> Truth | Judgement:
+    """What the outputs are held against: the original's, or with the feature off the candidate's own."""
+    if context.calls.plain is None:
+        golden = load_golden(context.ref.id)
+        return {dtype: golden.outputs(context.cell.case.id, dtype) for dtype in TWO}
+    found: Truth = {}
+    for dtype, outcome in zip(TWO, context.calls.plain(), strict=True):
+        if outcome.failed:
+            return context.plain(Verdict.UNJUDGED, "profile", f"{context.cell.candidate} {outcome.failed}")
+        if ended := _ended_badly(context, outcome, " with the feature off"):
+            return ended
+        assert outcome.outputs is not None
+        if outcome.outputs.effect:
+            return context.plain(Verdict.UNJUDGED, "no effect", f"the feature was at work when it was off: {outcome.outputs.effect}")
+        found[dtype] = outcome.outputs
+    return found
+
+
+def _twin(calls: Calls) -> tuple[Outputs | None, str]:
+    """The float64 twin's outputs, or why it has no say."""
+    twin = calls.twin
+    if twin is None:
+        return None, "this profile has no float64 twin"
+    if twin.outputs is None:
+        return None, f"not valid: {twin.died or twin.failed or (twin.raised and twin.raised.message) or 'no answer'}"
+    if twin.meta.get("below"):
+        return None, f"not valid: {twin.meta['below']} still returns less than float64"
+    low = [name for name, value in twin.outputs.arrays.items() if value.dtype.kind == "f" and value.dtype != np.float64]
+    return (None, f"not valid: {low[0]} is {twin.outputs.arrays[low[0]].dtype}") if low else (twin.outputs, "")
+
+
+def _compare(context: _Context, truth: Truth) -> Seen | str:
+    """Both arms against the original or a variant, or why they cannot be compared."""
+    native = context.calls.native.outputs
+    assert native is not None
+    twin, note = _twin(context.calls)
+    found = compare_outputs(native, truth["float64"], truth["float32"], "float32")
+    other = None if twin is None else compare_outputs(twin, truth["float64"], truth["float32"], "float64")
+    if isinstance(found, str):
+        return found
+    return other if isinstance(other, str) else Seen(found, other, note)
+
+
+def _variant(context: _Context, truth: Truth) -> Truth:
+    """The outputs of the variant that the ledger names: a formula of the original's, or the original run so."""
+    knobs = union(context.entries)
+    if context.ref.vary is None:
+        golden, name = load_golden(context.ref.id), ",".join(f"{knob}={value}" for knob, value in sorted(knobs.items()))
+        return {dtype: golden.outputs(context.cell.case.id, dtype, name) for dtype in TWO}
+    return {dtype: replace(seen, arrays=context.ref.vary(dict(seen.arrays), knobs, context.cell.case)) for dtype, seen in truth.items()}
+
+
+def _judge_numbers(context: _Context, truth: Truth) -> Judgement:
+    seen = _compare(context, truth)
+    if isinstance(seen, str):
+        return context.plain(Verdict.BROKEN, "other outputs", seen)
+    shown = (context, truth, seen)
+    original = "the same candidate with the feature off" if context.cell.layer is Layer.INVARIANCE else "the original"
+    if seen.agrees:
+        if context.entries:
+            return _by_numbers(*shown, Verdict.STALE, "stale ledger", stale_words(context.entries))
+        verdict = Verdict.IDENTICAL if seen.native.identical else Verdict.FAITHFUL
+        return _by_numbers(*shown, verdict, "", f"the same as {original}, within its own rounding")
+    if not context.entries:
+        return _by_numbers(*shown, Verdict.DRIFTED, seen.cause, _difference(seen, original))
+    return _judge_declared(context, truth, seen)
+
+
+def _judge_declared(context: _Context, truth: Truth, seen: Seen) -> Judgement:
+    entries = context.entries
+    context.evidence["ledger"] = entries[0].to_json() if len(entries) == 1 else joined(entries)
+    context.evidence["original"] = {"ratio": seen.native.ratio, "drift": seen.native.drift}
+    if bands := [entry.band for entry in entries if entry.band is not None]:
+        inside = bands[0][0] <= seen.native.ratio <= bands[0][1]
+        said = f"the ledger allows {bands[0][0]:g} to {bands[0][1]:g} times the original's rounding: {entries[0].reason}"
+        return _by_numbers(context, truth, seen, Verdict.DECLARED_UNEXPLAINED if inside else Verdict.STALE, seen.cause, said)
+    against = _compare(context, _variant(context, truth))
+    if isinstance(against, str):
+        return context.plain(Verdict.STALE, "not as declared", against)
+    context.evidence["compared_with"] = "variant"
+    if not against.agrees:
+        said = f"is not the declared variant `{declared_text(entries)}`: {_difference(against, 'it')}"
+        return _by_numbers(context, truth, against, Verdict.STALE, "not as declared", said)
+    return _by_numbers(context, truth, against, Verdict.DECLARED, seen.cause, "; ".join(entry.reason for entry in entries))
+
+
+def _difference(seen: Seen, original: str) -> str:
+    """One sentence: the first value that parts, and how far."""
+    shown = seen.twin if seen.native.agrees and seen.twin is not None else seen.native
+    where = " in float64 only" if seen.native.agrees else ""
+    rest = f"; the {shown.first_step} before it are the same" if shown.first_step else ""
+    first = shown.ratios[shown.first_step or 0]
+    return f"{shown.what} is the first that differs from {original}{where}, by {number(first)} times the original's own rounding{rest}"
+
+
+def _by_numbers(context: _Context, truth: Truth, seen: Seen, verdict: Verdict, cause: str, reason: str) -> Judgement:
+    shown = seen.native if not seen.native.agrees or seen.twin is None or seen.twin.agrees else seen.twin
+    context.evidence.setdefault("compared_with", "feature off" if context.cell.layer is Layer.INVARIANCE else "original")
+    context.evidence.update(_evidence(context, truth, seen, shown))
+    grey = None if verdict.same else _grey(context, truth)
+    size = "none" if verdict.same else size_of(grey) if grey is not None else "not measured"
+    return Judgement(
+        cell=context.cell,
+        version=context.version,
+        verdict=verdict,
+        drift=shown.drift,
+        floor=shown.floor,
+        ratio=shown.ratio,
+        size=size,
+        grey_levels=grey,
+        first_step=shown.first_step,
+        cause=cause,
+        reason=reason,
+        evidence=context.evidence,
+    )
+
+
+def _grey(context: _Context, truth: Truth) -> float | None:
+    """The largest change of a picture among the outputs, in grey levels; None where none is one."""
+    outputs = context.calls.native.outputs
+    assert outputs is not None
+    wanted = truth["float64"].arrays
+    pictures = [name for name in wanted if name.partition(".")[0] == PICTURE and wanted[name].shape == outputs.arrays[name].shape]
+    return max((grey_levels(outputs.arrays[name], wanted[name]) for name in pictures), default=None)
+
+
+def _sources(ref: Reference) -> dict[str, Any]:
+    """Where the original stands."""
+    file, _, function = ref.card.function.partition(":")
+    if not ref.codebase.files:
+        return {"spec_source": f"references/{ref.id}.py"}
+    place = {"link": ref.codebase.link(file.strip()), "function": function.strip(), "commit": ref.codebase.commit}
+    return {"original_source": place, "spec_source": f"references/{ref.id}.py (card; no spec: the goldens alone speak for it)"}
+
+
+def _evidence(context: _Context, truth: Truth, seen: Seen, shown: Comparison) -> dict[str, Any]:
+    """What a reader needs to see of a comparison; `names` are the values, in the order of `steps`."""
+    twin: Mapping[str, Any] = {"valid": False, "why": seen.twin_note}
+    if seen.twin is not None:
+        twin = {name: getattr(seen.twin, name) for name in ("ratio", "drift", "floor", "agrees")} | {"valid": True}
+    return {
+        **_sources(context.ref),
+        "dtype": "float32",
+        "what": shown.what,
+        "names": list(truth["float64"].arrays),
+        "steps": shown.steps,
+        "drift_rms": shown.drift_rms,
+        "floor_rms": shown.floor_rms,
+        "ratios": shown.ratios,
+        "worst": {"step": shown.worst_step, "index": shown.worst_index, "expected": shown.expected, "got": shown.got},
+        "twin": dict(twin),
+    }

@@ -1,0 +1,136 @@
+"""One call of a torch function, original or candidate, whose named outputs are compared: what it is fed, and what it gives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trueto.errors import DataError
+from trueto.fixtures.numbers import normal, parameter, whole
+from trueto.interpose import tensor_of, to_numpy
+from trueto.model import Case
+from trueto.observe import nudge_signs
+from trueto.outputs import Outputs
+from trueto.references.library import PARAMETERS
+
+__all__ = ["Task"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@cache
+def _shapes(file: Path) -> dict[str, dict[str, list[int]]]:
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read: {error}", f"trueto record {file.parent.name} --source DIR") from error
+
+
+class Task:
+    """What is fed to a function, and what it gives.
+
+    `dtype` is that of floating inputs and parameters. `knobs` are the ways in which an original is run otherwise, for a variant.
+    `feature` says whether a feature under test is on. `nudge` numbers a repetition in which inputs move by one unit in the last place.
+    `home` is the folder of the original's codebase, where the shapes of the parameters of its toy networks are kept.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        dtype: torch.dtype,
+        home: Path,
+        *,
+        knobs: Mapping[str, str] | None = None,
+        nudge: int | None = None,
+        feature: bool = False,
+        device: str = "cpu",
+    ) -> None:
+        self.case, self.dtype, self.device = case, dtype, device
+        self.knobs = dict(knobs or {})
+        self.nudge = nudge
+        self.feature = feature
+        self.filled: dict[str, dict[str, list[int]]] = {}
+        self.home = home
+        self._given: dict[str, Array] = {}
+        self._effects: dict[str, int] = {}
+
+    def given(self, name: str, shape: Iterable[int], scale: float = 1.0, offset: float = 0.0) -> torch.Tensor:
+        """A named floating input, nearly normal with that standard deviation and mean, of a shape."""
+        values = normal(f"{self.case.seed}/{name}", tuple(shape)) * np.float32(scale) + np.float32(offset)
+        return self.moved(tensor_of(values, self.dtype, self.device))
+
+    def moved(self, values: torch.Tensor) -> torch.Tensor:
+        """The values; in a nudged repetition each by one unit in the last place away."""
+        if self.nudge is None:
+            return values
+        signs = tensor_of(nudge_signs(self.nudge, values.numel()).reshape(tuple(values.shape)), values.dtype, self.device)
+        return torch.nextafter(values, signs * float("inf"))
+
+    def whole(self, name: str, shape: Iterable[int], high: int) -> torch.Tensor:
+        """A named input of whole numbers from 0 to `high` - 1, int64."""
+        return torch.from_numpy(whole(f"{self.case.seed}/{name}", tuple(shape), high)).to(self.device)
+
+    def fill(self, module: torch.nn.Module, model: str) -> torch.nn.Module:
+        """An original's network, to evaluate, with every parameter seeded by its name, in the precision of the run; `model` names it."""
+        shapes: dict[str, list[int]] = {}
+        module.to(self.dtype)
+        for name, held in module.named_parameters():
+            shapes[name] = list(held.shape)
+            held.data = tensor_of(parameter(f"{self.home.name}/{model}", name, tuple(held.shape)), self.dtype, self.device)
+        self.filled[model] = shapes
+        return module.eval()
+
+    def weights(self, model: str) -> dict[str, torch.Tensor]:
+        """The same parameters by the original's names, for a candidate to convert; DataError for a network that was not recorded.
+
+        `model` is the name that the original's record.py filled it under, or `codebase/name` for a network of another codebase.
+        """
+        home, _, name = model.rpartition("/")
+        file = (self.home.parent / home if home else self.home) / PARAMETERS
+        known = _shapes(file)
+        if name not in known:
+            raise DataError(
+                f"{file} has no network {name}: has {', '.join(sorted(known))}", f"trueto record {file.parent.name} --source DIR"
+            )
+        key = f"{file.parent.name}/{name}"
+        return {part: tensor_of(parameter(key, part, tuple(shape)), self.dtype, self.device) for part, shape in known[name].items()}
+
+    def give(self, name: str, value: Any) -> None:
+        """One output: a tensor, an array or a number; a name given twice gets a number."""
+        found = to_numpy(value) if isinstance(value, torch.Tensor) else np.array(value)
+        unique, number = name, 2
+        while unique in self._given:
+            unique, number = f"{name}#{number}", number + 1
+        self._given[unique] = found.astype(np.int64) if found.dtype.kind in "biu" else found
+
+    def tap(self, module: torch.nn.Module, names: Mapping[str, str]) -> None:
+        """From now on give what these parts of a network return, in the order in which they do: path in the module to name."""
+        parts = dict(module.named_modules())
+        if missing := [path for path in names if path not in parts]:
+            raise DataError(f"the network has no part {', '.join(missing)}", "docs/outputs.md")
+        for path, name in names.items():
+            parts[path].register_forward_hook(self._hook(name))
+
+    def _hook(self, name: str) -> Any:
+        def hook(_: Any, __: Any, result: Any) -> None:
+            first = result[0] if isinstance(result, tuple | list) else result
+            self.give(name, first)
+
+        return hook
+
+    def took_effect(self, words: str) -> None:
+        """Note once more that a feature was at work, as `sliced attention called`."""
+        self._effects[words] = self._effects.get(words, 0) + 1
+
+    @property
+    def outputs(self) -> Outputs:
+        """Everything given so far; DataError where nothing was."""
+        if not self._given:
+            raise DataError(f"{self.case.id}: nothing was given", "task.give(name, tensor): docs/outputs.md")
+        return Outputs(dict(self._given), effect=", ".join(f"{words}: {count}" for words, count in self._effects.items()))

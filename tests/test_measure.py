@@ -1,0 +1,61 @@
+"""Measuring how far two tensors are apart: numpy's result, in constant memory, at any scale."""
+
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from trueto.judge import measure
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("other", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [0, 1, 32768, 32769, 300_001])
+def test_measure_is_numpys_result(dtype, other, size):
+    """RMS and maximum are numpy's on the whole array, below and above a block's size; two float32 arrays are subtracted as such.
+
+    So are the squares of long ones summed, 256 at a time: 16 roundings deep, which is a millionth.
+    """
+    rng = np.random.default_rng(size)
+    first, second = rng.standard_normal(size).astype(dtype), rng.standard_normal(size).astype(other)
+    difference = (first - second if dtype == other else first.astype(np.float64) - second.astype(np.float64)).astype(np.float64)
+    wanted = (math.sqrt((difference**2).sum() / max(size, 1)), np.abs(difference).max(initial=0.0))
+    seen = measure(first.reshape(1, -1), second.reshape(1, -1))
+    assert wanted[1] == seen[1]
+    summed_in_float32 = dtype == other == np.float32 and size > 4096
+    assert abs(seen[0] - wanted[0]) <= (1e-6 if summed_in_float32 else 1e-13) * wanted[0]
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_a_difference_that_float32_cannot_hold_is_finite(size):
+    """Two huge float32 numbers of unlike signs are far, but not infinitely far."""
+    first = np.full(size, 3e38, np.float32)
+    assert (6e38, 6e38) == tuple(float(f"{value:.6g}") for value in measure(first, -first))
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_squares_that_float32_cannot_hold_count(size):
+    """Differences whose squares would vanish, or be infinite, in float32 have the RMS of their size."""
+    first = np.full(300_000, size, np.float32)
+    assert [1, 1] == [round(value / float(first[0]), 12) for value in measure(first, np.zeros_like(first))]
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_measure_does_not_swallow_what_is_not_finite(size, value):
+    """NaN and infinity anywhere come out as not finite, in small and in large arrays."""
+    first = np.zeros(size, np.float32)
+    first[size // 2] = value
+    assert not any(math.isfinite(part) for part in measure(first, np.zeros(size, np.float32)))
+
+
+def test_measure_takes_constant_memory():
+    """Judging 64 MB takes less than a megabyte of its own."""
+    first, second = np.zeros(1 << 24, np.float32), np.ones(1 << 24, np.float32)
+    tracemalloc.start()
+    seen = measure(first, second)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (1.0, 1.0) == seen
+    assert peak < 1e6

@@ -1,0 +1,316 @@
+"""Named outputs: recorded from an original, held value by value against a candidate's, and features that must change nothing."""
+
+import json
+
+import numpy as np
+import pytest
+import support
+import toy_codebase
+from support import lines, trueto
+
+from trueto.fixtures.numbers import normal, parameter, whole
+from trueto.model import Verdict
+from trueto.outputs import Outputs
+from trueto.running.likewise import compare_outputs
+from trueto.settings import data_root
+from trueto.store import read_header, read_tensors
+
+pytest.importorskip("torch")
+
+ORIGINAL = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, smooth="tanh"):
+        super().__init__()
+        self.first = nn.Linear(6, 8)
+        self.norm = nn.LayerNorm(8, eps=1e-5)
+        self.last = nn.Linear(8, 3)
+        self.smooth = {"tanh": torch.tanh, "sigmoid": torch.sigmoid}[smooth]
+
+    def forward(self, x):
+        return self.last(self.smooth(self.norm(self.first(x).float()).to(x.dtype)))
+
+
+def refuse(x):
+    raise ValueError("not | for me")
+"""
+RECORD = '''
+"""How to run the toy network."""
+
+from pathlib import Path
+
+from trueto.recording.harness import import_file
+
+
+def load(source: Path):
+    return import_file("toy", source / "toy.py")
+
+
+def drive(original, name, task):
+    x = task.given("x", (2, 6))
+    if task.case.options.get("refuse"):
+        original.refuse(x)
+    net = task.fill(original.Net(task.knobs.get("smooth", "tanh")), "net")
+    task.tap(net, {"first": "first", "norm": "norm"})
+    out = net(x)
+    task.give("out", out)
+    task.give("picked", out.argmax(dim=1))
+'''
+NET = '''
+"""A toy network."""
+
+from trueto.model import Case
+from trueto.references.card import Card, Promises
+
+CARD = Card("Toy network", "a\\n\\nb", "us", 2026, "none, arXiv", "1", "toy.py: Net", Promises({"activation": "tanh"}))
+KNOBS = {"smooth": ("tanh", "sigmoid")}
+CASES = (Case("toy", 1, quick=True, layers=("module",)), Case("refused", 1, options={"refuse": True}, layers=("module",)))
+'''
+PROMISE = NET.replace('"module"', '"invariance"').replace(', Case("refused", 1, options={"refuse": True}, layers=("invariance",))', ",")
+CANDIDATE = '''
+"""A port of the toy network, and what can go wrong with one."""
+
+import torch
+
+from trueto.model import Claim
+
+
+def forward(net, x, task, way):
+    w = net
+    give = lambda name, value: None if way == "forgets" and name == "norm" else task.give(name, value)
+    eps = 1e-4 if way == "eps" else 1e-5
+    smooth = torch.sigmoid if way == "sigmoid" else torch.tanh
+    first = x @ w["first.weight"].T + w["first.bias"]
+    give("first", first[:, :4] if way == "shape" else first)
+    norm = torch.nn.functional.layer_norm(first, (8,), w["norm.weight"], w["norm.bias"], eps)
+    give("norm", norm)
+    out = smooth(norm) @ w["last.weight"].T + w["last.bias"]
+    if way == "nan":
+        out = out * float("nan")
+    if way == "hidden":
+        out = out + 1e-9
+    give("out", out)
+    give("picked", out.argmin(dim=1) if way == "whole" else out.argmax(dim=1))
+
+
+class Adapter:
+    name = "port"
+    WAYS = ("right", "eps", "sigmoid", "shape", "nan", "hidden", "whole", "forgets", "raises")
+    FEATURES = ("halves", "ignored", "wrong", "always")
+    claims = (
+        *(Claim(f"toy/net@{way}", "toy/net", way, "port docs", "this is it") for way in WAYS),
+        *(Claim(f"features/halves@{way}", "features/halves", way, "port docs", "changes nothing") for way in FEATURES),
+    )
+    no_claims = {}
+    modules = ("port",)
+
+    def version(self):
+        return "1.0"
+
+    def load(self):
+        pass
+
+    def settings(self, claim, case):
+        return {}
+
+    def owns(self, filename):
+        return "port.py" in filename
+
+    def sample(self, claim, run, flags):
+        raise NotImplementedError
+
+    def outputs(self, claim, task, flags):
+        way = claim.implementation
+        if way == "raises" or task.case.options.get("refuse"):
+            raise ValueError("no")
+        x = task.given("x", (2, 6))
+        if claim.reference == "toy/net":
+            return forward(task.weights("net"), x, task, way)
+        w = task.weights("toy/net")["first.weight"]
+        if task.feature and way != "ignored" or way == "always":
+            task.took_effect("half multiplied")
+            out = x[:, :3] @ w[:, :3].T + x[:, 3:] @ w[:, 3:].T
+            if way == "wrong":
+                out = x[:, :3] @ w[:, :3].T
+        else:
+            out = x @ w.T
+        task.give("out", out)
+
+
+ADAPTER = Adapter()
+'''
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    """The toy network recorded, and the run record of a gate of its ports: (root, cells by claim and case)."""
+    folder = tmp_path_factory.mktemp("outputs")
+    (source := folder / "source").mkdir()
+    (source / "toy.py").write_text(ORIGINAL)
+    for arguments in (("init", "--quiet"), ("add", "toy.py"), ("commit", "--quiet", "-m", "toy")):
+        toy_codebase.git(source, *arguments)
+    root = folder / "root"
+    (root / "fixtures").parent.mkdir()
+    (root / "fixtures").symlink_to(data_root() / "fixtures")
+    (root / "suites").symlink_to(data_root() / "suites")
+    commit = toy_codebase.git(source, "rev-parse", "HEAD")
+    about = f'title = "Toy"\nrepository = "https://example.com/toy"\ncommit = "{commit}"\nlicence = "MIT"\n'
+    for name, files in (("toy", '["toy.py"]'), ("features", "[]")):
+        (home := root / "references" / name).mkdir(parents=True)
+        (home / "codebase.toml").write_text(f'{about}files = {files}\nhow = "as it is"\n')
+    (root / "references/toy/record.py").write_text(RECORD)
+    (root / "references/toy/net.py").write_text(NET)
+    (root / "references/features/halves.py").write_text(PROMISE)
+    done = trueto("record", "toy", "--source", str(source), cwd=folder, TRUETO_ROOT=str(root))
+    assert 0 == done.returncode, done.stdout + done.stderr
+    (folder / "port.py").write_text(CANDIDATE)
+    (folder / "deviations.toml").write_text(
+        'candidate = "port"\n[[deviation]]\nreference = "toy/net"\nclaims = ["*@sigmoid", "*@forgets"]\n'
+        'layers = ["module"]\ncases = ["toy"]\n'
+        'variant = "smooth=sigmoid"\nreason = "smoother"\nowner = "us"\nsince = "1.0"\n'
+    )
+    gate = trueto("gate", str(folder / "port.py"), "--output", str(folder / "gate.txt"), cwd=folder, TRUETO_ROOT=str(root))
+    assert 1 == gate.returncode, gate.stdout + gate.stderr
+    record = next(folder.glob("**/*.jsonl"))
+    cells = {(event["claim"].partition("@")[2], event["case"]): event for event in lines(record) if event["event"] == "cell"}
+    return root, source, cells
+
+
+def test_recording_keeps_outputs_in_order_with_their_rounding(port):
+    """A golden has every output in both precisions in the order given, its spread, variants, the refusal; and the parameters' shapes."""
+    root, source, _ = port
+    path = root / "references/toy/goldens/net.safetensors"
+    header, tensors = read_header(path), read_tensors(path)
+    assert (
+        ["first", "norm", "out", "picked"]
+        == json.loads(header["names.toy.outputs"])
+        == json.loads(header["names.toy.outputs@smooth=sigmoid"])
+    )
+    assert "ValueError|not / for me|0" == header["outcome.refused.outputs.float32"]
+    kinds = {tensors[f"toy/outputs/{dtype}/value/out"].dtype.name for dtype in ("float32", "float64")}
+    assert {"float32", "float64"} == kinds
+    assert "int64" == tensors["toy/outputs/float32/value/picked"].dtype.name
+    assert (tensors["toy/outputs/float64/spread_rms"][:3] > 0).all()
+    assert [8, 6] == json.loads((root / "references/toy/parameters.json").read_text())["net"]["first.weight"]
+    done = trueto("record", "toy", "--source", str(source), "--check", cwd=root, TRUETO_ROOT=str(root))
+    assert "every bit the same" in done.stdout, done.stdout + done.stderr
+
+
+def test_float64_of_the_original_is_float64_throughout(port):
+    """A cast to float32 inside the original is lifted: float64 outputs are not those of float32 widened."""
+    tensors = read_tensors(port[0] / "references/toy/goldens/net.safetensors")
+    wide = tensors["toy/outputs/float64/value/norm"]
+    assert (wide != wide.astype(np.float32)).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("way", "verdict", "words"),
+    [
+        ("right", "same", "the same as the original"),
+        ("eps", "drifted", "norm is the first that differs from the original, by"),
+        ("hidden", "drifted", "out is the first that differs from the original in float64 only"),
+        ("whole", "drifted", "picked is the first that differs from the original"),
+        ("sigmoid", "declared", "smoother"),
+        ("forgets", "broken", "does not give norm, which the original does"),
+        ("shape", "broken", "first: shape (1, 2, 4) where the original has (1, 2, 8)"),
+        ("nan", "broken", "out has NaN or infinite values"),
+        ("raises", "broken", "raises ValueError: no"),
+    ],
+)
+def test_verdict_on_a_port(port, way, verdict, words):
+    """A port of the network gets the verdict that is right, with the first output that parts."""
+    cell = port[2][way, "toy"]
+    seen = "same" if Verdict(cell["verdict"]).same else cell["verdict"]  # every bit or not: that hangs on the CPU
+    assert (verdict, True) == (seen, words in cell["reason"]), cell["reason"]
+
+
+def test_where_the_original_raises(port):
+    """Where the original raises, raising is the same."""
+    assert {"faithful"} == {port[2][way, "refused"]["verdict"] for way in ("right", "eps")}
+
+
+def test_outputs_before_the_fault_are_said_to_be_the_same(port):
+    """The place of the first output that parts, its name, and what came before it are in the record."""
+    cell = port[2]["eps", "toy"]
+    assert (1, ["first", "norm", "out", "picked"]) == (cell["first_step"], cell["evidence"]["names"])
+    assert cell["reason"].endswith("the 1 before it are the same")
+    assert cell["evidence"]["ratios"][0] <= 5 < cell["evidence"]["ratios"][1]
+
+
+@pytest.mark.parametrize(
+    ("way", "verdict", "words"),
+    [
+        ("halves", "same", "the same as the same candidate with the feature off"),
+        ("wrong", "drifted", "out is the first that differs from the same candidate with the feature off"),
+        ("ignored", "unjudged", "nothing shows that it was at work"),
+        ("always", "unjudged", "the feature was at work when it was off"),
+    ],
+)
+def test_verdict_on_a_feature(port, way, verdict, words):
+    """A feature changes nothing and proves that it was at work, or it is not green."""
+    cell = port[2][way, "toy"]
+    seen = "same" if Verdict(cell["verdict"]).same else cell["verdict"]  # every bit or not: that hangs on the CPU
+    assert (verdict, True) == (seen, words in cell["reason"]), cell["reason"]
+
+
+def test_a_variant_declared_where_it_is_not_is_stale(port, tmp_path):
+    """An entry for a difference that is not there makes the cell stale."""
+    root, _, _ = port
+    folder = root.parent
+    ledger = (folder / "deviations.toml").read_text().replace('"*@sigmoid", "*@forgets"', '"*@right", "*@eps"')
+    (tmp_path / "other.toml").write_text(ledger)
+    arguments = ("gate", str(folder / "port.py"), "--ledger", str(tmp_path / "other.toml"), "--case", "toy", "--claim", "toy/net@[re]*")
+    done = trueto(*arguments, cwd=tmp_path, TRUETO_ROOT=str(root))
+    cells = {event["claim"].partition("@")[2]: event for event in lines(next(tmp_path.glob("**/*.jsonl"))) if event["event"] == "cell"}
+    assert 1 == done.returncode
+    assert {"right": "stale", "eps": "stale", "raises": "broken"} == {way: cell["verdict"] for way, cell in cells.items()}
+    assert "is not the declared variant `smooth=sigmoid`" in cells["eps"]["reason"]
+
+
+def test_commands_know_references_without_a_spec(port):
+    """`show` prints the card, `verify` says that there is no spec, `list cases` names the layer, `explain` points to the gate."""
+    root, _, _ = port
+    show, verify, cases = (
+        trueto(*arguments, cwd=root, TRUETO_ROOT=str(root))
+        for arguments in (("show", "toy/net"), ("verify", "toy/net"), ("list", "cases", "toy/net"))
+    )
+    assert "activation" in show.stdout, show.stderr
+    assert "verify" not in show.stdout
+    assert (4, True) == (verify.returncode, "no spec to verify" in verify.stderr), verify.stderr
+    assert "module" in cases.stdout, cases.stderr
+    explain = trueto("explain", str(root.parent / "port.py"), "toy/net@eps:module:toy", cwd=root, TRUETO_ROOT=str(root))
+    assert (4, True) == (explain.returncode, "the gate names the first of its outputs that parts" in explain.stderr), explain.stderr
+
+
+def test_seeded_numbers_are_pinned():
+    """Inputs and parameters are the same on every machine: sums of raw bits, with the mean and the variance of a normal one."""
+    drawn = normal("0/x", (4, 50_000))
+    assert (0.0, 1.0) == (round(float(drawn.mean()), 2), round(float(drawn.std()), 2))
+    assert PINNED == [float(value) for value in (drawn[0, 0], drawn[3, -1], parameter("m", "norm.weight", (4,))[2])]
+    assert WHOLE == whole("0/ids", (5,), 1000).tolist()
+
+
+def test_a_shift_within_rounding_agrees_and_twice_the_factor_does_not():
+    """Each output is held against its own floor, whatever its scale beside the others."""
+    exact = Outputs({"large": np.full((2, 3), 1e6), "small": np.full((2, 3), 1e-6)})
+    native = Outputs(
+        {name: value.astype(np.float32) for name, value in exact.arrays.items()}, np.array([1.0, 1e-12]), np.array([1.0, 1e-12])
+    )
+    for shift, agrees in ((4e-12, True), (1e-11, False)):
+        got = Outputs({"large": native.arrays["large"], "small": exact.arrays["small"] + shift})
+        seen = compare_outputs(got, exact, native, "float32")
+        assert (agrees, "small") == (seen.agrees, seen.what)
+
+
+PINNED = [0.8500887155532837, 1.1130307912826538, 1.066928744316101]
+WHOLE = [88, 992, 667, 149, 883]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgotten():
+    """Nothing that was read here is left to other tests."""
+    yield
+    support.forget()
