@@ -14,13 +14,14 @@ from pathlib import Path
 import gate_time
 import harness_cost
 import judge_speed
+import streaming
 from figures import Figure, text_of
 
 __all__ = ["main"]
 
 HERE = Path(__file__).parent
-PARTS = {"judge": judge_speed.figures, "harness": harness_cost.figures, "gate": gate_time.figures}
-TITLES = {"judge": "Judging", "harness": "The harness", "gate": "What users feel"}
+PARTS = {"judge": judge_speed.figures, "streaming": streaming.figures, "harness": harness_cost.figures, "gate": gate_time.figures}
+TITLES = {"judge": "Judging", "streaming": "More than fits into memory", "harness": "The harness", "gate": "What users feel"}
 PACKAGES = ("numpy", "torch", "scipy", "diffusers")
 
 

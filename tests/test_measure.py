@@ -6,7 +6,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from trueto.errors import DataError
 from trueto.judge import measure
+from trueto.outputs import Outputs
+from trueto.running.likewise import compare_outputs
+from trueto.store import map_tensors, write_tensors
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -59,3 +63,36 @@ def test_measure_takes_constant_memory():
     tracemalloc.stop()
     assert (1.0, 1.0) == seen
     assert peak < 1e6
+
+
+def test_outputs_are_judged_where_they_lie(tmp_path):
+    """Judging 48 MB of outputs takes less than a megabyte: they are read as they are looked at, and a difference is found all the same."""
+    exact = {f"value/{name}": np.random.default_rng(0).standard_normal((4, 400_000)) for name in ("a", "b")}
+    native = {name: value.astype(np.float32) for name, value in exact.items()}
+    got = {name: value.copy() for name, value in native.items()}
+    got["value/b"][3, 399_999] += 1
+    sets = []
+    for name, tensors in (("got", got), ("exact", exact), ("native", native)):
+        write_tensors(tmp_path / name, tensors, {})
+        mapped = map_tensors(tmp_path / name)
+        assert [] == [key for key, value in tensors.items() if mapped[key].tobytes() != value.tobytes()]
+        sets.append(Outputs({key.removeprefix("value/"): mapped[key] for key in tensors}))
+    tracemalloc.start()
+    seen = compare_outputs(*sets, "float32")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e6
+    assert not isinstance(seen, str)
+    assert ("b", 1, (3, 399_999)) == (seen.what, seen.first_step, seen.worst_index)
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda data: data[:-9], lambda data: data[:5], lambda data: data.replace(b"F32", b"F33"), lambda data: data[:0]]
+)
+def test_mapped_files_that_are_damaged(tmp_path, spoil):
+    """A file that is cut off, or of dtypes that nobody knows, is a clear error."""
+    path = tmp_path / "x.safetensors"
+    write_tensors(path, {"x": np.ones((3, 3), np.float32)}, {})
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(DataError, match="cannot be read"):
+        map_tensors(path)

@@ -29,6 +29,7 @@ __all__ = [
     "measure",
     "same_bits",
     "same_in_float64",
+    "sizes",
     "spread_of",
     "unlike",
 ]
@@ -123,11 +124,10 @@ def expect(
     in the last place of the signal. `pooled` takes one floor for all rows (tables). `scale_from` is the float32 floor of the
     same values, of which a float64 floor is at least 2^-29. Rows equal to one of `ends`, and all-zero rows, demand equality.
     """
-    values = _rows(exact)
-    rms, maximum = _norms(_rows(native) - values)
+    rms, maximum = _apart(native, exact)
     if spread is not None:
         rms, maximum = np.maximum(rms, spread.rms), np.maximum(maximum, spread.maximum)
-    signal_rms, signal_max = _norms(values)
+    signal_rms, signal_max = sizes(exact)
     rms = np.maximum(rms, EPS[dtype] * signal_rms)
     maximum = np.maximum(maximum, EPS[dtype] * signal_max)
     if scale_from is not None:
@@ -136,11 +136,23 @@ def expect(
     if pooled:
         rms, maximum = np.full_like(rms, rms.max(initial=0.0)), np.full_like(maximum, maximum.max(initial=0.0))
     rms, maximum = np.maximum.accumulate(rms), np.maximum.accumulate(maximum)
-    must = np.full(len(values), not values.any()) if pooled else signal_max == 0
-    if ends and values.shape[1] == 1:
-        must = must | np.isin(values[:, 0], ends)
+    values = np.asarray(exact, np.float64)
+    must = np.full(len(values), not signal_max.any()) if pooled else signal_max == 0
+    if ends and values.size == len(values):
+        must = must | np.isin(values.reshape(-1), ends)
     names = np.arange(len(values)) if steps is None else steps
-    return Expected(np.asarray(exact, np.float64), rms, maximum, names, must, native)
+    return Expected(values, rms, maximum, names, must, native)
+
+
+def sizes(values: Array) -> tuple[Array, Array]:
+    """RMS and maximum of each row of (K, ...), in constant memory."""
+    return _apart(values, np.broadcast_to(np.zeros((), np.float64), values.shape))
+
+
+def _apart(first: Array, second: Array) -> tuple[Array, Array]:
+    """RMS and maximum of the difference of each row."""
+    rms, maximum, _ = _distances(first, second)
+    return np.array(rms), np.array(maximum)
 
 
 def same_bits(first: Array, second: Array) -> bool:
@@ -214,7 +226,7 @@ def _distances(got: Array, expected: Array) -> tuple[list[float], list[float], l
     if len(got) == 1 or got.size > WHOLE:
         found = [_measured(row, other) for row, other in zip(got, expected, strict=True)]
         return [rms for rms, _, _ in found], [maximum for _, maximum, _ in found], [place for _, _, place in found]
-    rms, maximum = _norms(np.subtract(got, expected, dtype=np.float64).reshape(len(got), -1))
+    rms, maximum = _norms(_rows(np.subtract(got, expected, dtype=np.float64)))
     return rms.tolist(), maximum.tolist(), [slice(None)] * len(got)
 
 

@@ -14,9 +14,11 @@ from safetensors.numpy import save as to_bytes
 
 from trueto.errors import DataError
 
-__all__ = ["Manifest", "file_digest", "read_header", "read_tensors", "write_tensors"]
+__all__ = ["Manifest", "file_digest", "map_tensors", "read_header", "read_tensors", "write_tensors"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+NUMPY_OF = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1", "U8": "<u1", "BOOL": "?"}
 
 
 def file_digest(path: Path) -> str:
@@ -65,6 +67,26 @@ def read_tensors(path: Path, prefix: str = "") -> dict[str, Array]:
             }
     except (SafetensorError, OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}", "dvc pull") from error
+
+
+def map_tensors(path: Path) -> dict[str, Array]:
+    """The same tensors where they lie in the file, read as they are looked at: a set larger than memory can be judged.
+
+    Floating and whole dtypes that numpy has. DataError when the file is missing, cut off or not made of such.
+    """
+    try:
+        with path.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(size))
+        header.pop("__metadata__", None)
+        raw = np.asarray(np.memmap(path, np.uint8, "r")) if header else np.zeros(0, np.uint8)
+        found: dict[str, Array] = {}
+        for name, entry in header.items():
+            begin, end = (8 + size + offset for offset in entry["data_offsets"])
+            found[name] = raw[begin:end].view(NUMPY_OF[entry["dtype"]]).reshape(entry["shape"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} cannot be read: {error}", "dvc pull") from error
+    return found
 
 
 class Manifest:

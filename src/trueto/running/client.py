@@ -93,7 +93,8 @@ class Worker:
         loaded = self.load()
         if "failed" in loaded or "died" in loaded:
             return Outcome(None, failed=f"cannot be imported: {loaded.get('failed') or loaded['died']}", meta={"import": True})
-        folder = Path(tempfile.mkdtemp(prefix="trueto-", dir=_memory_folder()))
+        # Outputs can be larger than memory: they lie on disk, and are read as they are looked at.
+        folder = Path(tempfile.mkdtemp(prefix="trueto-", dir=None if case.of_outputs else _memory_folder()))
         try:
             output = folder / "run.safetensors"
             self._number += 1

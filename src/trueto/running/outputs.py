@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from trueto.errors import DataError
+from trueto.judge import sizes
 from trueto.likeness import grey_levels, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
 from trueto.outputs import Outputs
@@ -105,7 +106,7 @@ def _ended_badly(context: _Context, outcome: Outcome, what: str = "") -> Judgeme
         return context.plain(Verdict.BROKEN, "memory" if out_of_memory(raised) else "exception", said)
     assert outcome.outputs is not None
     for name, values in outcome.outputs.arrays.items():
-        if not np.isfinite(values).all():
+        if not np.isfinite(sizes(values[None])[0]).all():
             return context.plain(Verdict.BROKEN, "not finite", f"{name} has NaN or infinite values")
     return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from trueto.judge import Expected, Spread, expect, factor, same_in_float64
+from trueto.judge import Expected, Spread, expect, factor, same_in_float64, sizes
 from trueto.model import Layer
 from trueto.observe import Observation, theta
 from trueto.references import Golden, SpecResult
@@ -84,9 +84,7 @@ def seen_in_float64(expected: Expected) -> Expected:
 
     A measured float64 floor is that of one formula; another one with the same float32 rounding can lose other digits, as `1 - a / b` does.
     """
-    rows = np.abs(expected.values.reshape(len(expected.values), -1))
-    signal = [np.sqrt((rows**2).mean(axis=1)), rows.max(axis=1, initial=0.0)]
-    least = [np.maximum.accumulate(each) * (same_in_float64() / factor()) for each in signal]
+    least = [np.maximum.accumulate(each) * (same_in_float64() / factor()) for each in sizes(expected.values)]
     return replace(expected, floor_rms=np.maximum(expected.floor_rms, least[0]), floor_max=np.maximum(expected.floor_max, least[1]))
 
 

@@ -16,7 +16,7 @@ from trueto.errors import DataError
 from trueto.model import Case, Claim
 from trueto.observe import LEVEL_KINDS, Observation, StepError
 from trueto.outputs import Outputs
-from trueto.store import read_header, read_tensors, write_tensors
+from trueto.store import map_tensors, read_header, read_tensors, write_tensors
 
 __all__ = [
     "VERSION",
@@ -89,7 +89,7 @@ def write_outputs(path: Path, seen: Outputs) -> None:
 
 def read_outputs(path: Path, meta: Mapping[str, Any]) -> Outputs:
     """Read them back; DataError when the file is missing or not what was agreed."""
-    return Outputs.read(read_tensors(path), read_header(path), meta)
+    return Outputs.read(map_tensors(path), read_header(path), meta)
 
 
 def read_observation(path: Path, error: StepError | None, meta: Mapping[str, Any]) -> Observation:
