@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from figures import Figure, best_seconds, text_of
 
-from trueto.judge import compare, expect, measure
+from trueto.distances import measure
+from trueto.judge import compare, expect
 
 __all__ = ["figures"]
 

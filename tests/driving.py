@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from formulas import NOISE, START, predict
 
-from trueto.judge import measure
+from trueto.distances import measure
 
 RELEASED = {  # scheduler_config.json of Stable Diffusion v1-5
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "set_alpha_to_one": False,

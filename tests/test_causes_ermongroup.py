@@ -7,8 +7,8 @@ original's formulas stand below (functions/denoising.py at e8df66c).
 import numpy as np
 import pytest
 
+from trueto.distances import measure
 from trueto.fixtures import network, schedule, start_noise
-from trueto.judge import measure
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")

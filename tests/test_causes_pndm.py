@@ -7,8 +7,8 @@ original's formulas stand below (runner/method.py and runner/runner.py at e77194
 import numpy as np
 import pytest
 
+from trueto.distances import measure
 from trueto.fixtures import network, schedule, start_noise
-from trueto.judge import measure
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")

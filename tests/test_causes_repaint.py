@@ -8,9 +8,9 @@ import inspect
 import numpy as np
 import pytest
 
+from trueto.distances import measure
 from trueto.fixtures import start_noise
 from trueto.fixtures.pictures import keep_mask, known_picture
-from trueto.judge import measure
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")

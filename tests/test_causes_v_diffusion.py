@@ -8,8 +8,8 @@ import itertools
 import numpy as np
 import pytest
 
+from trueto.distances import measure
 from trueto.fixtures import network, schedule, start_noise
-from trueto.judge import measure
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")

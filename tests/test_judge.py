@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import small
 
-from trueto.judge import EPS, Spread, compare, expect, factor, same_bits, same_in_float64, spread_of
+from trueto.distances import same_bits
+from trueto.judge import EPS, Spread, compare, expect, factor, same_in_float64, spread_of
 from trueto.likeness import grey_levels, size_of
 from trueto.running.truth import seen_in_float64
 

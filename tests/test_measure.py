@@ -6,8 +6,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from trueto.distances import measure
 from trueto.errors import DataError
-from trueto.judge import measure
 from trueto.outputs import Outputs
 from trueto.running.likewise import compare_outputs
 from trueto.store import map_tensors, write_tensors

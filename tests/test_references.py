@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trueto.distances import same_bits
 from trueto.errors import UnknownName, UsageError
-from trueto.judge import compare, expect, same_bits
+from trueto.judge import compare, expect
 from trueto.model import Case, Layer
 from trueto.references import codebase, codebase_names, observe_spec, reference, sampler_names
 from trueto.references.library import COMMON_KNOBS

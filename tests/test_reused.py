@@ -2,8 +2,8 @@
 
 import pytest
 
+from trueto.distances import measure
 from trueto.fixtures import network, schedule, start_noise, tape
-from trueto.judge import measure
 from trueto.references import reference
 from trueto.running.profiles import profile
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from trueto.judge import measure, same_bits
+from trueto.distances import measure, same_bits
 from trueto.power import EVERYWHERE, MIXED, REWRITES, UNBOUND, Fault, rewrites_in
 from trueto.power.fault import faulty_tree
 from trueto.workers.arithmetic import kept

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trueto.judge import measure
+from trueto.distances import measure
 from trueto.references import observe_spec, reference
 from trueto.references.rounded import LOW, low_latents, round_to
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from trueto.distances import measure
 from trueto.fixtures import schedule
-from trueto.judge import measure
 from trueto.references.spaced import beta_quantiles, spaced_levels, told_times, whole_times
 
 TABLE = np.sqrt(1 / schedule("sd_v1").alphas_cumprod - 1)

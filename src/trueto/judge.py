@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from trueto.distances import apart, distances, index_of, largest, norms, rows, same_bits, sizes
 from trueto.model import Comparison
 
 __all__ = [
@@ -26,10 +27,7 @@ __all__ = [
     "compare",
     "expect",
     "factor",
-    "measure",
-    "same_bits",
     "same_in_float64",
-    "sizes",
     "spread_of",
     "unlike",
 ]
@@ -37,12 +35,6 @@ __all__ = [
 Array = np.ndarray[Any, np.dtype[Any]]
 
 EPS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
-BLOCK = 1 << 15  # elements of a block, whose difference stays in the cache
-DOT = 1 << 13  # elements up to which BLAS starts no threads, which would wait for each other on a busy machine
-LONG = 1 << 12  # elements from which squares are summed by rows
-ROW = 256  # squares that are summed in float32, to within a millionth; such sums are added in float64
-SAFE = (1e-15, 1e15)  # differences whose squares are neither lost nor infinite in float32
-WHOLE = 1 << 17  # elements up to which a stack of rows is compared in one piece
 MARKS = 16  # elements whose signed differences are kept as the fingerprint of a fault
 
 
@@ -85,24 +77,12 @@ class Expected:
     native: Array | None = None
 
 
-def _rows(values: Array) -> Array:
-    return np.asarray(values, np.float64).reshape(len(values), math.prod(values.shape[1:]))
-
-
-def _norms(difference: Array) -> tuple[Array, Array]:
-    """RMS and maximum of each row of a (K, N) array."""
-    width = max(difference.shape[1], 1)
-    rms = np.sqrt(np.einsum("ij,ij->i", difference, difference) / width)
-    maximum = np.abs(difference).max(axis=1, initial=0.0)
-    return rms, maximum
-
-
 def spread_of(runs: Array, base: Array) -> Spread:
     """Largest RMS and maximum distance of `runs` (R, K, ...) from `base` (K, ...)."""
-    reference = _rows(base)
+    reference = rows(base)
     rms, maximum = np.zeros(len(reference)), np.zeros(len(reference))
     for run in runs:
-        run_rms, run_max = _norms(_rows(run) - reference)
+        run_rms, run_max = norms(rows(run) - reference)
         rms, maximum = np.maximum(rms, run_rms), np.maximum(maximum, run_max)
     return Spread(rms, maximum)
 
@@ -124,7 +104,7 @@ def expect(
     in the last place of the signal. `pooled` takes one floor for all rows (tables). `scale_from` is the float32 floor of the
     same values, of which a float64 floor is at least 2^-29. Rows equal to one of `ends`, and all-zero rows, demand equality.
     """
-    rms, maximum = _apart(native, exact)
+    rms, maximum = apart(native, exact)
     if spread is not None:
         rms, maximum = np.maximum(rms, spread.rms), np.maximum(maximum, spread.maximum)
     signal_rms, signal_max = sizes(exact)
@@ -144,113 +124,12 @@ def expect(
     return Expected(values, rms, maximum, names, must, native)
 
 
-def sizes(values: Array) -> tuple[Array, Array]:
-    """RMS and maximum of each row of (K, ...), in constant memory."""
-    return _apart(values, np.broadcast_to(np.zeros((), np.float64), values.shape))
-
-
-def _apart(first: Array, second: Array) -> tuple[Array, Array]:
-    """RMS and maximum of the difference of each row."""
-    rms, maximum, _ = _distances(first, second)
-    return np.array(rms), np.array(maximum)
-
-
-def same_bits(first: Array, second: Array) -> bool:
-    """Whether two arrays have the same dtype, shape and bits; in constant memory."""
-    if first.dtype != second.dtype or first.shape != second.shape:
-        return False
-    if first.size <= BLOCK:
-        return first.tobytes() == second.tobytes()
-    one, other = first.reshape(-1), second.reshape(-1)
-    return all(one[begin : begin + BLOCK].tobytes() == other[begin : begin + BLOCK].tobytes() for begin in range(0, one.size, BLOCK))
-
-
-def measure(got: Array, expected: Array) -> tuple[float, float]:
-    """RMS and maximum of |got - expected| in constant memory; NaN where any element is not finite.
-
-    Any float dtypes, equal shapes. Works in blocks of 256 KiB, so that the size of the tensors does not matter. Two float32 tensors are
-    subtracted as such, which is exact within a factor of two of each other and else right to half a unit in the last place of the
-    difference, and their RMS is right to a millionth of itself; everything else is in float64, and so are they where a difference
-    or a square overflows.
-    """
-    return _measured(got, expected)[:2]
-
-
-def _measured(got: Array, expected: Array) -> tuple[float, float, slice]:
-    """The same, and the block in which the difference is largest, or not a number."""
-    flat_got, flat_expected = got.reshape(-1), expected.reshape(-1)
-    if got.dtype == expected.dtype == np.float32:
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = _by_blocks(flat_got, flat_expected, np.float32)
-        if math.isfinite(found[0]):
-            return found
-    return _by_blocks(flat_got, flat_expected, np.float64)
-
-
-def _by_blocks(got: Array, expected: Array, dtype: type[np.floating[Any]]) -> tuple[float, float, slice]:
-    """RMS, maximum and its block of two flat arrays, subtracted in `dtype` and summed in float64."""
-    size = got.size
-    total, peak, place = 0.0, 0.0, 0
-    room = np.empty(min(size, BLOCK), dtype)
-    for begin in range(0, size, BLOCK):
-        block = room[: size - begin]
-        if got.dtype == dtype:
-            np.subtract(got[begin : begin + BLOCK], expected[begin : begin + BLOCK], out=block)
-        else:  # casting first takes less time than numpy's subtraction of two dtypes
-            block[...] = got[begin : begin + BLOCK]
-            np.subtract(block, expected[begin : begin + BLOCK], out=block)
-        here = max(float(np.maximum.reduce(block)), -float(np.minimum.reduce(block)))
-        if not (here <= peak or math.isnan(peak)):
-            peak, place = here, begin
-        total += _squares(block, here)
-    return math.sqrt(total / max(size, 1)), math.nan if math.isnan(total) else peak, slice(place, place + BLOCK)
-
-
-def _squares(block: Array, largest: float) -> float:
-    """The sum of the squares of a flat array; of float32 by rows as such, where its `largest` element says that no square is lost."""
-    by_rows = block.dtype == np.float32 and block.size >= LONG and SAFE[0] < largest < SAFE[1] and hasattr(np, "vecdot")  # numpy 2
-    whole = block.size - block.size % ROW if by_rows else 0
-    total = 0.0
-    if whole:
-        rows = block[:whole].reshape(-1, ROW)
-        total = float(np.add.reduce(np.vecdot(rows, rows), dtype=np.float64))
-    exact = block[whole:].astype(np.float64, copy=False)
-    for start in range(0, exact.size, DOT):
-        part = exact[start : start + DOT]
-        total += float(part.dot(part))
-    return total
-
-
-def _distances(got: Array, expected: Array) -> tuple[list[float], list[float], list[slice]]:
-    """RMS and maximum of |got - expected| for each row, and where in it the maximum is; in one piece where that is small."""
-    if len(got) == 1 or got.size > WHOLE:
-        found = [_measured(row, other) for row, other in zip(got, expected, strict=True)]
-        return [rms for rms, _, _ in found], [maximum for _, maximum, _ in found], [place for _, _, place in found]
-    rms, maximum = _norms(_rows(np.subtract(got, expected, dtype=np.float64)))
-    return rms.tolist(), maximum.tolist(), [slice(None)] * len(got)
-
-
 def _ratio(drift: float, floor: float) -> float:
     """Drift over floor; 0/0 is 0, and what is not a number is beyond any."""
     if drift == 0:
         return 0.0
     ratio = drift / floor if floor else math.inf
     return math.inf if math.isnan(ratio) else ratio
-
-
-def _largest(got: Array, expected: Array, part: slice) -> int:
-    """Where |got - expected| is largest (or not a number) in this part, as an index into the flat arrays."""
-    block = np.subtract(got.reshape(-1)[part], expected.reshape(-1)[part], dtype=np.float64)
-    return (part.start or 0) + int(np.abs(block, out=block).argmax())
-
-
-def _index(element: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A flat index as one index an axis."""
-    found: list[int] = []
-    for size in reversed(shape):
-        element, here = divmod(element, size)
-        found.append(here)
-    return tuple(reversed(found))
 
 
 def compare(got: Array, expected: Expected, what: str, limit: float | None = None) -> Comparison:
@@ -264,14 +143,14 @@ def compare(got: Array, expected: Expected, what: str, limit: float | None = Non
         return unlike(_shapes(got.shape, values.shape), what)
     if not len(got):
         return unlike("nothing was recorded", what)
-    rms, maximum, places = _distances(got, values)
+    rms, maximum, places = distances(got, values)
     floor_rms, floor_max = expected.floor_rms.tolist(), expected.floor_max.tolist()
     ratios = [max(_ratio(r, fr), _ratio(m, fm)) for r, fr, m, fm in zip(rms, floor_rms, maximum, floor_max, strict=True)]
     if True in (must := expected.exact.tolist()):
         ratios = [math.inf if exact and far > 0 else ratio for exact, far, ratio in zip(must, maximum, ratios, strict=True)]
     worst = ratios.index(max(ratios))
     beyond = next((row for row, ratio in enumerate(ratios) if ratio > bound), None)
-    element = _largest(got[worst], values[worst], places[worst])
+    element = largest(got[worst], values[worst], places[worst])
     return Comparison(
         identical=expected.native is not None and same_bits(got, expected.native),
         agrees=beyond is None,
@@ -287,7 +166,7 @@ def compare(got: Array, expected: Expected, what: str, limit: float | None = Non
         what=what,
         first_step=None if beyond is None else int(expected.steps[beyond]),
         worst_step=int(expected.steps[worst]),
-        worst_index=_index(element, values.shape[1:]),
+        worst_index=index_of(element, values.shape[1:]),
         expected=float(values[worst].reshape(-1)[element]),
         got=float(got[worst].reshape(-1)[element]),
         marks=() if beyond is None else _marked(got, values),

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from trueto.judge import Expected, measure
+from trueto.distances import measure
+from trueto.judge import Expected
 
 __all__ = ["grey_levels", "looks_like", "size_of"]
 

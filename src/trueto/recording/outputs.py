@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from trueto.distances import measure
 from trueto.errors import DataError
 from trueto.interpose import TORCH_OF, Interposer
-from trueto.judge import measure
 from trueto.model import Case
 from trueto.outputs import Outputs
 from trueto.references.library import OUTPUTS, Reference

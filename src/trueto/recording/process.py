@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from trueto.distances import measure
 from trueto.errors import DataError
 from trueto.fixtures import fixture_digest, network, schedule, start_noise, tape
 from trueto.interpose import TORCH_OF, Interposer, NoiseSource
-from trueto.judge import Spread, expect, measure, spread_of
+from trueto.judge import Spread, expect, spread_of
 from trueto.model import Case
 from trueto.observe import EMPTY, Observation, StepError
 from trueto.recording.harness import Run

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from trueto.distances import measure, same_bits
 from trueto.errors import DataError
-from trueto.judge import compare, measure, same_bits
+from trueto.judge import compare
 from trueto.model import SAMPLER_LAYERS, Layer
 from trueto.outputs import Outputs
 from trueto.recording.interpreter import recording_command

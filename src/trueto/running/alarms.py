@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from trueto.judge import measure, same_bits, same_in_float64
+from trueto.distances import measure, same_bits
+from trueto.judge import same_in_float64
 from trueto.model import SAMPLER_LAYERS, Case, Layer
 from trueto.observe import Observation
 from trueto.power import MIXED, NUDGED, UNBOUND, Fault

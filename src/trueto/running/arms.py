@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from trueto.distances import measure, same_bits
 from trueto.errors import DataError
 from trueto.fixtures import network, schedule, tape
-from trueto.judge import Expected, compare, factor, measure, same_bits, unlike
+from trueto.judge import Expected, compare, factor, unlike
 from trueto.likeness import looks_like
 from trueto.model import Case, Comparison, Layer, Profile
 from trueto.observe import Observation, StepError, theta

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from trueto.distances import measure, same_bits
 from trueto.fixtures import network, schedule
-from trueto.judge import Expected, compare, measure, same_bits
+from trueto.judge import Expected, compare
 from trueto.model import Case, Cell, Judgement, Layer, Profile, Verdict
 from trueto.observe import Observation, theta
 from trueto.references import Reference

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from trueto.judge import Expected, Spread, compare, expect, factor, measure
+from trueto.distances import measure
+from trueto.judge import Expected, Spread, compare, expect, factor
 from trueto.model import Comparison
 from trueto.outputs import Outputs
 from trueto.running.truth import seen_in_float64

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from trueto.distances import sizes
 from trueto.errors import DataError
-from trueto.judge import sizes
 from trueto.likeness import grey_levels, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
 from trueto.outputs import Outputs

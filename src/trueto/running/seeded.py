@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from trueto.distances import same_bits
 from trueto.errors import DataError
-from trueto.judge import same_bits
 from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Verdict
 from trueto.power import Fault
 from trueto.references import reference

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from trueto.judge import Expected, Spread, expect, factor, same_in_float64, sizes
+from trueto.distances import sizes
+from trueto.judge import Expected, Spread, expect, factor, same_in_float64
 from trueto.model import Layer
 from trueto.observe import Observation, theta
 from trueto.references import Golden, SpecResult

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from trueto.judge import measure
+from trueto.distances import measure
 
 __all__ = ["as_one_cumprod", "as_one_linspace", "kept", "widened"]
 

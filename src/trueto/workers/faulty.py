@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from trueto.candidates import Adapter
-from trueto.judge import measure, same_bits, same_in_float64
+from trueto.distances import measure, same_bits
+from trueto.judge import same_in_float64
 from trueto.observe import Observation, StepError
 from trueto.power import NUDGED, Fault, Overlay, faults_in, rewrites_in
 from trueto.power.overlay import source_of

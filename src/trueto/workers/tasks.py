@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from trueto.candidates import Adapter
+from trueto.distances import measure
 from trueto.interpose import TORCH_OF, Interposer
-from trueto.judge import measure
 from trueto.model import Case, Claim
 from trueto.outputs import Outputs
 from trueto.references.spec import NUDGES

@@ -18,7 +18,7 @@ import torch
 __all__ = ["Watch"]
 
 WATCHED = ("torch", "torch.nn.functional", "numpy", "math", "random", "builtins", "os", "sys", "time")
-OURS = ("trueto.torch_run", "trueto.observe", "trueto.interpose", "trueto.fixtures", "trueto.workers", "trueto.candidates", "trueto.judge")
+OURS = tuple(f"trueto.{name}" for name in ("torch_run", "observe", "interpose", "fixtures", "workers", "candidates", "judge", "distances"))
 
 _replaced: dict[tuple[ModuleType, str], Any] = {}
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from trueto.distances import measure
 from trueto.fixtures import network, schedule
-from trueto.judge import measure
 from trueto.model import Case, Layer, Verdict
 from trueto.observe import Observation, theta
 from trueto.references import observe_spec

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from trueto.distances import measure
 from trueto.fixtures import network, schedule, tape
-from trueto.judge import measure
 from trueto.model import Case
 from trueto.observe import Observation
 
