@@ -8,7 +8,7 @@ pytest.importorskip("diffusers")
 
 from diffusers import FlowMatchEulerDiscreteScheduler  # noqa: E402 - after the check that it is there
 
-from trueto.judge import measure  # noqa: E402
+from trueto.distances import measure  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
