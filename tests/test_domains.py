@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support import cell, judged, runs_of_spec
 
 from trueto.candidates.diffusers.claims import CLAIMS
-from trueto.errors import LedgerError
+from trueto.errors import LedgerError, UsageError
 from trueto.model import Case, Layer, Verdict
 from trueto.references import reference
 from trueto.running.arms import Bench
@@ -65,6 +65,23 @@ def test_rules_know_the_options_of_a_frame(options, holds):
     assert holds == Rule(text, [reference("tcd/tcd")], "here").holds(Case("a", 7, options=options))
     with pytest.raises(LedgerError, match="speaks of 'jump_length'"):
         Rule("jump_length > 1", [reference("tcd/tcd")], "here")
+
+
+@pytest.mark.parametrize(
+    ("claim", "typed", "missing", "whole"),
+    [
+        ("sd3/euler@heun", "steps=5,grid=released,shift=2.0", "order", "steps=5,grid=released,shift=2.0,order=heun"),
+        ("sa_solver/few_steps", "law=batch,steps=5,grid=time,tau=1", "corrector_order, predictor_order",
+         "law=batch,steps=5,grid=time,corrector_order=2,predictor_order=2,tau=1"),
+    ],
+)  # fmt: skip
+def test_a_typed_case_gives_what_is_always_given(claim, typed, missing, whole):
+    """Without such a setting candidate and spec are asked for different things, which is no drift; the error has the case to type."""
+    with pytest.raises(UsageError) as seen:
+        read_case(BY_ID[claim], typed)
+    assert f"'{typed}' lacks {missing}, without which claim {claim} says nothing" == seen.value.message
+    assert f"--case '{whole}'" == seen.value.hint
+    assert whole == read_case(BY_ID[claim], whole).id
 
 
 FLOW = "grid=released,schedule=flow1000,parameterization=flow"

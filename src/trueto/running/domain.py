@@ -221,7 +221,20 @@ def read_case(claim: Claim, text: str) -> Case:
             raise UnknownName(f"part of a drawn case of {claim.id}", name, known, "docs/laws.md")
     if "steps" not in fields:
         raise UsageError(f"'{text}' says no step count", "steps=11,grid=karras")
-    return drawn_case(law, **fields, options=options, composed=composed)
+    return _complete(claim, text, drawn_case(law, **fields, options=options, composed=composed))
+
+
+def _complete(claim: Claim, text: str, case: Case) -> Case:
+    """The case, where it gives everything without which the claim says nothing; else a UsageError with the nearest case that does."""
+    if not states_domain(claim):
+        return case
+    domain = Domain.of(claim)
+    given, fixed = ({**needed, **has} for needed, has in ((domain.given, case.options), (domain.fixed, case.composed)))
+    missing = sorted({*given, *fixed} - {*case.options, *case.composed})
+    if missing:
+        whole = drawn_case(law_of(case), **fields_of(case, options=given, composed=fixed)).id
+        raise UsageError(f"'{text}' lacks {', '.join(missing)}, without which claim {claim.id} says nothing", f"--case '{whole}'")
+    return case
 
 
 def _json(value: str) -> Any:
