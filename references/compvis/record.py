@@ -1,15 +1,23 @@
-"""How to run the CompVis samplers on X: imports the original from a checkout and calls it, nothing more."""
+"""How to run the CompVis samplers and networks on X: imports the original from a checkout and calls it, nothing more."""
 
+import importlib
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import torch
 
-from trueto.recording.harness import Run, import_file, quiet_progress, stand_in
+from trueto.recording.harness import Run, Task, quiet_progress, stand_in
 
-UNUSED = ("ldm", "ldm.modules", "ldm.util", "einops")
-UTIL = "ldm.modules.diffusionmodules.util"
+UNUSED = ("pytorch_lightning", *("taming.modules.vqvae.quantize".rsplit(".", n)[0] for n in range(3, -1, -1)))
+# What the autoencoder is watched at; the original's own names of its parts.
+MIDDLE = ("mid.block_1", "mid.attn_1", "mid.block_2")
+HALVES = {
+    "encoder": ("conv_in", "down.0.block.0", "down.0.downsample", "down.1.block.0", *MIDDLE, "conv_out"),
+    "decoder": ("conv_in", *MIDDLE, "up.1.block.0", "up.1.block.1", "up.1.upsample", "up.0.block.0", "up.0.block.1"),
+}
+LOUD = 15.0  # of moments: so that some logarithms of variances are beyond -30 and 20, where they are clamped
 
 
 def stay_where_it_is(self, name, attr) -> None:
@@ -18,16 +26,23 @@ def stay_where_it_is(self, name, attr) -> None:
 
 
 def load(source: Path) -> SimpleNamespace:
-    """The original's two samplers, from a checkout."""
+    """The original's two samplers and two networks, from a checkout."""
     stand_in(*UNUSED)
+    sys.modules["pytorch_lightning"].LightningModule = torch.nn.Module
     quiet_progress()
-    import_file(UTIL, source / "ldm" / "modules" / "diffusionmodules" / "util.py")
-    folder = source / "ldm" / "models" / "diffusion"
-    plms = import_file("compvis_plms", folder / "plms.py").PLMSSampler
-    ddim = import_file("compvis_ddim", folder / "ddim.py").DDIMSampler
+    sys.path.insert(0, str(source))
+    models, modules = "ldm.models", "ldm.modules"
+    plms = importlib.import_module(f"{models}.diffusion.plms").PLMSSampler
+    ddim = importlib.import_module(f"{models}.diffusion.ddim").DDIMSampler
     for sampler in (plms, ddim):
         sampler.register_buffer = stay_where_it_is
-    return SimpleNamespace(plms=plms, ddim=ddim)
+    return SimpleNamespace(
+        plms=plms,
+        ddim=ddim,
+        UNetModel=importlib.import_module(f"{modules}.diffusionmodules.openaimodel").UNetModel,
+        AutoencoderKL=importlib.import_module(f"{models}.autoencoder").AutoencoderKL,
+        DiagonalGaussianDistribution=importlib.import_module(f"{modules}.distributions.distributions").DiagonalGaussianDistribution,
+    )
 
 
 def latent_diffusion(run: Run) -> SimpleNamespace:
@@ -55,17 +70,50 @@ def guidance(run: Run) -> dict:
     }
 
 
-def drive(original, algorithm: str, run: Run) -> None:
+def drive(original, algorithm: str, run: Run | Task) -> None:
+    """Run one sampler or one network on one case."""
+    if isinstance(run, Task):
+        with torch.no_grad():
+            {"unet": unet, "autoencoder": autoencoder}[algorithm](original, run)
+    else:
+        sample(original, algorithm, run)
+
+
+def sample(original, algorithm: str, run: Run) -> None:
     """Run one sampler on one case. A seeded run leaves the first latents to the sampler, as scripts/txt2img.py does."""
-    sampler = getattr(original, algorithm)(latent_diffusion(run))
+    chosen = getattr(original, algorithm)(latent_diffusion(run))
     # One draw a network call, used or not; PLMS calls twice in its first step. A seeded run draws the start before them.
     extra = int(run.seeded) + (algorithm == "plms")
     run.noise.step_of = lambda draw: max(draw - extra, 0)
     x = None if run.seeded else run.start_noise()
     batch, *shape = run.case.shape
-    sample, seen = sampler.sample(run.case.steps, batch, shape, x_T=x, verbose=False, **guidance(run), **run.case.options)
+    last_sample, seen = chosen.sample(run.case.steps, batch, shape, x_T=x, verbose=False, **guidance(run), **run.case.options)
     calls = len(run.probe.told)
     run.relabel([0, *range(calls - 1)] if algorithm == "plms" else range(calls))
-    alpha_bar = sampler.ddim_alphas
-    last = torch.as_tensor(sampler.ddim_alphas_prev[:1]).to(alpha_bar.dtype)
-    run.finish(levels=torch.cat([alpha_bar.flip(0), last]), level_kind="alpha_bar", start=seen["x_inter"][0], sample=sample)
+    alpha_bar = chosen.ddim_alphas
+    last = torch.as_tensor(chosen.ddim_alphas_prev[:1]).to(alpha_bar.dtype)
+    run.finish(levels=torch.cat([alpha_bar.flip(0), last]), level_kind="alpha_bar", start=seen["x_inter"][0], sample=last_sample)
+
+
+def unet(original, task: Task) -> None:
+    """The U-Net of text to image: two latents at times of their own, each with five tokens."""
+    net = task.fill(original.UNetModel(**task.toy("unet")), "unet")
+    lists = ("input_blocks", "output_blocks")
+    blocks = ["time_embed", "middle_block", *(f"{name}.{i}" for name in lists for i in range(len(getattr(net, name))))]
+    task.tap(net, {path: path for path in blocks})
+    x, context = task.given("x", (2, 4, 8, 4)), task.given("context", (2, 5, 24))
+    task.give("out", net(x, timesteps=task.whole("t", (2,), 1000), context=context))
+
+
+def autoencoder(original, task: Task) -> None:
+    """The autoencoder: a picture to the distribution of its latents, latents to a picture; and a distribution that reaches its bounds."""
+    net = task.fill(original.AutoencoderKL(task.toy("autoencoder"), {"target": "torch.nn.Identity"}, 4), "autoencoder")
+    task.tap(net, {path: path for half, parts in HALVES.items() for path in (f"{half}.{part}" for part in parts)})
+    posterior = net.encode(task.given("picture", (1, 3, 12, 8)))
+    task.give("moments", posterior.parameters)
+    task.give("image", net.decode(task.given("z", (1, 4, 6, 4))))
+    task.give("std", posterior.std)
+    loud = original.DiagonalGaussianDistribution(task.given("loud", (2, 8, 2, 3), LOUD))
+    task.give("bounded std", loud.std)
+    task.give("bounded kl", loud.kl())
+    task.give("nll", posterior.nll(task.given("seen", (1, 4, 6, 4))))

@@ -13,13 +13,14 @@ import torch
 
 from trueto.errors import DataError
 from trueto.fixtures.numbers import normal, parameter, whole
+from trueto.fixtures.toys import toy
 from trueto.interpose import tensor_of, to_numpy
 from trueto.model import Case
 from trueto.observe import nudge_signs
 from trueto.outputs import Outputs
 from trueto.references.library import PARAMETERS
 
-__all__ = ["Task"]
+__all__ = ["Task", "converted"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -75,6 +76,10 @@ class Task:
     def whole(self, name: str, shape: Iterable[int], high: int) -> torch.Tensor:
         """A named input of whole numbers from 0 to `high` - 1, int64."""
         return torch.from_numpy(whole(f"{self.case.seed}/{name}", tuple(shape), high)).to(self.device)
+
+    def toy(self, model: str) -> dict[str, Any]:
+        """The arguments of a toy network's constructor in the original's words; `model` as for `weights`."""
+        return toy(model if "/" in model else f"{self.home.name}/{model}")
 
     def fill(self, module: torch.nn.Module, model: str) -> torch.nn.Module:
         """An original's network, to evaluate, with every parameter seeded by its name, in the precision of the run; `model` names it."""
@@ -134,3 +139,20 @@ class Task:
         if not self._given:
             raise DataError(f"{self.case.id}: nothing was given", "task.give(name, tensor): docs/outputs.md")
         return Outputs(dict(self._given), effect=", ".join(f"{words}: {count}" for words, count in self._effects.items()))
+
+
+def converted(net: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+    """A candidate's network, to evaluate, once every number of its parameters is one of an original's; DataError names the others.
+
+    Libraries load what they find and leave the rest as it was made: a parameter that their conversion forgot is random.
+    """
+    known = np.sort(np.concatenate([to_numpy(value.double()).ravel() for value in weights.values()]))
+
+    def given(held: torch.Tensor) -> bool:
+        values = to_numpy(held.double()).ravel()
+        return bool((known[np.searchsorted(known, values).clip(max=len(known) - 1)] == values).all())
+
+    foreign = [name for name, held in net.named_parameters() if held.is_meta or not given(held)]
+    if foreign:
+        raise DataError(f"the conversion leaves {len(foreign)} parameters without the original's weights: {', '.join(foreign[:3])}")
+    return net.eval()

@@ -159,9 +159,16 @@ def _check_types(raw: Mapping[str, Any], where: str) -> None:
             raise LedgerError(f"{where}: {name} is a text; saw {raw[name]!r}")
 
 
+def _spoken_of(raw: Mapping[str, Any]) -> list[str]:
+    """The references that an entry names and that have a case in one of its layers; all that it names where none has."""
+    named = [name for name in reference_names() if fnmatchcase(name, raw["reference"])]
+    layers = {name: {layer for case in reference(name).cases for layer in case.layers} for name in named}
+    return [name for name in named if any(fnmatchcase(layer, wanted) for layer in layers[name] for wanted in raw["layers"])] or named
+
+
 def _knobs(raw: Mapping[str, Any], where: str) -> tuple[dict[str, str], bool]:
     """The knobs of an entry's variant, which every reference that it speaks of must know."""
-    named = [name for name in reference_names() if fnmatchcase(name, raw["reference"])]
+    named = _spoken_of(raw)
     if not named:
         error = UnknownName("reference", raw["reference"], reference_names(), "trueto list references")
         raise LedgerError(f"{where}: {error.message}", error.hint)
@@ -176,8 +183,7 @@ def _knobs(raw: Mapping[str, Any], where: str) -> tuple[dict[str, str], bool]:
 
 
 def _rule(raw: Mapping[str, Any], where: str) -> Rule | None:
-    named = [reference(name) for name in reference_names() if fnmatchcase(name, raw["reference"])]
-    return Rule(raw["when"], named, where) if "when" in raw else None
+    return Rule(raw["when"], [reference(name) for name in _spoken_of(raw)], where) if "when" in raw else None
 
 
 def _band(value: Any, where: str) -> tuple[float, float] | None:

@@ -1,4 +1,4 @@
-"""Driving diffusers' schedulers as its own pipelines do; imported in a worker, where alone `load` imports diffusers."""
+"""Driving diffusers' schedulers as its own pipelines do, and its networks; imported in a worker, where alone diffusers is imported."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers import loops
 from trueto.candidates.diffusers.claims import CLAIMS, NO_CLAIMS
+from trueto.candidates.diffusers.networks import OUTPUTS
 from trueto.errors import UnknownName
 from trueto.fixtures import schedule
 from trueto.model import Case, Claim
@@ -19,6 +20,7 @@ from trueto.observe import Probe
 
 if TYPE_CHECKING:
     from trueto.torch_run import Run
+    from trueto.torch_task import Task
 
 __all__ = ["ADAPTER", "DiffusersAdapter"]
 
@@ -36,27 +38,36 @@ class DiffusersAdapter:
         return version("diffusers")
 
     def load(self) -> None:
-        """Import every scheduler that a claim names."""
+        """Import every scheduler that a claim names; the rest is for `prepare`."""
         schedulers = importlib.import_module("diffusers.schedulers")
         for claim in self.claims:
-            getattr(schedulers, claim.implementation)
+            if claim.reference not in OUTPUTS:
+                getattr(schedulers, claim.implementation)
         logging = importlib.import_module("diffusers.utils.logging")
         logging.set_verbosity_error()
+
+    def prepare(self, claim: Claim) -> None:
+        """Import what else a claim names: a network."""
+        if claim.reference in OUTPUTS:
+            _class(claim)
 
     def owns(self, filename: str) -> bool:
         """Whether a source file is diffusers' own."""
         return "/diffusers/" in filename and "/trueto/" not in filename
 
     def source(self, claim: Claim) -> str:
-        """File and line of the claimed scheduler's step."""
-        scheduler = getattr(importlib.import_module("diffusers.schedulers"), claim.implementation)
-        step = scheduler.step if hasattr(scheduler, "step") else scheduler.step_pred  # predictor and corrector step apart in score_sde's
+        """File and line of the claimed scheduler's step, or of what the claimed network does."""
+        claimed = _class(claim)
+        names = ("step", "step_pred", "forward")  # predictor and corrector step apart in score_sde's
+        step = next(getattr(claimed, name) for name in names if hasattr(claimed, name))
         code = inspect.unwrap(step).__code__
         return f"diffusers/{code.co_filename.rpartition('/diffusers/')[2]}:{code.co_firstlineno}"
 
     def settings(self, claim: Claim, case: Case) -> dict[str, Any]:
         """The configuration: the released one that the claim names, the case's betas, what the claim says, then what the case does."""
         chosen = claim.settings
+        if case.of_outputs:
+            return dict(chosen["network"])
         targets = {k: chosen["options"][k].partition(":") for k in case.options}
         options = {there or k: case.options[k] for k, (kind, _, there) in targets.items() if kind == "init"}
         axes = chosen.get("domain", {}).get("composed", {})
@@ -76,7 +87,7 @@ class DiffusersAdapter:
 
     def build(self, claim: Claim, case: Case) -> Any:
         """The claimed scheduler in its configuration; some take longer to build than to run."""
-        return getattr(importlib.import_module("diffusers.schedulers"), claim.implementation).from_config(self.settings(claim, case))
+        return _class(claim).from_config(self.settings(claim, case))
 
     def sample(self, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
         """The claimed scheduler in the loop that its claim names."""
@@ -84,6 +95,17 @@ class DiffusersAdapter:
         if "used_before" in flags:
             use(scheduler, claim, run, flags["used_before"])
         loops.drive(scheduler, claim, run, flags)
+
+    def outputs(self, claim: Claim, task: Task, flags: Mapping[str, Any]) -> None:  # noqa: ARG002 - no flag concerns a network
+        """What the claimed network gives, part by part."""
+        torch = importlib.import_module("torch")
+        with torch.no_grad():
+            OUTPUTS[claim.reference](_class(claim), task)
+
+
+def _class(claim: Claim) -> Any:
+    """The class that a claim names."""
+    return getattr(importlib.import_module("diffusers" if claim.reference in OUTPUTS else "diffusers.schedulers"), claim.implementation)
 
 
 def use(scheduler: Any, claim: Claim, run: Run, steps: int) -> None:

@@ -1,0 +1,84 @@
+"""Networks of diffusers with the originals' weights: small faults are seen in their block, and bad weights are not taken for good ones."""
+
+from dataclasses import replace
+
+import pytest
+from driving_networks import judged, with_other, without
+
+from trueto.model import Verdict
+from trueto.workers.python import _unprepared
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+from trueto.candidates.diffusers import ADAPTER  # noqa: E402 - after the check that its library is there
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """As in a worker."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def eps(path, value):
+    """Another epsilon in one normalisation."""
+
+    def change(net):
+        net.get_submodule(path).eps = value
+
+    return change
+
+
+def scaled(path):
+    """The weights of one linear layer a thousandth larger."""
+
+    def change(net):
+        net.get_submodule(path).weight.data.mul_(1.001)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("claim", "change", "first"),
+    [
+        ("compvis/unet", eps("down_blocks.1.attentions.0.norm", 1e-5), "input_blocks.3"),
+        ("compvis/unet", eps("mid_block.resnets.0.norm1", 1e-6), "middle_block"),
+        ("compvis/unet", scaled("up_blocks.1.attentions.1.transformer_blocks.0.attn2.to_q"), "output_blocks.3"),
+        ("compvis/autoencoder", eps("encoder.mid_block.attentions.0.group_norm", 1e-5), "encoder.mid.attn_1"),
+        ("compvis/autoencoder", eps("decoder.up_blocks.1.resnets.0.norm2", 1e-5), "decoder.up.0.block.0"),
+    ],
+)
+def test_a_small_fault_is_seen_in_its_block(claim, change, first):
+    """An epsilon or a factor that is a little off is a drift, and the verdict names the block that it is in."""
+    found = judged(ADAPTER, claim, net=change)
+    assert (Verdict.DRIFTED, True) == (found.verdict, found.reason.startswith(f"{first} is the first")), found.reason
+
+
+@pytest.mark.parametrize(
+    ("weights", "verdict", "words"),
+    [
+        (without("middle_block.0.in_layers.2.bias"), Verdict.BROKEN, "without the original's weights: mid_block.resnets.0.conv1.bias"),
+        (without("time_embed.0.weight"), Verdict.BROKEN, "without the original's weights: time_embedding.linear_1.weight"),
+        (lambda weights: {**weights, "input_blocks.99.weight": torch.ones(3)}, Verdict.FAITHFUL, ""),
+        (with_other("out.2.bias", lambda value: value[:3]), Verdict.BROKEN, "conv_out.bias"),
+        (with_other("out.2.bias", lambda value: value.double()), Verdict.FAITHFUL, ""),
+        (with_other("input_blocks.5.0.in_layers.2.weight", lambda value: value.half()), Verdict.DRIFTED, "input_blocks.5 is the first"),
+    ],
+    ids=["missing", "missing first", "extra", "shape", "wider", "narrower"],
+)
+def test_bad_weights(weights, verdict, words):
+    """Weights that are missing or have another shape break the cell by name, extra ones change nothing, rounded ones are a drift."""
+    found = judged(ADAPTER, "compvis/unet", weights=weights)
+    same = Verdict.FAITHFUL if found.verdict.same else found.verdict  # every bit or not: that hangs on the CPU
+    assert (verdict, True) == (same, words in found.reason), found.reason
+
+
+def test_a_version_without_the_network():
+    """Where the installed diffusers lacks a network, the worker says so before it runs anything of it."""
+    claim = next(claim for claim in ADAPTER.claims if claim.id == "compvis/unet")
+    reply = _unprepared(ADAPTER, replace(claim, implementation="UNet9DConditionModel"), set())
+    assert (True, True) == (reply["import"], "has no attribute UNet9DConditionModel" in reply["failed"]), reply
+    assert {} == _unprepared(ADAPTER, claim, set())
