@@ -40,6 +40,7 @@ def test_imports_go_one_way():
     [
         ("judge.py", "import trueto.references", "imports go one way"),
         ("events.py", "import mlflow", "only the MLflow tracker imports mlflow"),
+        ("candidates/diffusers/loops.py", "import transformers", "only its own candidate imports a library under test"),
         ("running/plan.py", "import diffusers", "only its own candidate imports a library under test"),
         ("judge.py", "import torch", "torch only where an original or a candidate runs"),
         ("store.py", "import dvc.api", "the core needs numpy only, and nothing imports dvc"),

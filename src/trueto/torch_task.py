@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,19 @@ class Task:
         """A named input of whole numbers from 0 to `high` - 1, int64."""
         return torch.from_numpy(whole(f"{self.case.seed}/{name}", tuple(shape), high)).to(self.device)
 
+    def sentences(self, count: int, length: int, vocabulary: int) -> torch.Tensor:
+        """Numbers of pieces of words (count, length): start mark, pieces, end mark (the highest number), padding as the case's options say.
+
+        The end marks stand in other places; `padding` is `zero`, or `end` for the end mark itself.
+        """
+        words = self.whole("words", (count, length), vocabulary - 2)
+        words[:, 0] = vocabulary - 2
+        for number, row in enumerate(words):
+            end = length - 1 - number - length // 4
+            row[end:] = 0 if self.case.options["padding"] == "zero" else vocabulary - 1
+            row[end] = vocabulary - 1
+        return words
+
     def toy(self, model: str) -> dict[str, Any]:
         """The arguments of a toy network's constructor in the original's words; `model` as for `weights`."""
         return toy(model if "/" in model else f"{self.home.name}/{model}")
@@ -114,18 +127,21 @@ class Task:
             unique, number = f"{name}#{number}", number + 1
         self._given[unique] = found.astype(np.int64) if found.dtype.kind in "biu" else found
 
-    def tap(self, module: torch.nn.Module, names: Mapping[str, str]) -> None:
-        """From now on give what these parts of a network return, in the order in which they do: path in the module to name."""
+    def tap(self, module: torch.nn.Module, names: Mapping[str, str], turn: Callable[[torch.Tensor], torch.Tensor] | None = None) -> None:
+        """From now on give what these parts of a network return, in the order in which they do: path in the module to name.
+
+        `turn` makes of it what is given, as samples before words.
+        """
         parts = dict(module.named_modules())
         if missing := [path for path in names if path not in parts]:
             raise DataError(f"the network has no part {', '.join(missing)}", "docs/outputs.md")
         for path, name in names.items():
-            parts[path].register_forward_hook(self._hook(name))
+            parts[path].register_forward_hook(self._hook(name, turn))
 
-    def _hook(self, name: str) -> Any:
+    def _hook(self, name: str, turn: Callable[[torch.Tensor], torch.Tensor] | None) -> Any:
         def hook(_: Any, __: Any, result: Any) -> None:
             first = result[0] if isinstance(result, tuple | list) else result
-            self.give(name, first)
+            self.give(name, first if turn is None else turn(first))
 
         return hook
 
@@ -150,7 +166,8 @@ def converted(net: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> torc
 
     def given(held: torch.Tensor) -> bool:
         values = to_numpy(held.double()).ravel()
-        return bool((known[np.searchsorted(known, values).clip(max=len(known) - 1)] == values).all())
+        constant = len(values) > 1 and np.ptp(values) == 0  # a bias of zeros, a scale of ones: no toy network has one
+        return not constant and bool((known[np.searchsorted(known, values).clip(max=len(known) - 1)] == values).all())
 
     foreign = [name for name, held in net.named_parameters() if held.is_meta or not given(held)]
     if foreign:
