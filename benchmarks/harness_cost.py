@@ -16,7 +16,7 @@ from figures import Figure, best_seconds, text_of
 
 from trueto.candidates import load_candidate
 from trueto.fixtures import network, schedule, start_noise
-from trueto.model import LAYERS, Case, Cell, Layer, Verdict
+from trueto.model import SAMPLER_LAYERS, Case, Cell, Layer, Verdict
 from trueto.references import reference
 from trueto.running.client import Limits, Outcome, Worker
 from trueto.running.gate import NETS
@@ -130,7 +130,7 @@ class _Counted(Worker):
 def _judged(adapter: Any, case: Case, outcomes: dict[tuple[str, bool], Outcome]) -> int:
     """Judge every layer of the case; the number of cells."""
     ref, chosen, ledger = reference(adapter.claims[0].reference), profile("default"), load_ledger(None, adapter.name)
-    layers = [layer for layer in LAYERS if layer is not Layer.NOISE]  # which compares no more than the others
+    layers = [layer for layer in SAMPLER_LAYERS if layer is not Layer.NOISE]  # which compares no more than the others
     for layer in layers:
         net = NETS[layer]
         runs = Runs(outcomes[net, False], outcomes.get((net, True)), outcomes["closed", False])
@@ -147,7 +147,7 @@ def _cell() -> list[Figure]:
     try:
         worker.load()
         outcomes = {kind: worker.run(adapter.claims[0], case, kind[0], Limits(), twin=kind[1]) for kind in kinds}
-        judged, cells = _judged(adapter, case, outcomes), len(LAYERS)
+        judged, cells = _judged(adapter, case, outcomes), len(SAMPLER_LAYERS)
         before, own, began = worker.seconds, time.process_time(), time.perf_counter()
         for _ in range(ROUNDS):
             for net, twin in kinds:

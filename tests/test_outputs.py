@@ -1,6 +1,7 @@
 """Named outputs: recorded from an original, held value by value against a candidate's, and features that must change nothing."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -314,3 +315,14 @@ def forgotten():
     """Nothing that was read here is left to other tests."""
     yield
     support.forget()
+
+
+def test_a_case_is_a_samplers_or_of_outputs(port, tmp_path):
+    """A case of both kinds of layers, which nothing could run, is refused."""
+    root, _, _ = port
+    copy = tmp_path / "root"
+    shutil.copytree(root, copy, symlinks=True)
+    file = copy / "references/toy/net.py"
+    file.write_text(NET.replace('layers=("module",)), Case', 'layers=("module", "update")), Case'))
+    done = trueto("show", "toy/net", cwd=tmp_path, TRUETO_ROOT=str(copy))
+    assert (2, True) == (done.returncode, "case toy are partly a sampler's, partly not" in done.stderr), done.stderr

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from trueto.model import LAYERS, Case
+from trueto.model import SAMPLER_LAYERS, Case
 
 
 def case(name: str, steps: int, **more) -> Case:
@@ -28,7 +28,7 @@ MULTISTEP = (
     multistep("ts-free", (0, 22, 39), **FREE, quick=True),
     multistep("ts-one", (0, 39), **FREE, network="smooth"),
     multistep("ts-four", (0, 10, 20, 30, 39), **FREE, seed=1),
-    replace(multistep("ts-all", tuple(range(40)), **FREE), layers=LAYERS[:-1]),  # noise is judged on shorter runs
+    replace(multistep("ts-all", tuple(range(40)), **FREE), layers=SAMPLER_LAYERS[:-1]),  # noise is judged on shorter runs
     multistep("ts-late", (5, 20, 39), **FREE, network="smooth"),
     multistep("ts-range", (0, 7, 15, 39), **FREE, **RANGE),
     multistep("ends-early", (0, 10, 20), **FREE),
