@@ -114,7 +114,12 @@ class Case:
     @property
     def of_outputs(self) -> bool:
         """Whether the named outputs of a function are compared on it."""
-        return all(Layer(layer).of_outputs for layer in self.layers)
+        return self.kinds == {True}
+
+    @property
+    def kinds(self) -> set[bool]:
+        """For each of its layers whether named outputs are compared in it; one element, or nothing could run it."""
+        return {Layer(layer).of_outputs for layer in self.layers}
 
     def to_json(self) -> dict[str, Any]:
         """The case as plain JSON data, for the worker protocol."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from trueto.errors import DataError, UnknownName, UsageError
-from trueto.model import Case, Layer
+from trueto.model import Case
 from trueto.references.card import Card
 from trueto.settings import data_root
 
@@ -207,9 +207,10 @@ def reference(name: str) -> Reference:
     module = importlib.import_module(f"{_package(base)}.{algorithm}")
     missing = [part for part in ("CARD", "CASES") if not hasattr(module, part)]
     cases: tuple[Case, ...] = tuple(getattr(module, "CASES", ()))
-    of_outputs = bool(cases) and all(case.of_outputs for case in cases)
-    if mixed := [case.id for case in cases if case.of_outputs != of_outputs or len({Layer(layer).of_outputs for layer in case.layers}) > 1]:
-        raise DataError(f"references/{name}.py: the layers of case {mixed[0]} are partly a sampler's, partly not", "docs/outputs.md")
+    of_outputs = bool(cases) and cases[0].of_outputs
+    for case in cases:
+        if case.kinds != {of_outputs}:
+            raise DataError(f"references/{name}.py: the layers of case {case.id} are partly a sampler's, partly not", "docs/outputs.md")
     if not of_outputs and not hasattr(module, "sample"):
         missing.append("sample")
     if missing:
