@@ -1,7 +1,7 @@
 """F*: the libraries under test. One file or folder each; a candidate's library is imported in a worker only.
 
 A candidate module has `ADAPTER`, an Adapter. Built-in ones are found by walking this package, others by the entry point
-group `trueto.candidates` or by the path of a .py file.
+group `trueto.candidates` or by the path of a .py file. A program in another language has a .toml file instead (docs/any-language.md).
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Any, Protocol
 from trueto.errors import UnknownName, UsageError
 from trueto.model import Case, Claim
 
-__all__ = ["Adapter", "candidate_names", "check_spec", "kept_path", "ledger_path", "load_candidate"]
+__all__ = ["Adapter", "candidate_names", "check_spec", "is_file", "kept_path", "ledger_path", "load_candidate", "short_name"]
 
 GROUP = "trueto.candidates"
+FILES = (".py", ".toml")  # an adapter, and the file of a program in any language (docs/any-language.md)
 
 
 class Adapter(Protocol):
@@ -64,9 +65,19 @@ def candidate_names() -> tuple[str, ...]:
     return tuple(sorted(built_in | {point.name for point in entry_points(group=GROUP)}))
 
 
+def is_file(spec: str) -> bool:
+    """Whether a candidate is given by the path of a file, and not by name."""
+    return spec.endswith(FILES)
+
+
+def short_name(spec: str) -> str:
+    """What a ledger and the file of a run record call the candidate."""
+    return Path(spec).stem if is_file(spec) else spec
+
+
 def check_spec(spec: str) -> None:
     """UsageError when no candidate has that name or path; imports nothing."""
-    if spec.endswith(".py"):
+    if is_file(spec):
         if not Path(spec).is_file():
             raise UsageError(f"candidate file {spec} does not exist", "trueto list candidates")
     elif spec not in candidate_names():
@@ -112,4 +123,4 @@ def kept_path(spec: str) -> Path:
 
 
 def _folder(spec: str) -> Path:
-    return Path(spec).parent if spec.endswith(".py") else Path(__file__).parent / spec
+    return Path(spec).parent if is_file(spec) else Path(__file__).parent / spec

@@ -31,6 +31,7 @@ from trueto.workers.protocol import VERSION, claim_to_json, read_observation, re
 __all__ = ["Limits", "Outcome", "Pool", "Worker"]
 
 GRACE = 10.0
+GOODBYE = 2.0
 # Large pages for the heap: a worker forks for every run, and copying page tables is most of what that costs.
 FORKS = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "PYTHONMALLOC": "malloc"}
 DESCRIBE_SECONDS = 30.0
@@ -67,6 +68,7 @@ class Worker:
 
     def __init__(self, spec: str, profile: Profile) -> None:
         self.spec, self.profile = spec, profile
+        self._of_program = spec.endswith(".toml")
         self._number = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
@@ -124,6 +126,8 @@ class Worker:
     def close(self) -> None:
         """End the process and whatever it started."""
         if self._process is not None:
+            if self._of_program:  # its program has a session of its own, which only it can end
+                self._say_goodbye(self._process)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -133,6 +137,13 @@ class Worker:
                         stream.close()
         self._process, self._buffer, self._loaded = None, b"", None
 
+    @staticmethod
+    def _say_goodbye(process: subprocess.Popen[bytes]) -> None:
+        """Ask a worker to end, and give it the time to end what it started."""
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=GOODBYE)
+
     def _ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         self._number += 1
         return self._send({"protocol": VERSION, "id": self._number, **request}, seconds)
@@ -141,7 +152,7 @@ class Worker:
         environment = {**offline_environment(), **FORKS, **self.profile.env}
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             environment[name] = str(self.profile.threads)
-        command = [sys.executable, "-m", "trueto.workers.python", self.spec]
+        command = [sys.executable, "-m", f"trueto.workers.{'program' if self._of_program else 'python'}", self.spec]
         return subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
         )

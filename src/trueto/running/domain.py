@@ -19,7 +19,19 @@ from trueto.model import Case, Claim, Layer
 from trueto.references import reference
 from trueto.running.rules import Rule
 
-__all__ = ["AGREEMENT", "Domain", "drawn_case", "fields_of", "knobs_of", "law_of", "layers_of", "numbers", "read_case", "states_domain"]
+__all__ = [
+    "AGREEMENT",
+    "Domain",
+    "drawn_case",
+    "fields_of",
+    "knobs_of",
+    "law_of",
+    "layers_of",
+    "numbers",
+    "read_case",
+    "stated_layers",
+    "states_domain",
+]
 
 AGREEMENT = "agreement"
 # Layer noise is left out: which numbers an original draws from a seed is known only where they were recorded.
@@ -163,7 +175,13 @@ def layers_of(claim: Claim, case: Case) -> tuple[str, ...]:
     axes = stated.get("composed", {})
     limits = [axes[axis]["layers"] for axis in case.composed if axes[axis].get("layers")]
     limits += [stated["layers"]] if "layers" in stated else []
-    return tuple(layer for layer in case.layers if all(layer in limit for limit in limits))
+    return tuple(layer for layer in stated_layers(claim, case) if all(layer in limit for limit in limits))
+
+
+def stated_layers(claim: Claim, case: Case) -> tuple[str, ...]:
+    """The layers of a case that a claim speaks of: all, unless it names those of the loop that are its own."""
+    own = claim.settings.get("layers", case.layers)
+    return tuple(layer for layer in case.layers if layer in own)
 
 
 def law_of(case: Case) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trueto.candidates import kept_path, ledger_path
+from trueto.candidates import kept_path, ledger_path, short_name
 from trueto.errors import UsageError
 from trueto.running.gate import Gate
 from trueto.running.kept import load_kept
@@ -57,7 +57,7 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
         profiles=profiles,
         quick=bool(options["quick"]),
     )
-    name = Path(spec).stem if spec.endswith(".py") else spec
+    name = short_name(spec)
     path = Path(options["ledger"]) if options["ledger"] else ledger_path(spec)
     gate = Gate(spec, selection, load_ledger(path, name), jobs=_jobs(options["jobs"]), skipped=skipped)
     gate.kept = [(one.claim, one.case) for one in load_kept(kept_path(spec))]

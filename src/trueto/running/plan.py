@@ -10,7 +10,7 @@ from typing import Any
 from trueto.errors import NothingSelected, TruetoError, UnknownName
 from trueto.model import LAYERS, Case, Cell, Claim, Layer
 from trueto.references import reference, reference_names
-from trueto.running.domain import layers_of, read_case
+from trueto.running.domain import layers_of, read_case, stated_layers
 from trueto.running.profiles import profile
 
 __all__ = ["Selection", "covers", "matches", "plan"]
@@ -82,7 +82,7 @@ def plan(candidate: str, claims: Sequence[Claim], selection: Selection, kept: Se
         for case in reference(claim.reference).cases
         if covers(claim, case) and _wanted(case, selection)
         for layer in LAYERS
-        if layer in case.layers and matches(layer, selection.layers) and not _repeats(layer, case, selection)
+        if layer in stated_layers(claim, case) and matches(layer, selection.layers) and not _repeats(layer, case, selection)
         if layer is not Layer.NOISE or profile(name).dtype == "float32"  # a generator draws other numbers in another dtype
     ]
     chosen = [c for c in claims if matches(c.reference, selection.references) and matches(c.id, selection.claims)]

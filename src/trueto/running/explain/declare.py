@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from trueto.candidates import ledger_path
+from trueto.candidates import is_file, ledger_path
 from trueto.errors import UsageError
 from trueto.judge import factor
 from trueto.model import Judgement
@@ -56,7 +56,7 @@ def ledger_file(subject: Subject, chosen: str | None) -> Path:
     own = ledger_path(spec)
     if own is not None:
         return own
-    if spec.endswith(".py"):
+    if is_file(spec):
         return Path(spec).parent / "deviations.toml"
     raise UsageError(f"candidate {spec} has no deviations.toml to append to", "--ledger FILE")
 

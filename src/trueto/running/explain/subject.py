@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trueto.candidates import ledger_path
+from trueto.candidates import ledger_path, short_name
 from trueto.errors import UnknownName, UsageError
 from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Profile
 from trueto.references import Reference, reference
@@ -38,7 +38,7 @@ def split_cell(text: str) -> tuple[str, Layer | None, str]:
 
 def ledger_name(spec: str) -> str:
     """What a ledger calls the candidate that it is for."""
-    return Path(spec).stem if spec.endswith(".py") else spec
+    return short_name(spec)
 
 
 def _claim(gate: Gate, name: str) -> Claim:
