@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from driving_networks import judged, with_other, without
 
+from trueto.fixtures.toys import toy
 from trueto.model import Verdict
 from trueto.workers.python import _unprepared
 
@@ -49,6 +50,10 @@ def scaled(path):
         ("compvis/unet", scaled("up_blocks.1.attentions.1.transformer_blocks.0.attn2.to_q"), "output_blocks.3"),
         ("compvis/autoencoder", eps("encoder.mid_block.attentions.0.group_norm", 1e-5), "encoder.mid.attn_1"),
         ("compvis/autoencoder", eps("decoder.up_blocks.1.resnets.0.norm2", 1e-5), "decoder.up.0.block.0"),
+        ("generative_models/unet", scaled("add_embedding.linear_2"), "label_emb"),
+        ("generative_models/unet", eps("down_blocks.2.attentions.0.transformer_blocks.1.norm3", 1e-6), "input_blocks.5"),
+        ("controlnet/controlnet", scaled("controlnet_cond_embedding.conv_out"), "input_hint_block"),
+        ("controlnet/controlnet", scaled("controlnet_down_blocks.3"), "added.3"),
     ],
 )
 def test_a_small_fault_is_seen_in_its_block(claim, change, first):
@@ -82,3 +87,19 @@ def test_a_version_without_the_network():
     reply = _unprepared(ADAPTER, replace(claim, implementation="UNet9DConditionModel"), set())
     assert (True, True) == (reply["import"], "has no attribute UNet9DConditionModel" in reply["failed"]), reply
     assert {} == _unprepared(ADAPTER, claim, set())
+
+
+def test_controlnet_cannot_read_an_original_configuration(monkeypatch):
+    """ControlNetModel.from_single_file raises with an original configuration because the checkpoint is not passed on."""
+    from diffusers import ControlNetModel
+    from diffusers.loaders import single_file_utils
+
+    stages = {"control_stage_config": toy("controlnet/control"), "unet_config": toy("controlnet/unet")}
+    first = {"ddconfig": toy("compvis/autoencoder")}
+    config = {"model": {"params": {name: {"params": params} for name, params in {**stages, "first_stage_config": first}.items()}}}
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'checkpoint'"):
+        ControlNetModel.from_single_file({}, original_config=config)
+    read = single_file_utils.create_unet_diffusers_config_from_ldm
+    monkeypatch.setattr(single_file_utils, "create_unet_diffusers_config_from_ldm", lambda original, **rest: read(original, {}, **rest))
+    found = single_file_utils.create_controlnet_diffusers_config_from_ldm(config, {})
+    assert ([32, 64, 64], 3) == (found["block_out_channels"], found["conditioning_channels"])

@@ -1,13 +1,13 @@
-"""How to run the samplers of generative-models on X: imports the original from a checkout and calls it, nothing more."""
+"""How to run the samplers and the U-Net of generative-models on X: imports the original from a checkout and calls it, nothing more."""
 
 from pathlib import Path
 from types import SimpleNamespace
 
 import torch
 
-from trueto.recording.harness import Run, import_file, quiet_progress, stand_in
+from trueto.recording.harness import Run, Task, import_file, quiet_progress, stand_in
 
-UNUSED = ("omegaconf", "einops", "fsspec", "PIL", "PIL.Image", "safetensors", "safetensors.torch")
+UNUSED = ("omegaconf", "fsspec", "PIL", "PIL.Image", "safetensors", "safetensors.torch")
 PARTS = ("util", "sampling_utils", "discretizer", "denoiser_scaling", "denoiser", "guiders", "sampling")
 HERE = "sgm.modules.diffusionmodules"
 CLASSES = {
@@ -28,7 +28,8 @@ def load(source: Path) -> SimpleNamespace:
     quiet_progress()
     import_file("sgm.util", source / "sgm" / "util.py")
     folder = source / "sgm" / "modules" / "diffusionmodules"
-    return SimpleNamespace(**{part: import_file(f"{HERE}.{part}", folder / f"{part}.py") for part in PARTS})
+    import_file("sgm.modules.attention", folder.parent / "attention.py")
+    return SimpleNamespace(**{part: import_file(f"{HERE}.{part}", folder / f"{part}.py") for part in (*PARTS, "openaimodel")})
 
 
 def discretization(run: Run) -> dict:
@@ -79,7 +80,28 @@ def drawing_steps(algorithm: str, options: dict, sigmas: torch.Tensor) -> list[i
     return [i for i, sigma in enumerate(sigmas[:-1].tolist()) if low <= sigma <= high]
 
 
-def drive(original, algorithm: str, run: Run) -> None:
+def drive(original, algorithm: str, run: Run | Task) -> None:
+    """Run one sampler, or the U-Net, on one case."""
+    if isinstance(run, Task):
+        with torch.no_grad():
+            unet(original.openaimodel, run)
+    else:
+        sample(original, algorithm, run)
+
+
+def unet(original, task: Task) -> None:
+    """The U-Net of Stable Diffusion XL: two latents, each with five tokens, a sentence's row and six sizes."""
+    net = task.fill(original.UNetModel(**task.toy("unet")), "unet")
+    lists = ("input_blocks", "output_blocks")
+    blocks = ["time_embed", "label_emb", "middle_block", *(f"{name}.{i}" for name in lists for i in range(len(getattr(net, name))))]
+    task.tap(net, {path: path for path in blocks})
+    sizes = original.Timestep(256)(task.whole("sizes", (2, 6), 1024).flatten()).reshape(2, -1)
+    vector = torch.cat([task.given("sentence", (2, 8)), sizes], dim=1)
+    x, context = task.given("x", (2, 4, 8, 4)), task.given("context", (2, 5, 2048))
+    task.give("out", net(x, timesteps=task.whole("t", (2,), 1000), context=context, y=vector))
+
+
+def sample(original, algorithm: str, run: Run) -> None:
     """Run one sampler on one case."""
     case, seen = run.case, []
     made = sampler(original, algorithm, run, seen)
@@ -90,8 +112,8 @@ def drive(original, algorithm: str, run: Run) -> None:
     start = x.clone()
     size = (case.shape[0], 1)
     cond, uncond = {"vector": torch.ones(size)}, {"vector": torch.zeros(size)}
-    sample = made(denoiser(original, run), x, cond, uncond)
+    last = made(denoiser(original, run), x, cond, uncond)
     sigmas = seen[-1]
     calls = len(run.probe.told)
     run.relabel([call // 2 if algorithm in TWICE else call for call in range(calls)])
-    run.finish(levels=sigmas, level_kind="sigma", start=start, sample=sample / (sigmas[-1] ** 2 + 1) ** 0.5)
+    run.finish(levels=sigmas, level_kind="sigma", start=start, sample=last / (sigmas[-1] ** 2 + 1) ** 0.5)

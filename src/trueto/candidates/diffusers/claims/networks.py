@@ -19,5 +19,7 @@ def network(reference: str, implementation: str, source: str = SINGLE_FILE, quot
 CLAIMS: tuple[Claim, ...] = (
     network("compvis/unet", "UNet2DConditionModel"),
     network("compvis/autoencoder", "AutoencoderKL"),
+    network("generative_models/unet", "UNet2DConditionModel"),
+    network("controlnet/controlnet", "ControlNetModel"),
 )
 NO_CLAIMS: dict[str, str] = {}

@@ -24,7 +24,7 @@ def from_single_file(network: Any, task: Task, checkpoint: dict[str, Any], **cho
 
 
 def unet_places(net: Any) -> dict[str, str]:
-    """The blocks of the originals' U-Nets in UNet2DConditionModel: its path to the original's."""
+    """The blocks of the originals' U-Nets in UNet2DConditionModel, or of its half in ControlNetModel: its path to the original's."""
     found = {"time_embedding": "time_embed", "conv_in": "input_blocks.0"}
     inputs, outputs = iter(range(1, 1000)), iter(range(1000))
     for number, block in enumerate(net.down_blocks):
@@ -32,7 +32,7 @@ def unet_places(net: Any) -> dict[str, str]:
         if block.downsamplers:
             found[f"down_blocks.{number}.downsamplers.0"] = f"input_blocks.{next(inputs)}"
     found["mid_block"] = "middle_block"
-    for number, block in enumerate(net.up_blocks):
+    for number, block in enumerate(getattr(net, "up_blocks", ())):
         paths = list(_members(f"up_blocks.{number}", block))
         if block.upsamplers:
             paths[-1] = f"up_blocks.{number}.upsamplers.0"
