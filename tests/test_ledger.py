@@ -125,6 +125,16 @@ def test_entry_speaks_only_of_what_it_names(tmp_path):
         assert not ledger(tmp_path, other).covering(chosen)
 
 
+def test_claims_can_be_left_out(tmp_path):
+    """`!name` takes a claim out of an entry that speaks of all others; alone it names nothing, and is refused."""
+    chosen = cell(NAME, "karras-20", Layer.SCHEDULE)
+    assert ledger(tmp_path, {"claims": '["*", "!k_diffusion/euler"]'}).covering(chosen)
+    for names in ('["*", "!k_diffusion/dpmpp_2m"]', '["!k_diffusion/dpmpp_*", "k_diffusion/*"]'):
+        assert not ledger(tmp_path, {"claims": names}).covering(chosen)
+    with pytest.raises(LedgerError, match="claims names only what is left out"):
+        ledger(tmp_path, {"claims": '["!k_diffusion/euler"]'})
+
+
 @pytest.mark.parametrize("layer", ["schedule", "trajectory"])
 def test_declared_variant_is_declared(tmp_path, layer):
     """A difference that equals the declared variant is declared, and its size is still told."""

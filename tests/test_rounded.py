@@ -28,10 +28,31 @@ def test_every_operation_is_rounded(low):
     x, y = (torch.from_numpy(values).to(getattr(torch, low)) for values in (X, Y))
     a, b = 0.93719, 0.34872
     wanted = (a * (x - b * y) / b + torch.tanh(y) * x).float().numpy()
-    one, other = low_latents(X, low, stay=True), low_latents(Y, low, stay=True)
+    one, other = low_latents(X, low, "rounded"), low_latents(Y, low, "rounded")
     seen = a * (one - b * other) / b + np.tanh(other) * one
     assert wanted.tobytes() == seen.view(np.ndarray).tobytes()
     assert wanted.tobytes() != (a * (X - b * Y) / b + np.tanh(Y) * X).astype(np.float32).tobytes()
+
+
+@pytest.mark.parametrize("low", LOW)
+def test_weights_are_rounded_where_torch_rounds_them(low):
+    """A weight that is a tensor without axes loses digits before a picture (a x), in a sum and over it, but not in x a and x / a."""
+    torch = pytest.importorskip("torch")
+    values = 3 * RNG.standard_normal((1000,)).astype(np.float32)
+    x, a = torch.from_numpy(values).to(getattr(torch, low)), torch.tensor(0.93719)
+    one, weight = low_latents(values, low, "rounded_weights"), np.float32(0.93719)
+    whole = low_latents(values, low, "rounded")
+    for step, lossy in (
+        (lambda a, x: a * x, True),
+        (lambda a, x: a + x, True),
+        (lambda a, x: x - a, True),
+        (lambda a, x: a / x, True),
+        (lambda a, x: x * a, False),
+        (lambda a, x: x / a, False),
+    ):
+        wanted = step(a, x).float().numpy().tobytes()
+        assert wanted == step(weight, one).view(np.ndarray).tobytes()
+        assert lossy == (wanted != step(weight, whole).view(np.ndarray).tobytes())
 
 
 @pytest.mark.parametrize("name", ["compvis/ddim", "k_diffusion/heun", "k_diffusion/dpmpp_2m"])
@@ -60,10 +81,10 @@ def test_without_a_low_dtype_nothing_is_rounded():
 @pytest.mark.parametrize("low", LOW)
 def test_in_place_is_rounded_too(low):
     """What numpy computes in place, and functions of its own that do so (a quantile), are rounded as well, and come to an end."""
-    held = low_latents(X, low, stay=True)
+    held = low_latents(X, low, "rounded")
     held -= 0.3
     assert round_to(round_to(X, low) - np.float32(0.3), low).tobytes() == held.view(np.ndarray).tobytes()
-    parts = np.quantile(low_latents(np.abs(X), low, stay=True).reshape(2, -1), 0.9, axis=1)
+    parts = np.quantile(low_latents(np.abs(X), low, "rounded").reshape(2, -1), 0.9, axis=1)
     assert round_to(np.asarray(parts, np.float32), low).tobytes() == np.asarray(parts, np.float32).tobytes()
 
 

@@ -209,3 +209,38 @@ def test_a_sample_that_is_not_finite_where_the_original_has_none(case, layer, ve
     seen = Outcome(dataclasses.replace(kept, **lost))
     found = judge_cell(chosen, "1.0", reference(MULTISTEP), profile("float16"), Runs(seen, None, seen), Ledger("", "toy", ()))
     assert verdict == found.verdict, found.reason
+
+
+def edm_sample(sample, call=None, layer=Layer.TRAJECTORY, case="edm-40"):
+    """The verdict in float16 on edm/euler, whose network answers over 65504 in the last two of 40 calls; `call`: the first lost state."""
+    name = "edm/euler"
+    kept = load_golden(name).observation(case, "open" if layer == Layer.UPDATE else "closed", "float32")
+    states = kept.states.copy()
+    if call is not None:
+        states[call:] = np.nan
+    seen = Outcome(dataclasses.replace(kept, states=states, sample=np.full_like(kept.sample, sample, dtype=np.float16)))
+    chosen = dataclasses.replace(cell(name, case, layer), profile="float16")
+    return judge_cell(chosen, "1.0", reference(name), profile("float16"), Runs(seen, None, seen), Ledger("", "toy", ()))
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "cause"),
+    [
+        ({"sample": np.nan}, Verdict.UNJUDGED, "precision too narrow"),  # the network's answer to the original itself has no float16
+        ({"sample": np.nan, "call": 39}, Verdict.UNJUDGED, "precision too narrow"),
+        ({"sample": np.nan, "call": 20}, Verdict.BROKEN, "not finite"),  # lost long before the network's answers are too large
+        ({"sample": np.nan, "layer": Layer.UPDATE}, Verdict.BROKEN, "not finite"),  # the open network's answers are all small
+        ({"sample": np.nan, "case": "edm-7"}, Verdict.BROKEN, "not finite"),  # with fewer steps the original's answers fit
+        ({"sample": 0.0}, Verdict.DRIFTED, "not told apart: no float64 twin"),  # a finite sample is judged as any other
+    ],
+)
+def test_a_network_that_leaves_the_range_of_16_bits(seen, verdict, cause):
+    """What no float16 network can answer is not held against a candidate; what the original has finite is."""
+    found = edm_sample(**seen)
+    assert (verdict, cause) == (found.verdict, found.cause), found.reason
+
+
+@pytest.mark.parametrize("layer", [Layer.SCHEDULE, Layer.START])
+def test_the_grid_is_judged_where_the_sample_is_out_of_range(layer):
+    """A network whose answers do not fit says nothing of levels, times and start: these are judged as ever."""
+    assert edm_sample(np.nan, layer=layer).verdict in (Verdict.IDENTICAL, Verdict.FAITHFUL)

@@ -16,6 +16,7 @@ from typing import Any
 from trueto.errors import DataError, UnknownName, UsageError
 from trueto.model import Case
 from trueto.references.card import Card
+from trueto.references.rounded import STATES
 from trueto.settings import data_root
 
 __all__ = [
@@ -36,8 +37,8 @@ PACKAGE = "trueto_references"
 STATE = "state"
 PARAMETERS = "parameters.json"  # of a codebase: its toy networks, with the names and shapes of their parameters
 OUTPUTS = "outputs"  # how goldens of named outputs are called where those of a sampler name their network
-# Knobs that every spec has. state: where latents of 16 bits are given, whether they become float32 at once or stay in 16 bits.
-COMMON_KNOBS = {STATE: ("promoted", "rounded")}
+# Knobs that every spec has. state: what becomes of latents of 16 bits (STATES says it).
+COMMON_KNOBS = {STATE: STATES}
 NOT_SPECS = frozenset({"record", "frame", "cases", "__init__"})
 
 

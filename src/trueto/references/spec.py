@@ -18,7 +18,7 @@ from trueto.judge import Spread, expect, spread_of
 from trueto.model import Case
 from trueto.observe import NetworkFunction, Observation, Probe, nudge_signs
 from trueto.references.library import STATE, Reference, reference
-from trueto.references.rounded import LowProbe, low_latents
+from trueto.references.rounded import STATES, LowProbe, low_latents
 
 __all__ = ["LEVEL_NUDGES", "NUDGES", "SpecInputs", "SpecResult", "nudged", "observe_spec"]
 
@@ -51,12 +51,12 @@ class SpecInputs:
     copies: int = 1
     nudge: int | None = None
     low: str = ""
-    stay: bool = False
+    state: str = STATES[0]
 
     def latents(self, values: Array) -> Array:
-        """A picture that the run is fed, in its dtype; in a run in the 16-bit dtype `low` rounded to it, and in it for good with `stay`."""
+        """A picture that the run is fed, in its dtype; in a run in the 16-bit dtype `low` rounded to it, and as `state` says."""
         whole = np.concatenate([values] * self.copies) if self.copies > 1 else values
-        return low_latents(whole, self.low, stay=self.stay) if self.low else whole.astype(self.dtype)
+        return low_latents(whole, self.low, self.state) if self.low else whole.astype(self.dtype)
 
     def nudged(self, levels: Array) -> Array:
         """The noise levels, moved by one unit in the last place in a nudged repetition; an exact 0 stays."""
@@ -136,22 +136,22 @@ def _once(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, 
         start = np.asarray(start, dtype)
         start = nudged(start, copies) if copies > 1 else start
     called = _idle() if net == "idle" else _stacked(network(name, levels, case.parameterization), case.shape[0], copies)
-    low, stay = overrides.get("low", ""), knobs.get(STATE) == "rounded"
+    low, state = overrides.get("low", ""), knobs.get(STATE, STATES[0])
     if low:
-        noise = low_latents(noise, low, stay=stay)
-        start = None if start is None else low_latents(start, low, stay=stay)
+        noise = low_latents(noise, low, state)
+        start = None if start is None else low_latents(start, low, state)
     inputs = SpecInputs(
         case=case,
         dtype=np.dtype(dtype),
         schedule=levels,
-        probe=LowProbe(called, low, stay=stay) if low else Probe(called),
+        probe=LowProbe(called, low, state) if low else Probe(called),
         start_noise=noise,
         noise=tape(case.seed, case.shape),
         knobs={name: value for name, value in knobs.items() if name != STATE},
         copies=copies,
         start=start,
         low=low,
-        stay=stay,
+        state=state,
         **fields,
     )
     run: Callable[..., Observation] = ref.frame.run

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from trueto.fixtures import network, schedule
 from trueto.model import Layer
 from trueto.observe import Observation, StepError
+from trueto.references.rounded import LOW, round_to
 from trueto.running.arms import Bench
 
-__all__ = ["cause_of_death", "malformed", "out_of_memory"]
+__all__ = ["cause_of_death", "malformed", "out_of_memory", "precision_says_nothing"]
 
 
 def out_of_memory(raised: StepError) -> bool:
@@ -34,7 +36,44 @@ def malformed(seen: Observation, bench: Bench) -> tuple[str, str] | None:
         return "wrong shape", f"starts from latents of shape {seen.start.shape} where {bench.case.shape} were given"
     if bench.layer is not Layer.NOISE and not len(seen.told):
         return "no network call", "never calls the network"
-    return None if bench.loses_samples() else _not_finite(seen)
+    return None if bench.loses_samples() or _too_narrow(seen, bench) else _not_finite(seen)
+
+
+def precision_says_nothing(seen: Observation, bench: Bench) -> tuple[str, str] | None:
+    """Cause and sentence where nothing can be said of the layer in this precision."""
+    if missing := bench.cannot_judge():
+        return "precision not recorded", missing
+    narrow = "" if bench.layer in (Layer.SCHEDULE, Layer.START, Layer.NOISE) else _too_narrow(seen, bench)
+    return ("precision too narrow", narrow) if narrow else None
+
+
+def _too_narrow(seen: Observation, bench: Bench) -> str:
+    """Why no network of 16 bits has finite answers on this case, or nothing: at the original's own states one is too large for the dtype.
+
+    It excuses a candidate whose start, and states and times up to that call, are finite; one that loses them before is at fault itself.
+    """
+    low = bench.native_dtype
+    if low not in LOW or bench.case.drawn or np.isfinite(seen.sample).all():
+        return ""
+    call, largest = _overflow(bench, low)
+    given = (seen.states[: call + 1], seen.told[: call + 1], seen.start)
+    if call < 0 or len(seen.told) <= call or not all(np.isfinite(values).all() for values in given) or np.isnan(seen.levels).any():
+        return ""
+    return f"in {low} there is no finite sample: at the original's own states the network answers {largest:.0f} in call {call}"
+
+
+def _overflow(bench: Bench, low: str) -> tuple[int, float]:
+    """The first call of the original in float64 whose answer is infinite in a 16-bit dtype, and its size; -1 where there is none."""
+    case = bench.case
+    exact = bench.golden.observation(case.id, bench.net, "float64")
+    net = network("open" if bench.net == "open" else case.network, schedule(case.schedule), case.parameterization)
+    batch = case.shape[0]
+    for call, (x, told) in enumerate(zip(exact.states, exact.told, strict=True)):
+        marks = (None,) if case.guidance is None else (np.zeros(batch), np.ones(batch))
+        largest = max(float(np.abs(net(x, np.full(batch, told), mark)).max()) for mark in marks)
+        if not np.isfinite(round_to(np.asarray([largest], np.float32), low)).all():
+            return call, largest
+    return -1, 0.0
 
 
 def _not_finite(seen: Observation) -> tuple[str, str] | None:

@@ -23,6 +23,7 @@ FIELDS = {
 }  # fmt: skip
 LISTS = ("claims", "layers", "cases", "profiles")
 TEXTS = ("reference", "variant", "reason", "link", "owner", "test", "when")
+NOT = "!"  # before the name of a claim that an entry does not speak of
 REQUIRED = ("reference", "layers", "reason", "owner", "since")
 
 
@@ -30,8 +31,9 @@ REQUIRED = ("reference", "layers", "reason", "owner", "since")
 class Deviation:
     """One entry: where it applies, and either a variant (exact) or a two-sided band of ratios (last resort).
 
-    `cases` names recorded cases; `when` is a rule for every X, drawn or recorded. Where an entry has both, the names decide for recorded
-    cases and the rule for the others.
+    `claims` names claims, and with `!` before it one that is left out, as `["*", "!edm/ablation"]`. `cases` names recorded cases;
+    `when` is a rule for every X, drawn or recorded. Where an entry has both, the names decide for recorded cases and the rule for the
+    others.
 
     `rounding` marks an entry whose knobs only concern precision: it explains a few floors where they are exceeded, and is
     not stale where they are not.
@@ -58,11 +60,16 @@ class Deviation:
         """Whether the entry speaks of a cell."""
         return (
             fnmatchcase(cell.claim.reference, self.reference)
-            and any(fnmatchcase(cell.claim.id, p) for p in self.claims)
+            and self._speaks_for(cell.claim.id)
             and any(fnmatchcase(cell.layer, p) for p in self.layers)
             and self._speaks_of(cell.case)
             and any(fnmatchcase(cell.profile, p) for p in self.profiles)
         )
+
+    def _speaks_for(self, claim: str) -> bool:
+        if any(name.startswith(NOT) and fnmatchcase(claim, name[1:]) for name in self.claims):
+            return False
+        return any(fnmatchcase(claim, name) for name in self.claims if not name.startswith(NOT))
 
     def _speaks_of(self, case: Case) -> bool:
         if self.when is not None and (case.drawn or not self.cases):
@@ -152,6 +159,8 @@ def _check_types(raw: Mapping[str, Any], where: str) -> None:
         value = raw.get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise LedgerError(f"{where}: {name} is a list of names; saw {value!r}")
+    if (claims := raw.get("claims")) and all(name.startswith(NOT) for name in claims):
+        raise LedgerError(f"{where}: claims names only what is left out ({', '.join(claims)})", 'put "*" first for all others')
     if raw.get("cases") == []:
         raise LedgerError(f"{where}: cases is an empty list, which names nothing; leave it out for all cases, or write a rule (`when`)")
     for name in TEXTS:
