@@ -29,7 +29,7 @@ from trueto.running import entry
         (("gate", BASE, "--seed", "77"), 5, "nothing to judge"),
         (("gate", str(HOSTILE / "raises_at_import.py")), 2, "RuntimeError: the adapter is broken"),
         (("gat",), 4, "no command 'gat'; did you mean 'gate'?"),
-        (("gate",), 4, "CANDIDATE"),
+        (("gate",), 4, "no CANDIDATE is named"),
         (("show", "k_diffusion/eular"), 4, "did you mean 'k_diffusion/euler'?"),
         (("record", "k-diffusion", "--source", "."), 4, "unknown codebase 'k-diffusion'; did you mean 'k_diffusion'?"),
         (("explain", BASE, "k_diffusion/euler"), 4, "a cell is written <claim>:<layer>:<case>; saw 'k_diffusion/euler'"),

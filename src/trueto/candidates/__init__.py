@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import pkgutil
+import tomllib
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Any, Protocol
 from trueto.errors import UnknownName, UsageError
 from trueto.model import Case, Claim
 
-__all__ = ["Adapter", "candidate_names", "check_spec", "is_file", "kept_path", "ledger_path", "load_candidate", "short_name"]
+__all__ = ["Adapter", "candidate_names", "check_spec", "chosen", "is_file", "kept_path", "ledger_path", "load_candidate", "short_name"]
 
 GROUP = "trueto.candidates"
 FILES = (".py", ".toml")  # an adapter, and the file of a program in any language (docs/any-language.md)
@@ -73,6 +75,36 @@ def is_file(spec: str) -> bool:
 def short_name(spec: str) -> str:
     """What a ledger and the file of a run record call the candidate."""
     return Path(spec).stem if is_file(spec) else spec
+
+
+def chosen(candidate: str | None) -> str:
+    """The candidate that a user names, or else that of `[tool.trueto]` in the pyproject.toml of this folder or one above it.
+
+    UsageError where there is neither.
+    """
+    if candidate is not None:
+        return candidate
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        file = folder / "pyproject.toml"
+        if file.is_file() and (found := _of_project(file)) is not None:
+            return os.path.relpath(folder / found) if is_file(found) else found
+    raise UsageError("no CANDIDATE is named, and no pyproject.toml here has [tool.trueto]", 'candidate = "adapter.py" in [tool.trueto]')
+
+
+def _of_project(file: Path) -> str | None:
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("trueto")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not TOML: {error}") from error
+    if settings is None:
+        return None
+    for key in settings:
+        if key != "candidate":
+            raise UnknownName(f"key in [tool.trueto] of {file}", key, ["candidate"], "README.md")
+    if not isinstance(found := settings.get("candidate"), str):
+        raise UsageError(f"[tool.trueto] of {file}: candidate is {found!r}, expected a name or a path", "README.md")
+    return found
 
 
 def check_spec(spec: str) -> None:

@@ -33,13 +33,15 @@ def _options(function: Any) -> Any:
 
 
 @click.command("gate", context_settings={"show_default": True})
-@click.argument("candidate")
+@click.argument("candidate", required=False)
 @_options
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="what to print")
 @click.option("--output", metavar="FILE", help="print to this file instead of the terminal")
 @click.option("--record", metavar="FILE", help="where to keep the run record  [default: .trueto/runs/<time>-<candidate>.jsonl]")
-def command(candidate: str, form: str, output: str | None, record: str | None, **chosen: Any) -> int:
-    """Judge CANDIDATE, a library by name (diffusers) or an adapter by path (my_adapter.py).
+def command(candidate: str | None, form: str, output: str | None, record: str | None, **chosen: Any) -> int:
+    """Judge CANDIDATE: a library by name (diffusers), an adapter (my_adapter.py), a program in any language (my_program.toml).
+
+    Without a CANDIDATE it is the one of [tool.trueto] in pyproject.toml.
 
     Each cell is one claim of the library, on one case, in one layer. A library passes when every cell is the same as the
     original within the original's own rounding, or is declared in its ledger (deviations.toml).
@@ -57,13 +59,14 @@ def command(candidate: str, form: str, output: str | None, record: str | None, *
     import pytest
 
     from trueto import plugin
+    from trueto.candidates import chosen as chosen_candidate
     from trueto.plugin import GateSession, Given
     from trueto.running.entry import open_gate, writable
 
     options = {name.replace("_", "-"): value for name, value in chosen.items()}
     if output:
         writable(Path(output))
-    gate, path = open_gate(candidate, options, record)
+    gate, path = open_gate(chosen_candidate(candidate), options, record)
     progress = _Progress(quiet=form != "table")
     session = GateSession(gate, path, options["fail-on"], progress)
     suites = data_root() / "suites"

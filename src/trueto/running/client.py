@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import select
 import shutil
 import signal
@@ -14,13 +15,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from trueto.candidates import check_spec
+from trueto.candidates import check_spec, is_file
 from trueto.errors import DataError, TruetoError, WorkerError
 from trueto.model import Case, Claim, Profile
 from trueto.observe import Observation, StepError
@@ -28,7 +30,7 @@ from trueto.outputs import Outputs
 from trueto.settings import offline_environment
 from trueto.workers.protocol import VERSION, claim_to_json, read_observation, read_outputs, run_request
 
-__all__ = ["Limits", "Outcome", "Pool", "Worker"]
+__all__ = ["Limits", "Outcome", "Pool", "Worker", "answered"]
 
 GRACE = 10.0
 GOODBYE = 2.0
@@ -81,7 +83,8 @@ class Worker:
         if str(reply.get("failed", "")).startswith("PackageNotFoundError"):
             raise WorkerError(f"the library of candidate {self.spec} is not installed", f"pip install 'trueto[{self.spec}]'")
         if "failed" in reply or "died" in reply:
-            raise WorkerError(f"candidate {self.spec} cannot be read: {reply.get('failed') or reply['died']}", "trueto list candidates")
+            said = f"candidate {self.spec} cannot be read: {reply.get('failed') or reply['died']}"
+            raise WorkerError(said, _what_to_correct(self.spec, str(reply.get("trace", ""))))
         return reply
 
     def load(self) -> dict[str, Any]:
@@ -95,17 +98,9 @@ class Worker:
         loaded = self.load()
         if "failed" in loaded or "died" in loaded:
             return Outcome(None, failed=f"cannot be imported: {loaded.get('failed') or loaded['died']}", meta={"import": True})
-        # Outputs can be larger than memory: they lie on disk, and are read as they are looked at.
-        folder = Path(tempfile.mkdtemp(prefix="trueto-", dir=None if case.of_outputs else _memory_folder()))
-        try:
-            output = folder / "run.safetensors"
-            self._number += 1
-            profile, bounds = self.profile.to_json(), limits.to_json()
-            request = run_request(self._number, claim, case, net, profile, twin=twin, output=output, limits=bounds, fault=fault)
-            reply = self._send(request, limits.seconds + GRACE)
-            return _outcome(reply, output, of_outputs=case.of_outputs)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        self._number += 1
+        send = partial(self._send, seconds=limits.seconds + GRACE)
+        return answered(send, self._number, claim, case, net, self.profile.to_json(), limits, twin=twin, fault=fault)
 
     def about_faults(self, op: str, claim: Claim, cases: Sequence[Case], limits: Limits, **more: Any) -> dict[str, Any]:
         """`reach` or `differs` over many cases, in the float64 twin where `twin` says so (docs/worker-protocol.md)."""
@@ -201,9 +196,40 @@ class Worker:
         return line
 
 
+def answered(  # noqa: PLR0913 - every field of a request
+    send: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    number: int,
+    claim: Claim,
+    case: Case,
+    net: str,
+    profile: Mapping[str, Any],
+    limits: Limits,
+    *,
+    twin: bool,
+    fault: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """The outcome of one run that `send` asks for, whatever the answer is."""
+    # Outputs can be larger than memory: they lie on disk, and are read as they are looked at.
+    folder = Path(tempfile.mkdtemp(prefix="trueto-", dir=None if case.of_outputs else _memory_folder()))
+    try:
+        output = folder / "run.safetensors"
+        request = run_request(number, claim, case, net, profile, twin=twin, output=output, limits=limits.to_json(), fault=fault)
+        return _outcome(send(request), output, of_outputs=case.of_outputs)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _memory_folder() -> str | None:
     shared = "/dev/shm"  # noqa: S108 - a folder of our own is made in it, with a random name
     return shared if os.access(shared, os.W_OK) else None
+
+
+def _what_to_correct(spec: str, trace: str) -> str:
+    """What to type after an adapter failed: the last place of its own file in the traceback, where there is one."""
+    if not is_file(spec):
+        return "trueto list candidates"
+    places = re.findall(rf'File "[^"]*{re.escape(Path(spec).name)}", line (\d+)', trace)
+    return f"correct {spec}{f':{places[-1]}' if places else ''}, then trueto smoke {spec}"
 
 
 def _exit_words(status: int) -> str:
