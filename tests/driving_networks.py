@@ -23,6 +23,18 @@ class Spoiled:
     def __init__(self, adapter: Any, *, weights: Any = None, net: Any = None) -> None:
         self.adapter, self.weights, self.net = adapter, weights, net
 
+    def tapping(self, task: Task) -> Any:
+        """Tap as the task does, after the first network that is tapped has been changed."""
+        tap, changed = task.tap, []
+
+        def first_changed(net: Any, *rest: Any) -> None:
+            if not changed:
+                self.net(net)
+                changed.append(net)
+            tap(net, *rest)
+
+        return first_changed
+
     def run(self, claim: Any, case: Any, dtype: str) -> Outcome:
         """One call in one precision."""
         task = Task(case, TORCH_OF[dtype], reference(claim.reference).codebase.folder)
@@ -30,8 +42,7 @@ class Spoiled:
             whole = task.weights
             task.weights = lambda model: self.weights(whole(model))
         if self.net is not None:
-            tap = task.tap
-            task.tap = lambda net, names: tap(self.net(net) or net, names)
+            task.tap = self.tapping(task)
         torch.set_default_dtype(TORCH_OF[dtype])
         try:
             with Interposer(None, torch.float64) if dtype == "float64" else contextlib.nullcontext():

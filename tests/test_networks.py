@@ -12,7 +12,10 @@ from trueto.workers.python import _unprepared
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from trueto.candidates.diffusers import ADAPTER  # noqa: E402 - after the check that its library is there
+from diffusers.loaders import single_file_utils  # noqa: E402 - after the check that it is there
+
+from trueto.candidates.diffusers import ADAPTER  # noqa: E402
+from trueto.candidates.diffusers.networks import flux  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -54,6 +57,10 @@ def scaled(path):
         ("generative_models/unet", eps("down_blocks.2.attentions.0.transformer_blocks.1.norm3", 1e-6), "input_blocks.5"),
         ("controlnet/controlnet", scaled("controlnet_cond_embedding.conv_out"), "input_hint_block"),
         ("controlnet/controlnet", scaled("controlnet_down_blocks.3"), "added.3"),
+        ("sd3/mmdit", eps("transformer_blocks.1.norm2", 1e-5), "joint_blocks.1"),
+        ("sd3/mmdit", scaled("transformer_blocks.0.ff_context.net.2"), "joint_blocks.0 context"),
+        ("flux/transformer", eps("transformer_blocks.1.attn.norm_added_k", 1e-5), "double_blocks.1"),
+        ("flux/transformer", scaled("time_text_embed.guidance_embedder.linear_1"), "guidance_in"),
     ],
 )
 def test_a_small_fault_is_seen_in_its_block(claim, change, first):
@@ -92,7 +99,6 @@ def test_a_version_without_the_network():
 def test_controlnet_cannot_read_an_original_configuration(monkeypatch):
     """ControlNetModel.from_single_file raises with an original configuration because the checkpoint is not passed on."""
     from diffusers import ControlNetModel
-    from diffusers.loaders import single_file_utils
 
     stages = {"control_stage_config": toy("controlnet/control"), "unet_config": toy("controlnet/unet")}
     first = {"ddconfig": toy("compvis/autoencoder")}
@@ -103,3 +109,11 @@ def test_controlnet_cannot_read_an_original_configuration(monkeypatch):
     monkeypatch.setattr(single_file_utils, "create_unet_diffusers_config_from_ldm", lambda original, **rest: read(original, {}, **rest))
     found = single_file_utils.create_controlnet_diffusers_config_from_ldm(config, {})
     assert ([32, 64, 64], 3) == (found["block_out_channels"], found["conditioning_channels"])
+
+
+def test_flux_is_converted_at_one_width_only(monkeypatch):
+    """FLUX.1's weights are split at 3072 whatever their width: of another width none can be loaded until that number is another."""
+    assert judged(ADAPTER, "flux/transformer").verdict.same
+    monkeypatch.setattr(flux, "conversion", lambda _: getattr(single_file_utils, flux.NAME))
+    found = judged(ADAPTER, "flux/transformer")
+    assert (Verdict.BROKEN, True) == (found.verdict, "3072, 3072, 3072, 12288" in found.reason), found.reason

@@ -1,13 +1,15 @@
-"""How to run Stability AI's reference code for Stable Diffusion 3 on X: imports the original from a checkout and calls it, nothing more."""
+"""How to run Stability AI's reference code for Stable Diffusion 3: imports the original from a checkout and calls it, nothing more."""
 
+import importlib
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import torch
 
-from trueto.recording.harness import Run, import_file, stand_in
+from trueto.recording.harness import Run, Task, import_file, stand_in
 
-UNUSED = ("fire", "einops", "safetensors", "mmdit", "other_impls")
+UNUSED = ("fire", "safetensors", "transformers")
 
 
 class TorchWithoutFloatTensor:
@@ -23,12 +25,13 @@ class TorchWithoutFloatTensor:
 
 
 def load(source: Path) -> SimpleNamespace:
-    """The original's two modules, from a checkout."""
+    """The original's modules, from a checkout."""
     stand_in(*UNUSED)
+    sys.path.insert(0, str(source))
     impls = import_file("sd3_impls", source / "sd3_impls.py")
     infer = import_file("sd3_infer", source / "sd3_infer.py")
     infer.torch = TorchWithoutFloatTensor()
-    return SimpleNamespace(impls=impls, infer=infer)
+    return SimpleNamespace(impls=impls, infer=infer, MMDiT=importlib.import_module("mmdit").MMDiT)
 
 
 def base_model(original, run: Run, sampling):
@@ -45,7 +48,30 @@ def base_model(original, run: Run, sampling):
     return model
 
 
-def drive(original, algorithm: str, run: Run) -> None:
+def drive(original, algorithm: str, run: Run | Task) -> None:
+    """Run the sampler, or the network, on one case."""
+    if isinstance(run, Task):
+        with torch.no_grad():
+            mmdit(original, run)
+    else:
+        sample(original, algorithm, run)
+
+
+def mmdit(original, task: Task) -> None:
+    """The transformer: two latents that are not square, at times of their own, each with five pieces and a sentence's row."""
+    sizes = task.toy("mmdit")
+    net = task.fill(original.MMDiT(**sizes), "mmdit")
+    context = sizes["context_embedder_config"]["params"]["in_features"]
+    net.pos_embed = task.given("pos_embed", tuple(net.pos_embed.shape))  # a table that comes with the weights
+    task.tap(net, {path: path for path in ("t_embedder", "y_embedder", "context_embedder")})
+    blocks = {f"joint_blocks.{i}": f"joint_blocks.{i}" for i in range(sizes["depth"])}
+    task.tap(net, blocks, lambda streams: streams[1])
+    task.tap(net, {path: f"{path} context" for path in list(blocks)[:-1]}, lambda streams: streams[0])
+    x, pieces = task.given("x", (2, 4, 8, 6)), task.given("context", (2, 5, context))
+    task.give("out", net(x, task.whole("t", (2,), 1000), y=task.given("sentence", (2, sizes["adm_in_channels"])), context=pieces))
+
+
+def sample(original, algorithm: str, run: Run) -> None:
     """Run sample_euler on one case. A seeded run leaves the start noise to the original, which draws it in float32."""
     impls, case = original.impls, run.case
     inferencer = original.infer.SD3Inferencer()
@@ -64,6 +90,6 @@ def drive(original, algorithm: str, run: Run) -> None:
         cond, uncond = ({"c_crossattn": mark, "y": mark} for mark in marks)
         arguments = {"cond": cond, "uncond": uncond, "cond_scale": case.guidance}
         denoiser = impls.CFGDenoiser(model)
-    sample = getattr(impls, f"sample_{algorithm}")(denoiser, x, sigmas, extra_args=arguments)
+    last = getattr(impls, f"sample_{algorithm}")(denoiser, x, sigmas, extra_args=arguments)
     run.relabel(range(case.steps))
-    run.finish(levels=sigmas, level_kind="flow", start=x, sample=sample)
+    run.finish(levels=sigmas, level_kind="flow", start=x, sample=last)

@@ -33,6 +33,10 @@ def _shapes(file: Path) -> dict[str, dict[str, list[int]]]:
         raise DataError(f"{file} cannot be read: {error}", f"trueto record {file.parent.name} --source DIR") from error
 
 
+def _first(result: Any) -> Any:
+    return result[0] if isinstance(result, tuple | list) else result
+
+
 class Task:
     """What is fed to a function, and what it gives.
 
@@ -127,21 +131,20 @@ class Task:
             unique, number = f"{name}#{number}", number + 1
         self._given[unique] = found.astype(np.int64) if found.dtype.kind in "biu" else found
 
-    def tap(self, module: torch.nn.Module, names: Mapping[str, str], turn: Callable[[torch.Tensor], torch.Tensor] | None = None) -> None:
+    def tap(self, module: torch.nn.Module, names: Mapping[str, str], of: Callable[[Any], torch.Tensor] | None = None) -> None:
         """From now on give what these parts of a network return, in the order in which they do: path in the module to name.
 
-        `turn` makes of it what is given, as samples before words.
+        `of` makes what is given of what is returned, as samples before words; without it the first is given where several are returned.
         """
         parts = dict(module.named_modules())
         if missing := [path for path in names if path not in parts]:
             raise DataError(f"the network has no part {', '.join(missing)}", "docs/outputs.md")
         for path, name in names.items():
-            parts[path].register_forward_hook(self._hook(name, turn))
+            parts[path].register_forward_hook(self._hook(name, of or _first))
 
-    def _hook(self, name: str, turn: Callable[[torch.Tensor], torch.Tensor] | None) -> Any:
+    def _hook(self, name: str, of: Callable[[Any], torch.Tensor]) -> Any:
         def hook(_: Any, __: Any, result: Any) -> None:
-            first = result[0] if isinstance(result, tuple | list) else result
-            self.give(name, first if turn is None else turn(first))
+            self.give(name, of(result))
 
         return hook
 

@@ -21,5 +21,7 @@ CLAIMS: tuple[Claim, ...] = (
     network("compvis/autoencoder", "AutoencoderKL"),
     network("generative_models/unet", "UNet2DConditionModel"),
     network("controlnet/controlnet", "ControlNetModel"),
+    network("sd3/mmdit", "SD3Transformer2DModel"),
+    network("flux/transformer", "FluxTransformer2DModel", by="from_single_file, with the toy's width in the place of 3072"),
 )
 NO_CLAIMS: dict[str, str] = {}

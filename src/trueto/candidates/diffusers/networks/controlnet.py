@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers.networks.compvis import config
-from trueto.candidates.diffusers.networks.places import from_single_file, prefixed, unet_places
+from trueto.candidates.diffusers.networks.places import from_config, from_single_file, prefixed, unet_places
 
 if TYPE_CHECKING:
     from trueto.torch_task import Task
@@ -28,9 +27,7 @@ def controlnet(network: Any, task: Task) -> None:
         cross_attention_dim=sizes["context_dim"],
         attention_head_dim=sizes["num_heads"],
     )
-    with tempfile.TemporaryDirectory() as folder:
-        own.save_config(folder)
-        control = from_single_file(network, task, prefixed(task.weights("control"), "control_model."), config=folder)
+    control = from_config(network, task, prefixed(task.weights("control"), "control_model."), own)
     plain = importlib.import_module("diffusers").UNet2DConditionModel
     unet = from_single_file(plain, task, prefixed(task.weights("unet"), "model.diffusion_model."), original_config=config(task))
     task.tap(control, {**unet_places(control), "controlnet_cond_embedding": "input_hint_block"})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import tempfile
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trueto.torch_task import Task
 
-__all__ = ["autoencoder_places", "from_single_file", "prefixed", "unet_places"]
+__all__ = ["autoencoder_places", "from_config", "from_single_file", "prefixed", "unet_places"]
 
 
 def prefixed(weights: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -21,6 +22,13 @@ def from_single_file(network: Any, task: Task, checkpoint: dict[str, Any], **cho
     """The network as users get it from an original checkpoint."""
     converted = importlib.import_module("trueto.torch_task").converted
     return converted(network.from_single_file(dict(checkpoint), torch_dtype=task.dtype, **chosen), checkpoint).to(task.device)
+
+
+def from_config(network: Any, task: Task, checkpoint: dict[str, Any], own: Any) -> Any:
+    """The same where an original configuration cannot be read: in the configuration of a network of diffusers' own of the same sizes."""
+    with tempfile.TemporaryDirectory() as folder:
+        own.save_config(folder)
+        return from_single_file(network, task, checkpoint, config=folder)
 
 
 def unet_places(net: Any) -> dict[str, str]:
