@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 from trueto.errors import UsageError
 from trueto.events import cell_record
 from trueto.model import Case, Cell, Claim, Judgement, Layer
-from trueto.references import reference, reference_names
+from trueto.references import observe_spec, reference, reference_names
 from trueto.running.client import Limits, Outcome, answered
 from trueto.running.gate import NETS
 from trueto.running.ledger import load_ledger
@@ -56,6 +57,8 @@ def check(
     claim = Claim(name, name, getattr(sampler, "__name__", type(sampler).__name__), _place(sampler), said, settings=settings)
     cells = plan(claim.implementation, [claim], Selection(cases=tuple(cases), quick=quick))
     known = load_ledger(None if ledger is None else Path(ledger), claim.implementation)
+    for cell in cells:
+        observe_spec(reference(name), cell.case, "idle")  # once here instead of in every fork
     here = _Here(FunctionAdapter(sampler, claim, "here"), limits or Limits())
     try:
         judged = [judge_cell(cell, "here", reference(name), profile("default"), here.runs(cell), known) for cell in cells]
@@ -92,11 +95,15 @@ class _Here:
         self._rooms = Rooms(adapter, self._nothing)
         self._made: dict[tuple[str, str, bool], Outcome] = {}
         self._number = 0
+        gc.collect()
+        gc.freeze()  # so that no fork copies what is there, or takes it for its own
 
     def runs(self, cell: Cell) -> Runs:
         """What a cell is judged by."""
-        net = NETS[cell.layer]
-        native, twin = (self._run(cell.claim, cell.case, net, twin=twin) for twin in (False, True))
+        for twin in (False, True):  # a fork serves a case until it is promoted, and never goes back
+            for net in ("closed", "open"):
+                self._run(cell.claim, cell.case, net, twin=twin)
+        native, twin = (self._run(cell.claim, cell.case, NETS[cell.layer], twin=twin) for twin in (False, True))
         return Runs(native, twin, self._run(cell.claim, cell.case, "closed", twin=False))
 
     def _run(self, claim: Claim, case: Case, net: str, *, twin: bool) -> Outcome:
@@ -109,5 +116,6 @@ class _Here:
 
     def close(self) -> None:
         """End the fork that is still there."""
+        gc.unfreeze()
         self._rooms.close()
         os.close(self._nothing)

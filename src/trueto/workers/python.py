@@ -6,7 +6,6 @@ reseeds or leaks reaches another cell. A fork has limits of time and memory, and
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
 import json
@@ -17,7 +16,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from trueto.candidates import Adapter, load_candidate
-from trueto.errors import TruetoError
 from trueto.model import Claim
 from trueto.workers.protocol import VERSION, claim_from_json, claim_to_json
 from trueto.workers.rooms import TAIL, Rooms
@@ -48,14 +46,8 @@ def _load(adapter: Adapter, profile: Mapping[str, Any]) -> dict[str, Any]:
 
 def _warm(adapter: Adapter) -> None:
     """Import, read and look up once what every fork needs, and keep the collector from touching (and so copying) it in each of them."""
-    from trueto.fixtures.source import FAMILIES, family_tensors
-
     importlib.import_module("trueto.workers.faulty")
     importlib.import_module("trueto.workers.run").warm(adapter)
-
-    with contextlib.suppress(TruetoError):  # the run that needs the fixture says what is wrong with it
-        for family in FAMILIES:
-            family_tensors(family)
     gc.collect()
     gc.freeze()
 

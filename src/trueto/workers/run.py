@@ -19,7 +19,9 @@ import torch
 from safetensors.numpy import save
 
 from trueto.candidates import Adapter
+from trueto.errors import TruetoError
 from trueto.fixtures import network, schedule, start_noise, tape
+from trueto.fixtures.source import FAMILIES, family_tensors
 from trueto.interpose import NUMPY_OF, TORCH_OF, NoiseSource, Promoted, served_draws
 from trueto.model import Case
 from trueto.observe import Observation, StepError, nudge_signs
@@ -171,7 +173,10 @@ def build_for(adapter: Any, request: Mapping[str, Any]) -> Built:
 
 
 def warm(adapter: Adapter) -> None:
-    """Import and look up once what every run needs: numpy's generator, a file of tensors, where draws are called and traces are left."""
+    """Import, read and look up once what every run needs: numpy's generator, X, where draws are called and traces are left."""
+    with contextlib.suppress(TruetoError):  # the run that needs the fixture says what is wrong with it
+        for family in FAMILIES:
+            family_tensors(family)
     np.random.seed(0)  # noqa: NPY002 - as for a run: what candidates may draw from
     save({"warm": np.zeros(1)})
     Watch(adapter.modules)
