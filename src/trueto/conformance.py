@@ -1,12 +1,19 @@
-"""`check(my_sampler, "k_diffusion/dpmpp_2m")`: judge a sampler that is a plain function inside a library's own tests."""
+"""Samplers that are plain functions: `check` judges one inside a library's own tests, `functions` makes an adapter of several.
+
+A sampler is `sampler(model, x, sigmas, **options)`: `model(x, sigma)` returns the clean picture that the network sees in x (B, C, H, W),
+`sigmas` (S + 1,) end in 0, and it returns x at the last of them. A parameter `noise_sampler` is given a function of (sigma, sigma_next).
+"""
 
 from __future__ import annotations
 
 import gc
+import importlib
 import inspect
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +29,9 @@ from trueto.running.profiles import profile
 from trueto.running.screen import failure_screen
 from trueto.running.verdict import Runs, judge_cell
 
-__all__ = ["check"]
+__all__ = ["FAMILY", "Functions", "check", "functions"]
 
+FAMILY = "k_diffusion"  # whose samplers are such functions
 # Grid and start are the harness's, so that only what the function does itself is judged.
 LAYERS = (Layer.SCHEDULE, Layer.UPDATE, Layer.TRAJECTORY)
 
@@ -37,29 +45,27 @@ def check(
     ledger: str | Path | None = None,
     limits: Limits | None = None,
 ) -> None:
-    """Judge `sampler(model, x, sigmas, **options)` on the cases of the k-diffusion reference `name`.
+    """Judge a sampler on the cases of the k-diffusion reference `name`, in float32 and float64, each in a fork of this process.
 
-    `model(x, sigma)` returns the clean picture that the network sees in x (B, C, H, W); `sigmas` (S + 1,) end in 0; the sampler returns x
-    at the last of them. Cases with options that it does not take are left out; a parameter `noise_sampler` is given a function of (sigma,
-    sigma_next). `cases` are case names (globs allowed), `quick` takes one or two, `ledger` is a deviations.toml. Every case is run in a
-    fork of this process, in float32 and in float64.
+    Cases with options that it does not take are left out. `cases` are case names (globs allowed), `quick` takes one or two, `ledger` is
+    a deviations.toml.
 
     AssertionError with the failure screen where it is not the same as the original; UsageError for what cannot be asked.
     """
-    from trueto.workers.function import FunctionAdapter, options_of
+    from trueto.workers.run import warm
 
-    samplers = [known for known in reference_names() if known.startswith("k_diffusion/")]
-    if name in reference_names() and name not in samplers:
-        raise UsageError(f"a plain function can be checked against k_diffusion's samplers; {name} needs an adapter", "CONTRIBUTING.md")
-    reference(name)
-    settings = {"options": {option: {} for option in options_of(sampler)}, "layers": {str(layer): {} for layer in LAYERS}}
+    code = getattr(inspect.unwrap(sampler), "__code__", None)
+    place = "" if code is None else f"{os.path.relpath(code.co_filename)}:{code.co_firstlineno}"
     said = (inspect.getdoc(sampler) or "trueto.conformance.check").splitlines()[0]
-    claim = Claim(name, name, getattr(sampler, "__name__", type(sampler).__name__), _place(sampler), said, settings=settings)
+    claim = _claim(name, getattr(sampler, "__name__", type(sampler).__name__), place, said, _options_of(sampler))
+    adapter = Functions(claim.implementation, {name: sampler}, (claim,))
+    adapter.load()
     cells = plan(claim.implementation, [claim], Selection(cases=tuple(cases), quick=quick))
     known = load_ledger(None if ledger is None else Path(ledger), claim.implementation)
     for cell in cells:
         observe_spec(reference(name), cell.case, "idle")  # once here instead of in every fork
-    here = _Here(FunctionAdapter(sampler, claim, "here"), limits or Limits())
+    warm(adapter)
+    here = _Here(adapter, limits or Limits())
     try:
         judged = [judge_cell(cell, "here", reference(name), profile("default"), here.runs(cell), known) for cell in cells]
     finally:
@@ -69,9 +75,77 @@ def check(
         raise AssertionError(_screen(bad, len(judged)))
 
 
-def _place(sampler: Callable[..., Any]) -> str:
-    code = inspect.unwrap(sampler).__code__ if hasattr(inspect.unwrap(sampler), "__code__") else None
-    return "" if code is None else f"{os.path.relpath(code.co_filename)}:{code.co_firstlineno}"
+def functions(
+    distribution: str, samplers: Mapping[str, str], *, source: str, quote: str, options: Mapping[str, Sequence[str]] | None = None
+) -> Functions:
+    """The adapter of a library whose samplers are such functions: `samplers` maps a reference of k-diffusion to `module:function`.
+
+    `distribution` is the name that it is installed by, `source` and `quote` say where its own docs claim it. `options` are, by
+    reference, the original's options that the function takes by the same names; cases with others are not claimed.
+    """
+    claims = tuple(_claim(name, path, source, quote, (options or {}).get(name, ())) for name, path in samplers.items())
+    return Functions(distribution, samplers, claims)
+
+
+def _claim(name: str, implementation: str, source: str, quote: str, options: Sequence[str]) -> Claim:
+    if name in reference_names() and not name.startswith(f"{FAMILY}/"):
+        raise UsageError(f"a plain function can be held against {FAMILY}'s samplers; {name} needs an adapter", "CONTRIBUTING.md")
+    reference(name)
+    settings = {"options": {option: {} for option in options}, "layers": {str(layer): {} for layer in LAYERS}}
+    return Claim(name, name, implementation, source, quote, settings=settings)
+
+
+def _options_of(sampler: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of what a sampler takes besides (model, x, sigmas)."""
+    named = list(inspect.signature(sampler).parameters.values())[3:]
+    return tuple(one.name for one in named if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY))
+
+
+class Functions:
+    """See `trueto.candidates.Adapter`: samplers by reference, each a function or `module:function`, imported by `load`."""
+
+    def __init__(self, name: str, samplers: Mapping[str, Callable[..., Any] | str], claims: tuple[Claim, ...]) -> None:
+        self.name, self.claims = name, claims
+        self.no_claims: Mapping[str, str] = {}
+        self.modules = tuple({_module(sampler) for sampler in samplers.values()})
+        self._samplers = samplers
+        self._found: dict[str, Callable[..., Any]] = {}
+
+    def version(self) -> str:
+        """The installed version."""
+        return version(self.name)
+
+    def load(self) -> None:
+        """Import the samplers; raises what that raises."""
+        for name, sampler in self._samplers.items():
+            if isinstance(sampler, str):
+                module, _, function = sampler.partition(":")
+                self._found[name] = getattr(importlib.import_module(module), function)
+            else:
+                self._found[name] = sampler
+
+    def settings(self, claim: Claim, case: Case) -> Mapping[str, Any]:  # noqa: ARG002 - the protocol's signature
+        """The options that a sampler is given."""
+        return dict(case.options)
+
+    def source(self, claim: Claim) -> str:
+        """File and line of the sampler."""
+        code = getattr(inspect.unwrap(self._found[claim.reference]), "__code__", None)
+        return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+
+    def owns(self, filename: str) -> bool:
+        """Whether a file is one of the library's modules."""
+        return any(getattr(found, "__file__", None) == filename for name, found in sys.modules.items() if name.startswith(self.modules))
+
+    def sample(self, claim: Claim, run: Any, flags: Mapping[str, Any]) -> None:  # noqa: ARG002 - as settings
+        """Call the sampler on the original's own levels."""
+        from trueto.workers.function import sample_on
+
+        sample_on(self._found[claim.reference], claim, run)
+
+
+def _module(sampler: Callable[..., Any] | str) -> str:
+    return sampler.partition(":")[0].partition(".")[0] if isinstance(sampler, str) else sampler.__module__
 
 
 def _screen(bad: Sequence[Judgement], of: int) -> str:
@@ -90,7 +164,7 @@ class _Here:
     def __init__(self, adapter: Any, limits: Limits) -> None:
         from trueto.workers.rooms import Rooms
 
-        self._adapter, self._limits = adapter, limits
+        self._limits = limits
         self._nothing = os.open(os.devnull, os.O_RDWR)
         self._rooms = Rooms(adapter, self._nothing)
         self._made: dict[tuple[str, str, bool], Outcome] = {}

@@ -12,6 +12,7 @@ from trueto.errors import TruetoError
 __all__ = ["main"]
 
 COMMANDS = {
+    "init": "write the files that a library needs to be judged",
     "smoke": "does an adapter start, and does each of its claims run",
     "gate": "judge a library against the originals it claims to implement",
     "explain": "why one cell differs: which knob of the original's spec restores agreement",

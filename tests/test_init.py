@@ -1,0 +1,96 @@
+"""`trueto init`: what it writes is judged as it is, and it overwrites nothing."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from support import trueto
+
+from trueto.cli.init_command import command
+from trueto.errors import UnknownName, UsageError
+
+SAMPLERS = '''"""A library of one sampler."""
+
+
+def euler(model, x, sigmas):
+    """Euler's method."""
+    for i in range(len(sigmas) - 1):
+        x = x + (x - model(x, sigmas[i])) / sigmas[i] * (sigmas[i + 1] - sigmas[i])
+    return x
+'''
+CLAIM = "k_diffusion/euler=mylib.samplers:euler"
+FLAGS = ("--name", "numpy", "--claim", CLAIM, "--source", "README.md", "--quote", 'Euler, "as in" k-diffusion')
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with a library in it, whose installed version is that of another distribution."""
+    package = tmp_path / "mylib"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "samplers.py").write_text(SAMPLERS)
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "mylib"\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def init(*arguments, answers=None):
+    """`trueto init ...` in this folder."""
+    return CliRunner().invoke(command, arguments, input=answers, standalone_mode=False)
+
+
+def test_what_is_written_is_judged(project):
+    """With flags nothing is asked; smoke and gate then need no argument, and a fault in the library is found in its layer."""
+    done = init(*FLAGS)
+    assert done.exception is None, done.output
+    assert {"candidate": "trueto_adapter.py"} == tomllib.loads(Path("pyproject.toml").read_text())["tool"]["trueto"]
+    said = trueto("smoke", cwd=project)
+    assert (0, True) == (said.returncode, "1 of 1 claims run" in said.stdout), said.stdout + said.stderr
+    said = trueto("gate", "--case", "model-7", cwd=project)
+    assert (0, True) == (said.returncode, "3 cells: 3 same" in said.stdout), said.stdout + said.stderr
+    samplers = project / "mylib" / "samplers.py"
+    samplers.write_text(samplers.read_text().replace("x = x + ", "x = x + 1.001 * "))
+    said = trueto("gate", "--case", "model-7", cwd=project)
+    assert (1, True) == (said.returncode, "3 cells: 1 same, 0 declared, 2 drifted" in said.stdout), said.stdout + said.stderr
+
+
+def test_questions(project):
+    """Without flags it asks, and what is answered is what is written."""
+    done = init(answers=f"mylib\n{CLAIM}\n\nREADME.md\nEuler's method\n")
+    assert done.exception is None, done.output
+    written = (project / "trueto_adapter.py").read_text()
+    for words in ('"mylib"', '"k_diffusion/euler": "mylib.samplers:euler"', 'source="README.md"', 'quote="Euler\'s method"'):
+        assert words in written
+
+
+def test_nothing_is_overwritten(project):
+    """Where one of the files is there already, none is written."""
+    (project / "deviations.toml").write_text("mine")
+    assert isinstance(init(*FLAGS).exception, UsageError)
+    assert ("mine", False) == ((project / "deviations.toml").read_text(), (project / "trueto_adapter.py").exists())
+
+
+@pytest.mark.parametrize(
+    ("claim", "kind", "words"),
+    [
+        ("k_diffusion/eular=m:f", UnknownName, "did you mean 'k_diffusion/euler'"),
+        ("compvis/plms=m:f", UsageError, "needs one of your own"),
+        ("k_diffusion/euler=mylib.euler", UsageError, "expected module:function"),
+        ("k_diffusion/euler", UsageError, "expected module:function"),
+    ],
+)
+def test_claim_that_cannot_be_written(project, claim, kind, words):
+    """A claim on nothing known, or of nothing, is said before anything is written."""
+    found = init("--name", "mylib", "--claim", claim, "--source", "s", "--quote", "q").exception
+    assert (True, True) == (isinstance(found, kind), words in str(found)), found
+    assert ["mylib", "pyproject.toml"] == sorted(path.name for path in project.iterdir())
+
+
+def test_workflow_is_pinned_and_reads_only(project):
+    """Actions are pinned by commit, and the token can read only."""
+    init(*FLAGS)
+    text = (project / ".github" / "workflows" / "trueto.yml").read_text()
+    used = [line.partition("uses: ")[2].partition(" ")[0] for line in text.splitlines() if "uses: " in line]
+    assert [40, 40] == [len(one.partition("@")[2]) for one in used]
+    assert "permissions:\n  contents: read\n" in text
