@@ -4,6 +4,7 @@ The original's formulas stand in formulas.py, in float64. Each difference is the
 changed.
 """
 
+import formulas_dpm_solver as original
 import numpy as np
 import pytest
 from formulas import ALPHA_BAR, NOISE, asked, ddim, levels, predict
@@ -131,3 +132,61 @@ def test_beta_quantiles_are_taken_for_levels(name):
     made = scheduler(name, n, use_beta_sigmas=True)
     assert far(made.sigmas[:-1].numpy(), sigma[0] + quantiles * (sigma[-1] - sigma[0])) < 1e-4
     assert far(made.sigmas[:-1].numpy(), np.exp(np.interp(quantiles * 999, np.arange(1000), LOGS))) > 1
+
+
+N, SKIPPED = 20, 12
+SOLVER = {"solver_order": 2, "final_sigmas_type": "sigma_min", "timestep_spacing": "linspace", "lower_order_final": True}
+
+
+def walked(made, skipped):
+    """Half log-SNRs and times that a scheduler walks after so many steps."""
+    return -np.log(made.sigmas[skipped:].numpy().astype(np.float64)), made.timesteps[skipped:].numpy().astype(np.float64)
+
+
+def test_orders_go_by_the_steps_that_were_asked_for():
+    """Of 20 steps the last 8 stay of second order; where the scheduler knows of those 8 only, the last is of first order, as originally."""
+    made = scheduler("DPMSolverMultistepScheduler", N, **SOLVER)
+    lams, told = walked(made, SKIPPED)
+    sample, noisy = begun(made, 1 - SKIPPED / N, N)
+    alpha, sigma = original.alpha_sigma(lams[0])
+    assert far(noisy, alpha * PICTURE + sigma * NOISE) < SAME
+    as_asked, as_left = (original.multistep(noisy.astype(np.float64), lams, told, lowered=lowered) for lowered in (False, True))
+    assert far(sample, as_asked) < SAME < far(sample, as_left) / 10
+    made = scheduler("DPMSolverMultistepScheduler", N, **SOLVER)
+    made.timesteps, made.sigmas = made.timesteps[SKIPPED:], made.sigmas[SKIPPED:]
+    sample, _ = begun(made, 1, N - SKIPPED)
+    assert far(sample, as_left) < SAME
+
+
+def test_calls_are_grouped_as_in_the_whole_run():
+    """Of 20 calls in steps of three the last 7 are the rest of a step, then whole ones; grouped anew, they are the original's."""
+    options = {**SOLVER, "solver_order": 3, "solver_type": "heun"}
+    made = scheduler("DPMSolverSinglestepScheduler", N, **options)
+    lams, told = walked(made, SKIPPED + 1)
+    sample, noisy = begun(made, 1 - (SKIPPED + 1) / N, N)
+    start = noisy.astype(np.float64)
+    as_whole, as_left = (original.singlestep(start, lams, told, sizes, "taylor") for sizes in ([2, 3, 2], [3, 3, 1]))
+    assert far(sample, as_whole) < SAME < far(sample, as_left) / 10
+    made = scheduler("DPMSolverSinglestepScheduler", N, **options)
+    made.order_list = [0] * (SKIPPED + 1) + [1, 2, 3, 1, 2, 3, 1]
+    sample, _ = begun(made, 1 - (SKIPPED + 1) / N, N)
+    assert far(sample, as_left) < SAME
+
+
+@pytest.mark.parametrize("counted", [20, 8])
+def test_churn_is_spread_over_the_steps_that_were_asked_for(counted):
+    """The noise added in a step is that of s_churn / 20, of 8 steps taken; with those 8 levels alone it is that of s_churn / 8."""
+    made = scheduler("EulerDiscreteScheduler", N, timestep_spacing="linspace")
+    if counted == N:
+        made.set_begin_index(SKIPPED)
+    else:
+        made.timesteps, made.sigmas = made.timesteps[SKIPPED:], made.sigmas[SKIPPED:]
+    first, churn = N - SKIPPED, 3.0
+    sigma, after = (float(level) for level in made.sigmas[-first - 1 :][:2])
+    x, answer = torch.from_numpy(PICTURE).float(), torch.from_numpy(NOISE).float()
+    torch.manual_seed(0)
+    stepped = made.step(answer, made.timesteps[-first], x, s_churn=churn, return_dict=False)[0]
+    torch.manual_seed(0)
+    raised = sigma * (1 + churn / counted)
+    x_hat = x + torch.randn(x.shape) * (raised**2 - sigma**2) ** 0.5
+    assert far(stepped.numpy(), (x_hat + answer * (after - raised)).numpy()) < SAME

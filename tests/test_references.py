@@ -33,12 +33,14 @@ BESIDE = {
     ("final_step", "first_order"): {"final_sigma": "sigma_min"},  # a last step to zero has order one anyway
     ("final_step", "first_order_below_15"): {"final_sigma": "sigma_min"},
     ("counted", "left_out_too"): {"strength": "0.5"},  # levels are left out only where a run begins part-way
+    ("counted", "asked"): {"strength": "0.5", "middle": "next_level"},
+    ("strength_of", "known"): {"strength": "0.5"},
     ("no_picture", "zero"): {"grid": "crash"},  # only there a step begins at alpha = 0
 }
 
 # Knob values that change nothing in a codebase in float32 and float64.
 IDLE = {
-    ("sd3", "strength", "1"): "flow matching begins at pure noise, so that a whole run from a picture does not see it",
+    **{(name, "strength", "1"): "begins at pure noise, so that a whole run from a picture does not see it" for name in ("sd3", "flux")},
     ("stable_diffusion", "coefficients", "latents"): "alpha_bar has the precision of the latents already, unless they have 16 bits",
 }
 # Knob values that no recorded case shows, and an X that claims draw on which they matter.

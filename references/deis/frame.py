@@ -6,13 +6,14 @@ proposition 3), rho being sigma / alpha elsewhere. A discrete table is made cont
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from trueto.errors import DataError
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import Observation
+from trueto.references.asked import STRENGTH, buried, skipped
 from trueto.references.bounded import BOUNDS, bounded
 from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
@@ -25,6 +26,7 @@ KNOBS = {
     "told": ("exact", "rounded", "truncated"),  # the time told for such levels
     "start": ("unit", "sigma"),  # sigma: k-diffusion style, start = noise * sigma_max, which is not unit variance
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
+    **STRENGTH,
 }
 # What the option is when a case does not give it (every case does), for the rules of ledgers.
 DEFAULTS = {"solver_order": 3}
@@ -37,6 +39,7 @@ STEP_KNOBS = {
     "clip": BOUNDS,  # of the clean picture, from which the noise is taken again; diffusers' thresholding
     "final_order": ("full", "lowered_below_15"),  # lowered_below_15: diffusers' lower_order_final, 2 and 1 at the end of short runs
 }
+SHORT = 15
 POINTS = 10_000
 BETA_MIN, BETA_MAX = 0.1, 20.0
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(8)
@@ -227,7 +230,7 @@ def in_log_rho(rhos: np.ndarray, end: np.ndarray) -> np.ndarray:
 def order_of(i: int, steps: int, order: int, final_order: str) -> int:
     """How many answers step i uses: as many as there are, up to `order`; some implementations use fewer at the end of short runs."""
     p = min(order, i + 1)
-    return min(p, steps - i) if final_order == "lowered_below_15" and steps < 15 else p
+    return min(p, steps - i) if final_order == "lowered_below_15" else p
 
 
 class Network:
@@ -257,10 +260,18 @@ def run(sample, inputs: SpecInputs) -> Observation:
     else:
         rhos = inputs.nudged(inputs.levels.astype(inputs.dtype))
         walk = Walk(levels, time_of_rho(levels, rhos), rhos)
+    if inputs.levels is None:
+        first = skipped(inputs, len(walk))
+        walk = replace(walk, times=walk.times[first:], rhos=walk.rhos[first:])
+    begun = buried(inputs, walk.root_alpha(0), walk.root_alpha(0) * walk.rhos[0])
     start = inputs.start_noise if inputs.start is None else inputs.start
-    if inputs.start is None and inputs.knob("start", "unit") == "sigma":
+    if inputs.start is None and begun is not None:
+        start = begun
+    elif inputs.start is None and inputs.knob("start", "unit") == "sigma":
         start = start * walk.root_alpha(0) * walk.rhos[0]
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
+    if inputs.case.steps >= SHORT:  # of the steps asked for, also where a strength leaves fewer
+        own.pop("final_order", None)
     network = Network(inputs, levels, walk.rhos, own.pop("clip", "none"), own.pop("predicts", "eps"))
     out = sample(network, start, walk, **inputs.case.options, **own)
     return inputs.probe.observation(levels=walk.rhos, level_kind="sigma", start=start, sample=out)

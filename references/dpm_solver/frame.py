@@ -12,6 +12,7 @@ from trueto_references.k_diffusion.frame import copies_apart, stacked
 
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
+from trueto.references.asked import STRENGTH, buried, skipped
 from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
 
@@ -25,6 +26,7 @@ KNOBS = {
     "final_sigma": ("sigma_min", "zero"),
     "clipped": ("stretched", "true"),  # a schedule cut off at lambda = -5.1 is stretched over all N training times, or not
     "table": ("float64", "float32"),  # precision in which the table of levels is built
+    **STRENGTH,
 }
 PRECISION_KNOBS = ("table",)
 
@@ -255,7 +257,11 @@ def run(sample, inputs: SpecInputs) -> Observation:
     else:
         groups = sample.groups(case.steps, options.get("order", 2), own.get("groups")) if sample.groups else [1] * case.steps
         walk = own_points(inputs, levels, groups)
-    if inputs.start is None and inputs.knob("start", "unit") == "sigma":
+        walk = walk[skipped(inputs, len(walk) - 1) :]
+    begun = buried(inputs, walk[0].alpha, walk[0].sigma)
+    if inputs.start is None and begun is not None:
+        x = begun
+    elif inputs.start is None and inputs.knob("start", "unit") == "sigma":
         x = x * walk[0].sigma
     try:
         out = sample(predict, x, walk, levels, **options, **own) if sample.by_itself else sample(predict, x, walk, **options, **own)

@@ -3,6 +3,7 @@
 Not to be confused with the singlestep method, which calls the network inside a step and forgets the steps before.
 """
 
+from trueto.references.asked import COUNTED
 from trueto.references.card import Card, Promise
 
 from .cases import THRESHOLD, uniform
@@ -75,19 +76,23 @@ KNOBS = {
     "lowered_below": ("10", "15", "never"),  # with fewer steps than this the last two are of order 2 and 1 at most
     # How much of the second derivative enters at order 3. With half of it, as in the code, the method converges like one of second order.
     "curvature": ("half", "whole"),
+    **COUNTED,
 }
 
 
 @walks()
-def sample(predict, x, walk, *, order=2, solver_type="dpmsolver", lower_order_final=True, lowered_below="10", curvature="half"):
+def sample(
+    predict, x, walk, *, order=2, solver_type="dpmsolver", lower_order_final=True, lowered_below="10", curvature="half", counted="left"
+):
     """Walk through the points; `answers` are the predictions, newest first (2211.01095, algorithm 2, for order 2)."""
     steps, answers = len(walk) - 1, []
+    count = steps if counted == "left" else predict.inputs.case.steps
     if steps < order:
         raise Refused("fewer steps than the order")
     for i in range(steps):
         answers = [predict(x, walk[i], i), *answers][:order]
         highest = len(answers)
-        if lower_order_final and lowered_below != "never" and steps < int(lowered_below):
+        if lower_order_final and lowered_below != "never" and count < int(lowered_below):
             highest = min(highest, steps - i)
         if walk[i + 1].sigma == 0:  # where only first order is defined
             highest = 1

@@ -3,6 +3,7 @@
 Not to be confused with singlestep_fixed, which takes all steps of one order, or with the multistep method.
 """
 
+from trueto.references.asked import COUNTED
 from trueto.references.card import Card, Promise
 
 from .cases import THRESHOLD, uniform
@@ -70,6 +71,7 @@ KNOBS = {
     # more, leaves its last call to a step of its own (which is of first order, and may end at 0).
     "groups": ("combined", "fixed", "split", "fixed_split"),
     "inner": ("taylor", "as_solver_type"),  # the weight of the first derivative at the third call of a step
+    **COUNTED,
 }
 
 
@@ -112,11 +114,18 @@ def derivatives(at_1, at_2, r_1, r_2, solver_type):
     return (r_2 * slope_1 - r_1 * slope_2) / (r_2 - r_1), 2 * (slope_2 - slope_1) / (r_2 - r_1)
 
 
+def remaining(sizes, calls):
+    """The groups of a whole run that its last `calls` calls belong to; of the first one what is left of it."""
+    ends = [sum(sizes[i:]) for i in range(len(sizes))]
+    return [min(size, calls - end + size) for size, end in zip(sizes, ends, strict=True) if end - size < calls]
+
+
 @walks(group_sizes)
-def sample(predict, x, walk, *, order=2, solver_type="dpmsolver", groups="combined", inner="taylor"):
+def sample(predict, x, walk, *, order=2, solver_type="dpmsolver", groups="combined", inner="taylor", counted="left"):
     """Walk through the points in steps of several calls each."""
-    i = 0
-    for size in group_sizes(len(walk) - 1, order, groups):
+    i, calls = 0, len(walk) - 1
+    asked = calls if counted == "left" else predict.inputs.case.steps
+    for size in remaining(group_sizes(asked, order, groups), calls):
         x = step(predict, x, walk[i : i + size + 1], i, solver_type, inner)
         i += size
     return x

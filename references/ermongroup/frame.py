@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trueto.observe import Observation, StepError
+from trueto.references.asked import STRENGTH, buried, skipped
 from trueto.references.spec import SpecInputs
 from trueto.references.vp import Told, first_state, nearest_times, refused, rounded_table, strided_times
 
@@ -20,6 +21,7 @@ KNOBS = {
     "draws": ("original", "sequential"),  # where noise comes from: as many draws as the original, or one for each step taken
     "start": ("unit", "sigma"),  # sigma: k-diffusion style, start = noise * sigma_max, which is not of variance one here
     "table": ("rounded", "float32"),  # betas rounded once to float32, or computed in float32; float32: diffusers
+    **STRENGTH,
 }
 PRECISION_KNOBS = ("table",)
 
@@ -48,8 +50,9 @@ def visited_times(inputs: SpecInputs, total: int) -> np.ndarray:
 
 
 def nudged(inputs: SpecInputs, levels: np.ndarray) -> np.ndarray:
-    """The levels of a nudged repetition; an exact 1 stays."""
-    return np.where(levels == 1, levels, inputs.nudged(levels))
+    """The levels of a nudged repetition; an exact 1 stays, and a step of no length stays one."""
+    moved = np.where(levels == 1, levels, inputs.nudged(levels))
+    return np.where(levels == np.append(np.nan, levels[:-1]), np.append(np.nan, moved[:-1]), moved).astype(levels.dtype)
 
 
 def run(sample, inputs: SpecInputs) -> Observation:
@@ -60,12 +63,15 @@ def run(sample, inputs: SpecInputs) -> Observation:
         if inputs.knob("repeats", "kept") == "refused" and len(set(times.tolist())) < len(times):
             return refused(inputs, StepError("ValueError", "`custom_timesteps` must be in descending order.", own=True))
         final = table[0] if inputs.knob("final_alpha", "one") == "first_time" else table.dtype.type(1)
-        levels = np.append(table[times], final)
+        first = skipped(inputs, len(times))
+        levels = np.append(table[times], final)[first:]
+        times = times[first:]
     else:
         levels = inputs.levels.astype(inputs.dtype)
         times = nearest_times(levels[:-1], table)
     levels = nudged(inputs, levels)
-    x = first_state(inputs, levels[0])
+    begun = None if inputs.start is not None else buried(inputs, np.sqrt(levels[0]), np.sqrt(1 - levels[0]))
+    x = first_state(inputs, levels[0]) if begun is None else begun
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
     out = sample(Told(inputs), x, Walk(times, levels[:-1], levels[1:]), inputs.draw, **inputs.case.options, **own)
     return inputs.probe.observation(levels=levels, level_kind="alpha_bar", start=x, sample=out)

@@ -6,7 +6,8 @@ The rest is common to flow matching.
 import numpy as np
 
 from trueto.observe import Observation
-from trueto.references.flow import observe, shifted
+from trueto.references.asked import STRENGTH, first_picture
+from trueto.references.flow import left_out, observe, shifted
 from trueto.references.rounded import round_to
 from trueto.references.spec import SpecInputs
 
@@ -18,6 +19,7 @@ KNOBS = {
     # thousandths_*: times are kept as thousandths in the dtype of the latents, as diffusers does; in bfloat16 750 becomes 752.
     "told": ("level", "thousandths_bfloat16", "thousandths_float16"),
     "start": ("unit", "sqrt_1_sigma2"),  # sqrt_1_sigma2: scaled as samplers of variance exploding models do
+    **STRENGTH,
 }
 PRECISION_KNOBS = ()
 
@@ -49,11 +51,11 @@ def grid(inputs: SpecInputs) -> np.ndarray:
 
 def run(sample, inputs: SpecInputs) -> Observation:
     """Run FLUX.1's spec and observe it."""
-    levels = inputs.nudged(grid(inputs)) if inputs.levels is None else inputs.levels
+    levels = inputs.nudged(grid(inputs)[left_out(inputs) :]) if inputs.levels is None else inputs.levels
     low = inputs.knob("told", "level").partition("thousandths_")[2]
 
     def tell(level: np.ndarray) -> np.ndarray:
         return round_to(round_to(np.float32(level * 1000), low) / np.float32(1000), low) if low else level
 
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
-    return observe(sample, inputs, levels, tell, own)
+    return observe(sample, inputs, levels, tell, own, first_picture(inputs))

@@ -9,6 +9,7 @@ from trueto_references.k_diffusion.frame import start_scale
 
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import Observation
+from trueto.references.asked import STRENGTH, first_picture, skipped
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
@@ -22,6 +23,7 @@ KNOBS = {
     "final_sigma": ("zero", "sigma_min"),
     "between": ("nearest", "as_it_is"),  # how a level between two training levels is read, where it is raised or half-way
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
+    **STRENGTH,
 }
 # What the option is when a case does not give it, for the rules of ledgers; samplers that have no such option do not read it.
 DEFAULTS = {"s_churn": 0.0}
@@ -73,7 +75,7 @@ class Denoiser:
 
     def __init__(self, inputs: SpecInputs, table: np.ndarray, sigmas: np.ndarray, times: np.ndarray) -> None:
         self.inputs, self.table, self.sigmas, self.times = inputs, table, sigmas, times
-        self.kind = inputs.case.parameterization
+        self.kind, self.steps = inputs.case.parameterization, inputs.case.steps
         self.on_grid = {float(sigma) for sigma in sigmas}
         self.calls = 0
 
@@ -125,11 +127,15 @@ def run(sample, inputs: SpecInputs) -> Observation:
     """Run one spec of generative-models and observe it."""
     table = training_sigmas(inputs)
     sigmas, times = grid(inputs, table)
+    first = skipped(inputs, len(times))
+    sigmas, times = sigmas[first:], times[first:]
     if inputs.levels is not None:
         sigmas, times = inputs.levels.astype(inputs.dtype), np.zeros(0)
     sigmas = inputs.nudged(sigmas)
-    rule = inputs.knob("start", "sqrt_1_sigma2")
-    if inputs.start is None:
+    rule, picture = inputs.knob("start", "sqrt_1_sigma2"), first_picture(inputs)
+    if inputs.start is None and picture is not None:
+        x = picture + inputs.start_noise * sigmas[0]
+    elif inputs.start is None:
         x = inputs.start_noise * start_scale(sigmas[0], rule)
     else:
         x = inputs.start * np.sqrt(sigmas[0] ** 2 + 1)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from trueto.model import Case
+from trueto.references.asked import COUNTED
 from trueto.references.card import Card, Promise
 
 from .cases import ETA, ETA_ABOVE_1, STANDARD, small
@@ -51,6 +52,7 @@ KNOBS = {
     # Where the second call is: between two levels of the grid, or at the next level, so that a step spans two (the rest goes singly).
     "middle": ("between_levels", "next_level"),
     "noise": ("as_eta", "none"),
+    **COUNTED,  # which levels make up a step that spans two
 }
 
 
@@ -60,15 +62,15 @@ def ancestral(x, sigma, sigma_next, denoised, eta, size, draw):
     return (down / sigma) * x + (1 - down / sigma) * denoised + size * up * draw
 
 
-def sample(denoise, x, sigmas, noise_of, *, eta=1.0, s_noise=1.0, r=0.5, middle="between_levels", noise="as_eta"):
+def sample(denoise, x, sigmas, noise_of, *, eta=1.0, s_noise=1.0, r=0.5, middle="between_levels", noise="as_eta", counted="left"):
     """Sample from sigmas[0] to sigmas[-1]."""
     eta = eta if noise == "as_eta" else 0.0
     last = len(sigmas) - 1
-    i = 0
+    i, alone = 0, counted == "asked" and (denoise.steps - last) % 2  # the first call is the rest of a step that was left out
     while i < last:
         denoised = denoise(x, sigmas[i], i)
         pairs = middle == "next_level"
-        end = i + 2 if pairs and i + 2 < last else i + 1
+        end = i + 2 if pairs and i + 2 < last and not (alone and i == 0) else i + 1
         if sigmas[end] == 0 or (pairs and end == i + 1):  # first order; at 0 the noise vanishes
             x = ancestral(x, sigmas[i], sigmas[end], denoised, eta, s_noise, noise_of(i))
         else:

@@ -3,6 +3,7 @@
 Not to be confused with Euler ancestral, which adds fresh noise after every step, or with Euler for flow-matching models.
 """
 
+from trueto.references.asked import COUNTED
 from trueto.references.card import Card, Promise
 
 from .cases import CHURN, EDM, EDM_CHURN, OTHER_GRIDS, STANDARD
@@ -36,15 +37,17 @@ KNOBS = {
     # When the extra noise is added. Some add it after the network was called at the lower level, and read the answer as one about the
     # raised level; for v models some of those mix both levels.
     "churn": ("before_network", "after_network", "after_network_v_unraised", "ignored"),
+    **COUNTED,  # over how many steps s_churn is spread
 }
 
 
-def sample(denoise, x, sigmas, noise, *, s_churn=0.0, s_tmin=0.0, s_tmax=float("inf"), s_noise=1.0, churn="before_network"):
+def sample(denoise, x, sigmas, noise, *, s_churn=0.0, s_tmin=0.0, s_tmax=float("inf"), s_noise=1.0, churn="before_network", counted="left"):
     """Sample from sigmas[0] to sigmas[-1] (Karras et al. 2022, algorithm 2)."""
     steps = len(sigmas) - 1
+    spread = steps if counted == "left" else denoise.steps
     for i in range(steps):
         amount = 0.0 if churn == "ignored" else s_churn
-        x_hat, sigma_hat = churned(x, sigmas[i], noise(i), steps, amount, s_tmin, s_tmax, s_noise)
+        x_hat, sigma_hat = churned(x, sigmas[i], noise(i), spread, amount, s_tmin, s_tmax, s_noise)
         if churn.startswith("after_network"):
             unraised = churn == "after_network_v_unraised" and denoise.kind == "v"
             denoised = denoise(x, sigmas[i], i, read_as=(x_hat, sigmas[i] if unraised else sigma_hat))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from trueto.observe import Observation
+from trueto.references.asked import STRENGTH, skipped
 from trueto.references.distilled import Walk, distilled_times, observed, refusal, training_levels
 from trueto.references.spec import SpecInputs
 
@@ -15,6 +16,10 @@ KNOBS = {
     # Which of the known times are visited. even: diffusers from 0.24 on, indices floor(i * known / n).
     "spacing": ("slice", "even"),
     "terminal": ("own", "zero"),  # signal left at the noisiest training time; zero: Lin et al. 2023 (arXiv 2305.08891), algorithm 1
+    **STRENGTH,
+    # Of what a strength takes its share: of the steps asked for, or of the times that the model was distilled at, among which the steps are
+    # then spread (the authors' own image to image, and diffusers' set_timesteps).
+    "strength_of": ("steps", "known"),
 }
 PRECISION_KNOBS = ("table",)
 DEFAULTS = {"original_inference_steps": KNOWN}
@@ -25,10 +30,12 @@ def run(sample, inputs: SpecInputs) -> Observation:
     table, n = training_levels(inputs), inputs.case.steps
     options = dict(inputs.case.options)
     known = options.pop("original_inference_steps", KNOWN)
-    if n > known:
+    of_known = inputs.knob("strength_of", "steps") == "known"
+    part = int(known * float(inputs.knob("strength", "1"))) if of_known else known
+    if n > part:
         return refusal(inputs, "slice step cannot be zero", "lcm_scheduler.py: set_timesteps")
     if inputs.levels is None:
-        times = distilled_times(len(table), known, n, inputs.knob("spacing", "slice"))
+        times = distilled_times(len(table), known, n, inputs.knob("spacing", "slice"), part)[0 if of_known else skipped(inputs, n) :]
         levels = np.append(table[times], table.dtype.type(1))
     else:
         levels = inputs.nudged(inputs.levels.astype(inputs.dtype))

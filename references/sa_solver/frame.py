@@ -4,7 +4,7 @@ Variance preserving, x = alpha x0 + sigma noise. Continuous time t = (training t
 t between training times.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from trueto.fixtures import network, schedule, tape
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.model import Case
 from trueto.observe import EMPTY, Observation, Probe, StepError
+from trueto.references.asked import STRENGTH, buried, skipped
 from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
 from trueto.references.stochastic_adams import Levels
@@ -26,6 +27,7 @@ KNOBS = {
     "draws": ("original", "sequential"),  # which draws of the seed are used: the original draws one for nothing before the first step
     "table": ("float64", "float32"),  # precision in which the beta table is built; float32: diffusers
     "log_table": ("native", "float32"),  # precision of the logarithms through which told times are found
+    **STRENGTH,
 }
 # What the options are when a case does not give them, for the rules of ledgers.
 DEFAULTS = {"predictor_order": 3, "corrector_order": 4, "algorithm_type": "data_prediction", "correcting_x0_fn": "none"}
@@ -204,20 +206,25 @@ def refused(inputs: SpecInputs) -> Observation:
 def run(sample, inputs: SpecInputs) -> Observation:
     """Run one SA-Solver spec and observe it."""
     options = {"predictor_order": 3, "corrector_order": 4, "pc_mode": "PEC", **inputs.case.options}
-    if inputs.case.steps < max(options["predictor_order"], options["corrector_order"] - 1):
+    if inputs.case.steps - skipped(inputs, inputs.case.steps) < max(options["predictor_order"], options["corrector_order"] - 1):
         return refused(inputs)
     own = {name: value for name, value in inputs.knobs.items() if name not in KNOBS}
     data = options.pop("algorithm_type", "data_prediction") == "data_prediction"
     threshold = own.pop("threshold", "dynamic")
     threshold = threshold if options.pop("correcting_x0_fn", None) else "none"
     walk = grid(inputs, log_alphas(inputs))
+    if first := skipped(inputs, len(walk)):
+        walk = Walk(Levels(*(getattr(walk.levels, f.name)[first:] for f in fields(Levels))), walk.told[first:])
     sigma = walk.levels.sigma / walk.levels.alpha
     if inputs.levels is not None:
         sigma = inputs.nudged(inputs.levels.astype(inputs.dtype))[: len(walk) + 1]
         told = walk.told if inputs.told is None else told_at(inputs, walk, options)
         walk = Walk(levels_of_sigma(sigma), told)
+    begun = buried(inputs, walk.levels.alpha[0], walk.levels.sigma[0])
     x = inputs.start_noise if inputs.start is None else inputs.start
-    if inputs.start is None and inputs.knob("start", "unit") == "sigma":
+    if inputs.start is None and begun is not None:
+        x = begun
+    elif inputs.start is None and inputs.knob("start", "unit") == "sigma":
         x = x * walk.levels.sigma[0]
     out, clean = sample(Model(inputs, walk, data=data, threshold=threshold), x, walk, inputs.draw, **options, **own)
     levels = np.append(sigma, sigma.dtype.type(0)) if clean else sigma

@@ -4,7 +4,7 @@ import numpy as np
 
 from trueto.observe import Observation
 from trueto.references.asked import STRENGTH, beta_quantiles, first_picture
-from trueto.references.flow import observe, shifted
+from trueto.references.flow import left_out, observe, shifted
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
@@ -53,12 +53,6 @@ def grid(inputs: SpecInputs) -> np.ndarray:
         levels = 1 - (1 - levels) * dtype.type(1 - TERMINAL) / (1 - levels[-1])
     levels = ramped(levels, inputs.knob("ramp", "none"))
     return np.append(levels, dtype.type(0))[left_out(inputs) :]
-
-
-def left_out(inputs: SpecInputs) -> int:
-    """How many steps a strength leaves out at the noisy end, as the pipelines of image to image count them."""
-    strength, n = inputs.knob("strength", "whole"), inputs.case.steps
-    return 0 if strength == "whole" else int(max(n - min(n * float(strength), n), 0))
 
 
 def ramped(levels: np.ndarray, ramp: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from trueto.observe import Observation
+from trueto.references.asked import STRENGTH, skipped
 from trueto.references.distilled import Walk, distilled_times, observed, refusal, training_levels
 from trueto.references.spec import SpecInputs
 
@@ -15,6 +16,7 @@ KNOBS = {
     # Where the visited times are taken from. every: diffusers, when original_inference_steps is given to set_timesteps.
     "source": ("known", "every"),
     "terminal": ("own", "zero"),  # signal left at the noisiest training time; zero: Lin et al. 2023 (arXiv 2305.08891), algorithm 1
+    **STRENGTH,
 }
 PRECISION_KNOBS = ("table",)
 DEFAULTS = {"original_inference_steps": None}  # in a rule: not given, so that there are 50
@@ -29,7 +31,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
         known = len(table)
     if n > known:
         return refusal(inputs, f"{n} steps are more than {known}", "scheduling_tcd.py: set_timesteps")
-    times = np.append(distilled_times(len(table), known, n, "even"), 0)
+    times = np.append(distilled_times(len(table), known, n, "even"), 0)[skipped(inputs, n) :]
     levels = table[times]
     if inputs.levels is not None:
         times = np.append(np.asarray(inputs.told), 0)

@@ -12,6 +12,7 @@ import numpy as np
 
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
+from trueto.references.asked import STRENGTH, buried, skipped
 from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
 
@@ -24,6 +25,7 @@ KNOBS = {
     "start": ("unit", "sigma"),  # sigma: k-diffusion style, start = noise * sigma_max, which is not unit variance
     "final_sigma": ("first_time", "zero"),  # where the last step ends; zero: diffusers' default final_sigmas_type
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
+    **STRENGTH,
 }
 PRECISION_KNOBS = ("table",)
 # What the options are when a case does not give them, for the rules of ledgers.
@@ -86,7 +88,8 @@ def own_walk(inputs: SpecInputs) -> Walk:
         levels = sigma_over_alpha(np.interp(grid, t, log_alpha).astype(inputs.dtype))
     if inputs.knob("final_sigma", "first_time") == "zero":
         levels[-1] = 0
-    return Walk(times, inputs.nudged(levels))
+    first = skipped(inputs, n)
+    return Walk(times[first:], inputs.nudged(levels)[first:])
 
 
 def spaced_walk(inputs: SpecInputs, spacing: str, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -244,8 +247,11 @@ def run(sample, inputs: SpecInputs) -> Observation:
         given = inputs.levels.astype(inputs.dtype)
         walk = given_walk(inputs, given[:-1] if denoise else given)
     predict = Prediction(inputs, walk, predict_x0=options.pop("predict_x0", True), threshold=threshold)
+    begun = buried(inputs, *walk.scales(0))
     start = inputs.start_noise if inputs.start is None else inputs.start
-    if inputs.start is None and inputs.knob("start", "unit") == "sigma":
+    if inputs.start is None and begun is not None:
+        start = begun
+    elif inputs.start is None and inputs.knob("start", "unit") == "sigma":
         start = start * walk.scales(0)[1]
     out = sample(predict, start, walk, **options, **own)
     levels = walk.sigmas

@@ -14,12 +14,14 @@ import numpy as np
 from trueto.fixtures.pictures import known_picture
 from trueto.references.spec import SpecInputs
 
-__all__ = ["GIVEN", "STRENGTH", "beta_quantiles", "first_picture", "skipped"]
+__all__ = ["COUNTED", "GIVEN", "STRENGTH", "beta_quantiles", "buried", "first_picture", "skipped"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # Meng et al. 2021 (SDEdit, arXiv 2108.01073): how much of the way is walked, from a picture with noise added.
 STRENGTH = {"strength": ("whole", "0.3", "0.5", "0.8", "1")}
+# How many steps a run has that is begun part-way, where orders depend on that: those that are left, or all that were asked for.
+COUNTED = {"counted": ("left", "asked")}
 # Times or levels in the place of the original's grid. original: k-diffusion's own levels, from its float64 table; ays: Align Your Steps;
 # beta: quantiles of a Beta distribution (Lee et al. 2024, arXiv 2407.12173), which are training times there, and levels in diffusers.
 GIVEN = {"given": ("none", "original", "ays", "beta"), "beta_of": ("time", "sigma")}
@@ -38,6 +40,12 @@ def first_picture(inputs: SpecInputs) -> Array | None:
     if inputs.knob("strength", "whole") == "whole":
         return None
     return np.concatenate([known_picture(inputs.case.shape).astype(inputs.dtype)] * inputs.copies)
+
+
+def buried(inputs: SpecInputs, alpha: Array, sigma: Array) -> Array | None:
+    """The variance-preserving state to begin with part-way, alpha x0 + sigma noise; None where the whole way is walked."""
+    picture = first_picture(inputs)
+    return None if picture is None else alpha * picture + sigma * inputs.start_noise
 
 
 def beta_quantiles(n: int) -> Array:

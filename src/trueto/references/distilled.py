@@ -14,6 +14,7 @@ import numpy as np
 
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
+from trueto.references.asked import buried
 from trueto.references.spec import SpecInputs
 from trueto.references.vp import zero_terminal
 
@@ -50,15 +51,16 @@ def training_levels(inputs: SpecInputs) -> Array:
     return inputs.nudged(table.astype(inputs.dtype))
 
 
-def distilled_times(total: int, known: int, n: int, spacing: str) -> Array:
-    """N of the `known` training times that a model was distilled at, from noisy to clean.
+def distilled_times(total: int, known: int, n: int, spacing: str, part: int | None = None) -> Array:
+    """N of the `known` training times that a model was distilled at, or of the cleanest `part` of them, from noisy to clean.
 
     `slice` takes every (known // n)-th and stops after n; `even` spreads n over all of them, rounding down.
     """
-    grid = (np.arange(1, known + 1) * (total // known) - 1)[::-1]
+    part = known if part is None else part
+    grid = (np.arange(1, part + 1) * (total // known) - 1)[::-1]
     if spacing == "slice":
-        return grid[:: known // n][:n]
-    return grid[np.floor(np.linspace(0, known, n, endpoint=False)).astype(int)]
+        return grid[:: part // n][:n]
+    return grid[np.floor(np.linspace(0, part, n, endpoint=False)).astype(int)]
 
 
 class Distilled:
@@ -89,8 +91,11 @@ def refusal(inputs: SpecInputs, message: str, where: str) -> Observation:
 
 def observed(sample: Callable[..., Array], inputs: SpecInputs, walk: Walk, **options: Any) -> Observation:
     """Run one spec down a walk and observe it."""
+    begun = buried(inputs, np.sqrt(walk.before[0]), np.sqrt(1 - walk.before[0]))
     x = inputs.start_noise if inputs.start is None else inputs.start
-    if inputs.start is None and inputs.knob("start", "unit") == "sigma":
+    if inputs.start is None and begun is not None:
+        x = begun
+    elif inputs.start is None and inputs.knob("start", "unit") == "sigma":
         x = x * np.sqrt(1 - walk.before[0])
     out = sample(Distilled(inputs, walk), x, walk, inputs.draw, **options)
     return inputs.probe.observation(levels=np.append(walk.before, walk.after[-1]), level_kind="alpha_bar", start=x, sample=out)

@@ -14,7 +14,7 @@ import numpy as np
 from trueto.observe import Observation
 from trueto.references.spec import SpecInputs
 
-__all__ = ["Velocity", "observe", "shifted"]
+__all__ = ["Velocity", "left_out", "observe", "shifted"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Sample = Callable[..., Array]
@@ -23,6 +23,12 @@ Sample = Callable[..., Array]
 def shifted(level: Array, shift: float) -> Array:
     """Move levels towards noise: shift s / (1 + (shift - 1) s) (Esser et al. 2024, arXiv 2403.03206, equation 23)."""
     return shift * level / (1 + (shift - 1) * level)
+
+
+def left_out(inputs: SpecInputs) -> int:
+    """How many steps a strength leaves out at the noisy end, as the pipelines of image to image count them."""
+    strength, n = inputs.knob("strength", "whole"), inputs.case.steps
+    return 0 if strength == "whole" else int(max(n - min(n * float(strength), n), 0))
 
 
 class Velocity:

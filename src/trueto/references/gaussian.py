@@ -6,7 +6,7 @@ the chain of the visited times is a diffusion of its own, with betas of its own 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from trueto.fixtures import variance_channels
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
+from trueto.references.asked import STRENGTH, buried, skipped
 from trueto.references.spec import SpecInputs
 
 __all__ = [
@@ -40,6 +41,7 @@ KNOBS = {
     "start": ("unit", "sigma"),  # sigma: start = noise * sqrt(1 - alpha_bar), which is not unit variance
     "draws": ("original", "sequential"),
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
+    **STRENGTH,
 }
 # A knob of every algorithm: precision of what is worked out from two levels. native: from rounded levels, in the precision of the state.
 # table: by way of beta, which in the last step is the table's; diffusers' UnCLIPScheduler.
@@ -108,6 +110,11 @@ class Walk:
 
     def __len__(self) -> int:
         return len(self.before)
+
+    def after_first(self, count: int) -> Walk:
+        """The walk without its first `count` steps."""
+        kept = {name: getattr(self, name)[count:] for name in ("times", "before", "after", "beta")}
+        return replace(self, **kept)
 
     def step(self, i: int, coefficients: str = "float64") -> tuple[Any, Any, Any, Any]:
         """alpha_bar before and after step i, its alpha and its beta, in the precision in which coefficients are worked out."""
@@ -262,13 +269,16 @@ def run(sample: Any, inputs: SpecInputs) -> Observation:
         if len(times) == 1 and inputs.knob("spacing", "respaced") == "respaced":
             message = "index 1 is out of bounds for axis 0 with size 1"
             return refused(inputs, StepError("IndexError", message, "gaussian_diffusion.py: __init__", own=True))
-        walk = own_walk(inputs, times)
+        walk = own_walk(inputs, times).after_first(skipped(inputs, len(times)))
     else:
         walk = given_walk(inputs, inputs.levels)
     temperature = inputs.dtype.type(inputs.case.options.get("temperature", 1.0))
     if inputs.start is None and inputs.knob("start", "unit") == "sigma":
         temperature = temperature * inputs.dtype.type(np.sqrt(1 - walk.before[0]))
+    begun = buried(inputs, *(inputs.dtype.type(np.sqrt(share)) for share in (walk.before[0], 1 - walk.before[0])))
     start = inputs.start_noise * temperature if inputs.start is None else inputs.start
+    if inputs.start is None and begun is not None:
+        start = begun
     options = {k: v for k, v in inputs.case.options.items() if k not in FRAME_OPTIONS}
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
     out = sample(Model(inputs, walk), start, walk, inputs.draw, **options, **own)

@@ -33,6 +33,8 @@ def wishes(claim: Claim, case: Case) -> dict[str, Any]:
 def set_times(scheduler: Any, claim: Claim, run: Run, wanted: Mapping[str, Any], **more: Any) -> None:
     """`set_timesteps` with the step count, or with the list of times or levels that is wanted instead."""
     name = wanted.get("given")
+    if wanted.get("by_set_timesteps"):
+        more = {**more, "strength": wanted["strength"]}
     if name is None:
         scheduler.set_timesteps(run.case.steps, device=run.device, **more)
         return
@@ -76,7 +78,7 @@ def first_latents(scheduler: Any, run: Run, wanted: Mapping[str, Any]) -> tuple[
     if "strength" not in wanted:
         return noise * scheduler.init_noise_sigma, 0
     steps = run.case.steps
-    skipped = max(steps - min(int(steps * float(wanted["strength"])), steps), 0)
+    skipped = 0 if wanted.get("by_set_timesteps") else max(steps - min(int(steps * float(wanted["strength"])), steps), 0)
     begin = skipped * scheduler.order
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(begin)

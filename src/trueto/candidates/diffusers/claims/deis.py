@@ -8,6 +8,7 @@ from trueto.candidates.diffusers.claims.row import (
     EPS,
     FIRST_TWICE,
     PREDICTION,
+    STRENGTH,
     THRESHOLD,
     TRAINED_BETAS,
     axis,
@@ -42,6 +43,7 @@ CLAIMS: tuple[Claim, ...] = (
         domain={
             "options": {"solver_order": {"choices": [3, 2, 1], "always": True}},
             "composed": {
+                "strength": STRENGTH,
                 "sigmas": sigmas_axis("uniform"),
                 "timestep_spacing": spacing_axis("uniform"),
                 "lower_order_final": NEVER_LOWER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, FIRST_TWICE, axis, claim, sigmas_axis, spacing_axis
+from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, FIRST_TWICE, STRENGTH, axis, claim, sigmas_axis, spacing_axis
 from trueto.model import Case, Claim
 
 __all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
@@ -72,8 +72,14 @@ BOUND = axis(
     "diffusers, sample_max_value: 'The threshold value for dynamic thresholding'",
     out_of_reach=({"sample_max_value": 1e6}, {"threshold": "percentile"}),
 )
-MULTISTEP_AXES = {"sigmas": sigmas_axis("time_uniform"), "timestep_spacing": spacing_axis("time_uniform"), "sample_max_value": BOUND}
-SINGLESTEP_AXES = {"sigmas": sigmas_axis("time_uniform"), "sample_max_value": BOUND}
+MULTISTEP_AXES = {
+    "strength": STRENGTH,
+    "sigmas": sigmas_axis("time_uniform"),
+    "timestep_spacing": spacing_axis("time_uniform"),
+    "sample_max_value": BOUND,
+}
+FIXED_AXES = {"sigmas": sigmas_axis("time_uniform"), "sample_max_value": BOUND}
+SINGLESTEP_AXES = {**FIXED_AXES, "strength": STRENGTH}
 
 
 def row(reference: str, scheduler: tuple[str, str, str], **columns: Any) -> Claim:
@@ -142,7 +148,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids=UNIFORM,
         base=AT_SIGMA_MIN,
         note="with lower_order_final=False, the default: docstring, 'Whether to use lower-order solvers in the final steps'",
-        domain={**WIDE, "options": NOISE, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": RAISES},
+        domain={**WIDE, "options": NOISE, "forms": WHOLE, "composed": FIXED_AXES, "unless": RAISES},
     ),
 )
 

@@ -13,6 +13,7 @@ from trueto.candidates.diffusers.claims.row import (
     EPS,
     PREDICTION,
     SPLIT,
+    STRENGTH,
     THRESHOLD,
     TRAINED_BETAS,
     WIDE_CLIP,
@@ -91,7 +92,15 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=EPS,
         step=("eta",),
         levels="alpha_bar",
-        domain={"options": ETA, "composed": {"set_alpha_to_one": AT_FIRST_TIME, "steps_offset": OFFSET, "trained_betas": TRAINED_BETAS}},
+        domain={
+            "options": ETA,
+            "composed": {
+                "set_alpha_to_one": AT_FIRST_TIME,
+                "steps_offset": OFFSET,
+                "trained_betas": TRAINED_BETAS,
+                "strength": STRENGTH,
+            },
+        },
         note="with the constructor's defaults: set_alpha_to_one=True, steps_offset=0, clip_sample=True",
     ),
     claim(
@@ -113,6 +122,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "set_alpha_to_one": AT_FIRST_TIME,
                 "steps_offset": OFFSET,
                 "trained_betas": TRAINED_BETAS,
+                "strength": STRENGTH,
                 "parted": SPLIT,
                 "wide_clip": WIDE_CLIP,
             },
@@ -134,6 +144,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "variance_type": SMALLER,
                 "trained_betas": TRAINED_BETAS,
                 "prediction_type": PREDICTION,
+                "strength": STRENGTH,
                 "parted": SPLIT,
             }
         },
@@ -165,7 +176,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=EPS,
         levels="ermongroup_ddpm",
         cases=("uniform-50", "uniform-1000"),
-        domain={"composed": {"clip_sample": UNCLIPPED}},
+        domain={"composed": {"clip_sample": UNCLIPPED, "strength": STRENGTH}},
         note="with the constructor's defaults, so variance_type='fixed_small'",
     ),
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trueto.candidates.diffusers.claims.row import claim
-from trueto.candidates.diffusers.claims.sd3 import FLOW, flow_levels, stepper
+from trueto.candidates.diffusers.asked import wishes
+from trueto.candidates.diffusers.claims.row import HALF_WAY, axis, claim
+from trueto.candidates.diffusers.claims.sd3 import FLOW, flow_latents, flow_levels, stepper
 from trueto.model import Claim
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ SIZES: dict[str, Any] = {
 DEV: dict[str, Any] = {**SIZES, "shift": 3.0, "use_dynamic_shifting": True}
 SCHNELL: dict[str, Any] = {**SIZES, "shift": 1.0, "use_dynamic_shifting": False}
 
-FLUX_DOMAIN: dict[str, Any] = {"schedules": ["flow"]}
+IMG2IMG = axis("diffusers documentation, api/pipelines/flux, FluxImg2ImgPipeline, strength", least=4, **HALF_WAY)
+FLUX_DOMAIN: dict[str, Any] = {"schedules": ["flow"], "composed": {"strength": IMG2IMG}}
 TOKENS = {"whole": [256, 16384], "always": True}  # of pictures from 256 x 256 to 2048 x 2048 pixels
 
 CLAIMS: tuple[Claim, ...] = (
@@ -88,16 +90,17 @@ def flux_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, An
 
     steps, tokens = run.case.steps, run.case.options["image_seq_len"]
     scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), device=run.device, mu=mu_of(tokens, scheduler.config))
-    latents = start = run.start_noise()
-    step = stepper(scheduler, flags)
     scheduler.set_begin_index(0)
-    for index, t in enumerate(scheduler.timesteps):
+    latents, skipped = flow_latents(scheduler, run, wishes(claim, run.case))
+    start, step = latents, stepper(scheduler, flags)
+    for index, t in enumerate(scheduler.timesteps[skipped:]):
         run.step = index
         timestep = t.expand(run.case.shape[0]).to(latents.dtype)
         predicted = run.network(latents, timestep / 1000)
         latents = step(predicted, t, latents, return_dict=False)[0]
     kind, levels = flow_levels(scheduler, claim, run.case)
-    run.finish(levels=levels, level_kind=kind, start=start, sample=latents)
+    first = levels[skipped]
+    run.finish(levels=levels[skipped:], level_kind=kind, start=start / (first**2 + (1 - first) ** 2) ** 0.5, sample=latents)
 
 
 LOOPS = {"flux": flux_pipeline}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trueto.candidates.diffusers.claims.row import EPS_V, SPACING_SAID, axis, claim
+from trueto.candidates.diffusers.claims.row import EPS_V, SPACING_SAID, STRENGTH, axis, claim
 from trueto.model import Case, Claim
 
 __all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
@@ -55,7 +55,7 @@ CLAIMS: tuple[Claim, ...] = (
             "guidance": [None, 5.0],
             "options": CHURN,
             "forms": {"grid": "legacy"},
-            "composed": {"timestep_spacing": SPACING},
+            "composed": {"timestep_spacing": SPACING, "strength": STRENGTH},
         },
     ),
     claim(

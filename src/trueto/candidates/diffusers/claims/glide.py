@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from trueto.candidates.diffusers.claims.row import DOCS, EPS, claim
+from trueto.candidates.diffusers.asked import first_latents, wishes
+from trueto.candidates.diffusers.claims.row import DOCS, EPS, HALF_WAY, axis, claim
 from trueto.candidates.diffusers.loops import read_levels
 from trueto.model import Claim
 
@@ -28,8 +29,9 @@ def text_to_image(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, An
         scheduler.set_timesteps(timesteps=times, device=run.device)
     else:
         scheduler.set_timesteps(case.steps, device=run.device)
-    image = run.start_noise() * case.options.get("temperature", 1.0)
-    start, times = image, scheduler.timesteps
+    image, skipped = first_latents(scheduler, run, wishes(claim, case))
+    image = image if "strength" in case.composed else image * case.options.get("temperature", 1.0)
+    start, times = image, scheduler.timesteps[skipped:]
     for index, t in enumerate(times):
         run.step = run.noise.step = index
         extra = {}
@@ -37,7 +39,7 @@ def text_to_image(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, An
             extra["prev_timestep"] = None if index + 1 == len(times) else times[index + 1]
         image = scheduler.step(guided(run, image, t), t, image, return_dict=False, **extra)[0]
     kind, levels = read_levels(scheduler, claim, case)
-    run.finish(levels=levels, level_kind=kind, start=start, sample=image)
+    run.finish(levels=levels[skipped:], level_kind=kind, start=start, sample=image)
 
 
 def guided(run: Run, image: Any, t: Any) -> Any:
@@ -58,6 +60,7 @@ LOOPS = {"text_to_image": text_to_image}
 # A step over nearly all times of the cosine: the original's products of 1 - beta lose digits there, in float64 as well.
 NEARLY_ALL = {"schedule == 'cosine' and grid == 'spaced' and steps < 10": "the original's float64 is not exact enough to judge by"}
 DOMAIN: dict[str, Any] = {"schedules": ["linear", "cosine"], "guidance": [None, 3.0, 5.0], "unless": NEARLY_ALL}
+IMG2IMG = axis("diffusers documentation, api/pipelines/deepfloyd_if, IFImg2ImgPipeline, strength", least=4, **HALF_WAY)
 CLIP = {"clip_denoised": {"choices": [True, False]}}
 
 CLAIMS: tuple[Claim, ...] = (
@@ -75,7 +78,12 @@ CLAIMS: tuple[Claim, ...] = (
         levels="to_clean",
         loop="text_to_image",
         # fast27 is a list of 27 times, so that no step count can be drawn for it.
-        domain={**DOMAIN, "grids": ["spaced", "ddim"], "options": {**CLIP, "temperature": {"range": [0.9, 1.0]}}},
+        domain={
+            **DOMAIN,
+            "grids": ["spaced", "ddim"],
+            "options": {**CLIP, "temperature": {"range": [0.9, 1.0]}},
+            "composed": {"strength": IMG2IMG},
+        },
         note="diffusers has no GLIDE pipeline; driven as IFPipeline drives this scheduler",
     ),
     claim(

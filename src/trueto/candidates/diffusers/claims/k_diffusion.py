@@ -123,7 +123,7 @@ MULTISTEP_AXES = {
 SDE_AXES = {**MULTISTEP_AXES, "final_sigmas_type": {**FINAL_SIGMA, "grids": ["model"]}}
 SOLVERS = {"solver_type": {"choices": ["midpoint", "heun"]}}
 EDM_DOMAIN: dict[str, Any] = {"schedules": ["edm"]}
-EDM_MULTISTEP_DOMAIN = {**EDM_DOMAIN, "composed": {"thresholding": axis(BOUNDED_SAID, **THRESHOLD)}}
+EDM_MULTISTEP_DOMAIN = {**EDM_DOMAIN, "composed": {"thresholding": axis(BOUNDED_SAID, **THRESHOLD), "strength": STRENGTH}}
 FIRST_ORDER = {"claimed": 1, "grid": "karras", "steps": [16, 32, 64, 128]}
 SECOND_ORDER = {**FIRST_ORDER, "claimed": 2}
 # On whole training times: 37, 111 and 333 steps all come through time 270.
@@ -233,7 +233,7 @@ CLAIMS: tuple[Claim, ...] = (
         name="singlestep",
         grids={"model": {}, **KARRAS},
         parameterizations=EPS,
-        domain={},
+        domain={"composed": {"strength": STRENGTH}},
     ),
     claim(
         "k_diffusion/euler",
@@ -242,7 +242,7 @@ CLAIMS: tuple[Claim, ...] = (
         "The Karras formulation of the Euler scheduler (Algorithm 2) [...] The scheduler is based on the original k-diffusion "
         "implementation by Katherine Crowson.",
         step=("s_churn", "s_tmin", "s_tmax", "s_noise"),
-        domain={**EDM_DOMAIN, "options": CHURN},
+        domain={**EDM_DOMAIN, "options": CHURN, "composed": {"strength": STRENGTH}},
         **EDM,
     ),
     claim(

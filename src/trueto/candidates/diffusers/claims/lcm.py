@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, BOUNDED_SAID, CLIP, DOCS, THRESHOLD, TRAINED_BETAS, ZERO_SNR_SAID, axis, claim
+from trueto.candidates.diffusers.claims.row import (
+    ALL_THREE,
+    BOUNDED_SAID,
+    CLIP,
+    DOCS,
+    STRENGTH,
+    THRESHOLD,
+    TRAINED_BETAS,
+    ZERO_SNR_SAID,
+    axis,
+    claim,
+)
 from trueto.model import Case, Claim
 
 __all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
@@ -21,6 +32,19 @@ DOMAIN: dict[str, Any] = {
     },
     "unless": {"rescale_betas_zero_snr and parameterization == 'eps'": "nothing of the picture is left at the first time: a division by 0"},
 }
+# LatentConsistencyModelImg2ImgPipeline hands the strength to set_timesteps; other pipelines of image to image leave steps out themselves.
+BY_TIMES = axis(
+    "diffusers, LCMScheduler.set_timesteps, strength: 'Strength factor used to generate a partial timestep schedule (e.g. for "
+    "image-to-image).'",
+    **{
+        name: ({}, {"strength": name, "strength_of": "known"}, {"strength": float(name), "by_set_timesteps": True})
+        for name in ("0.3", "0.5", "0.8", "1")
+    },
+)
+TOO_MANY = {
+    f"strength == '{share}' and steps > original_inference_steps * {share}": "both refuse more steps than are left of the known times"
+    for share in ("0.3", "0.5", "0.8")
+}
 
 CLAIMS: tuple[Claim, ...] = (
     claim(
@@ -35,7 +59,11 @@ CLAIMS: tuple[Claim, ...] = (
         config={},
         timesteps=("original_inference_steps",),
         levels="ends_clean",
-        domain=DOMAIN,
+        domain={
+            **DOMAIN,
+            "composed": {**DOMAIN["composed"], "strength": BY_TIMES},
+            "unless": {**DOMAIN["unless"], **TOO_MANY},
+        },
         note="LCMScheduler's own defaults; original_inference_steps is passed to set_timesteps, as LatentConsistencyModelPipeline does",
     ),
     claim(
@@ -48,7 +76,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=ALL_THREE,
         init=("original_inference_steps",),
         levels="ends_clean",
-        domain=DOMAIN,
+        domain={**DOMAIN, "composed": {**DOMAIN["composed"], "strength": STRENGTH}},
         note="with the settings of Stable Diffusion v1, as LCM-LoRAs are used: LCMScheduler.from_config(pipe.scheduler.config)",
     ),
 )

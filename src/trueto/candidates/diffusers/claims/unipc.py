@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, FIRST_TWICE, SD_V1, SPACING_SAID, axis, claim, sigmas_axis, spacing_axis
+from trueto.candidates.diffusers.claims.row import (
+    ALL_THREE,
+    DOCS,
+    FIRST_TWICE,
+    SD_V1,
+    SPACING_SAID,
+    STRENGTH,
+    axis,
+    claim,
+    sigmas_axis,
+    spacing_axis,
+)
 from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
@@ -30,8 +41,12 @@ BOUND = axis(
     out_of_reach=({"sample_max_value": 1e6}, {"threshold": "dynamic"}),
 )
 TRAILING, LINSPACE = (({"timestep_spacing": name}, {"times": knob}) for name, knob in (("trailing", "trailing"), ("linspace", "whole")))
-AXES = {"sigmas": sigmas_axis("uniform"), "timestep_spacing": spacing_axis("uniform")}
-SDXL_AXES = {"sigmas": sigmas_axis("uniform"), "timestep_spacing": axis(SPACING_SAID, trailing=TRAILING, linspace=LINSPACE)}
+AXES = {"strength": STRENGTH, "sigmas": sigmas_axis("uniform"), "timestep_spacing": spacing_axis("uniform")}
+SDXL_AXES = {
+    "strength": STRENGTH,
+    "sigmas": sigmas_axis("uniform"),
+    "timestep_spacing": axis(SPACING_SAID, trailing=TRAILING, linspace=LINSPACE),
+}
 # A last step of no length: orders above the first divide by it.
 NO_LENGTH = {**FIRST_TWICE, "sigmas and not lower_order_final": "docs/findings/unipc-last-step.md"}
 
