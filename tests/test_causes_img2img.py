@@ -190,3 +190,13 @@ def test_churn_is_spread_over_the_steps_that_were_asked_for(counted):
     raised = sigma * (1 + churn / counted)
     x_hat = x + torch.randn(x.shape) * (raised**2 - sigma**2) ** 0.5
     assert far(stepped.numpy(), (x_hat + answer * (after - raised)).numpy()) < SAME
+
+
+def test_sa_solver_adds_the_noise_of_the_time_told():
+    """add_noise looks its level up at the whole time; the level of the step is another, which its own sigma table has."""
+    made = scheduler("SASolverScheduler", N, use_karras_sigmas=True)
+    _, noisy = begun(made, 0.5, N)
+    at = int(made.timesteps[N // 2])
+    assert far(noisy, encoded(at)) < SAME
+    alpha, sigma = original.alpha_sigma(walked(made, N // 2)[0][0])
+    assert far(noisy, alpha * PICTURE + sigma * NOISE) > 10 * SAME

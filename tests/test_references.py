@@ -34,6 +34,7 @@ BESIDE = {
     ("final_step", "first_order_below_15"): {"final_sigma": "sigma_min"},
     ("counted", "left_out_too"): {"strength": "0.5"},  # levels are left out only where a run begins part-way
     ("counted", "asked"): {"strength": "0.5", "middle": "next_level"},
+    ("noised_at", "whole_time"): {"strength": "0.5", "last_level": "repeated", "told": "truncated"},
     ("strength_of", "known"): {"strength": "0.5"},
     ("no_picture", "zero"): {"grid": "crash"},  # only there a step begins at alpha = 0
 }

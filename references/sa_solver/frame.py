@@ -28,6 +28,8 @@ KNOBS = {
     "table": ("float64", "float32"),  # precision in which the beta table is built; float32: diffusers
     "log_table": ("native", "float32"),  # precision of the logarithms through which told times are found
     **STRENGTH,
+    # Whose noise the picture gets where a run begins part-way. whole_time: diffusers, that of the time told, which is near the level's.
+    "noised_at": ("level", "whole_time"),
 }
 # What the options are when a case does not give them, for the rules of ledgers.
 DEFAULTS = {"predictor_order": 3, "corrector_order": 4, "algorithm_type": "data_prediction", "correcting_x0_fn": "none"}
@@ -213,14 +215,18 @@ def run(sample, inputs: SpecInputs) -> Observation:
     threshold = own.pop("threshold", "dynamic")
     threshold = threshold if options.pop("correcting_x0_fn", None) else "none"
     walk = grid(inputs, log_alphas(inputs))
-    if first := skipped(inputs, len(walk)):
+    left = len(walk) if inputs.levels is None else len(inputs.levels) - 1
+    if first := max(skipped(inputs, len(walk)), len(walk) - left):
         walk = Walk(Levels(*(getattr(walk.levels, f.name)[first:] for f in fields(Levels))), walk.told[first:])
     sigma = walk.levels.sigma / walk.levels.alpha
     if inputs.levels is not None:
         sigma = inputs.nudged(inputs.levels.astype(inputs.dtype))[: len(walk) + 1]
         told = walk.told if inputs.told is None else told_at(inputs, walk, options)
         walk = Walk(levels_of_sigma(sigma), told)
-    begun = buried(inputs, walk.levels.alpha[0], walk.levels.sigma[0])
+    at = walk.levels
+    if inputs.knob("noised_at", "level") == "whole_time":
+        at = levels_of((np.log(alpha_bars(inputs)[walk.told.astype(int)]) / 2).astype(inputs.dtype))
+    begun = buried(inputs, at.alpha[0], at.sigma[0])
     x = inputs.start_noise if inputs.start is None else inputs.start
     if inputs.start is None and begun is not None:
         x = begun
