@@ -33,13 +33,14 @@ DOMAIN: dict[str, Any] = {
     "unless": {"rescale_betas_zero_snr and parameterization == 'eps'": "nothing of the picture is left at the first time: a division by 0"},
 }
 # LatentConsistencyModelImg2ImgPipeline hands the strength to set_timesteps; other pipelines of image to image leave steps out themselves.
+SHARES: dict[str, Any] = {
+    name: ({}, {"strength": name, "strength_of": "known"}, {"strength": float(name), "by_set_timesteps": True})
+    for name in ("0.3", "0.5", "0.8", "1")
+}
 BY_TIMES = axis(
     "diffusers, LCMScheduler.set_timesteps, strength: 'Strength factor used to generate a partial timestep schedule (e.g. for "
     "image-to-image).'",
-    **{
-        name: ({}, {"strength": name, "strength_of": "known"}, {"strength": float(name), "by_set_timesteps": True})
-        for name in ("0.3", "0.5", "0.8", "1")
-    },
+    **SHARES,
 )
 TOO_MANY = {
     f"strength == '{share}' and steps > original_inference_steps * {share}": "both refuse more steps than are left of the known times"
