@@ -4,6 +4,8 @@ Nothing here goes through the specs: the original's formula stands below, in flo
 difference is there as released, and is gone as soon as that one thing is changed.
 """
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from formulas import NOISE
@@ -128,3 +130,21 @@ def test_weights_are_rounded_to_the_dtype_of_the_picture(name, low):
     unit = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11}[low] * np.abs(original).max()
     assert far(seen, told) < 2 * unit
     assert far(told, original) > 4 * far(seen, told)
+
+
+@pytest.mark.parametrize("name", ["DDIMScheduler", "DDPMScheduler", "EulerDiscreteScheduler", "UniPCMultistepScheduler"])
+def test_trailing_has_one_time_too_many(name):
+    """61 steps are 62 times, the last of which is -1, where a rounding error is left above 0; 60 steps are 60, and end above it."""
+    made = built(name, 61, timestep_spacing="trailing")
+    exact = [round(Fraction(1000) - i * Fraction(1000, 61)) - 1 for i in range(61)]
+    assert [*exact, -1] == [int(t) for t in made.timesteps]
+    assert 60 == len(built(name, 60, timestep_spacing="trailing").timesteps)
+
+
+@pytest.mark.parametrize("name", ["DDIMScheduler", "DDPMScheduler"])
+def test_the_time_too_many_spoils_the_picture(name):
+    """Taken for an index, -1 is the noisiest level: a clean picture, in which no noise is seen, is divided by the root of its alpha_bar."""
+    made = built(name, 61, timestep_spacing="trailing", clip_sample=False, set_alpha_to_one=True)
+    picture = torch.from_numpy(PICTURE).float()
+    after = made.step(torch.zeros_like(picture), made.timesteps[-1], picture, return_dict=False)[0]
+    assert far((after * made.alphas_cumprod[-1] ** 0.5).numpy(), PICTURE) < SAME

@@ -137,3 +137,16 @@ def test_a_time_that_comes_twice_is_refused():
         scheduler("DDPMScheduler", times=times)
     once = scheduler("DDPMScheduler", times=times[:-1], variance_type="fixed_large")
     assert far(drive(once, generator=torch.Generator().manual_seed(3)), ddpm(times)) < SAME
+
+
+def test_with_an_offset_the_last_step_adds_noise():
+    """From time 1 to the clean picture there is noise in scheduler and formula alike; without it the last of the formula's is left out."""
+    times = [t + 1 for t in uniform(50)]
+    settings = {"variance_type": "fixed_large", "steps_offset": 1}
+    sample = drive(scheduler("DDPMScheduler", n=50, **settings), generator=torch.Generator().manual_seed(3))
+    wanted, size = ddpm(times), np.sqrt(1 - level(1))
+    assert 1 == times[-1]
+    assert far(sample, wanted) < SAME
+    clean = wanted - size * draws(50)[-1]
+    assert np.max(np.abs(clean)) <= 1  # the clipped estimate of the picture itself
+    assert far(sample, clean) > 1e-2

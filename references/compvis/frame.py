@@ -66,7 +66,7 @@ def visited_times(n: int, total: int, spacing: str, offset: int) -> np.ndarray:
     if spacing == "linspace":
         return np.round(np.linspace(0, total - 1, n)).astype(int)[::-1]
     if spacing == "trailing":
-        return np.round(np.arange(total, 0, -total / n)).astype(int) - 1
+        return np.round(np.arange(total, 0, -total / n)[:n]).astype(int) - 1
     stride = total // n
     times = np.arange(n) * stride + offset if spacing == "asked" else np.arange(0, total, stride) + offset
     if spacing == "clipped":

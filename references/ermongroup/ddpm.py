@@ -56,7 +56,7 @@ def sample(network, x, walk, noise, *, variance="large", clip="x0", predicts="ep
         x0, _ = read_as(predicts, network(x, walk.times[i], i), x, a)
         x0 = bounded(x0, clip)
         x = (np.sqrt(b) * beta * x0 + np.sqrt(1 - beta) * (1 - b) * x) / (1 - a)  # equation 7
-        if b < 1:  # all steps but those from training time 0 to the clean end
+        if walk.times[i] > 0:  # all steps but those from training time 0, where the original's times end
             spread = beta if variance == "large" else beta * (1 - b) / (1 - a)
             x = x + np.sqrt(spread) * noise(i)
     return x

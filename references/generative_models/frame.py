@@ -48,7 +48,7 @@ def visited_times(n: int, total: int, spacing: str) -> np.ndarray:
     if spacing == "leading":  # for n = total this begins at time `total`, outside of the table
         return np.arange(n)[::-1] * (total // n) + 1
     if spacing == "trailing":
-        return np.round(np.arange(total, 0, -total / n)).astype(int) - 1
+        return np.round(np.arange(total, 0, -total / n)[:n]).astype(int) - 1
     if n == total:
         return np.arange(total)[::-1]
     return np.floor(np.linspace(total - 1, 0, n, endpoint=False)).astype(int)  # from the last one, so that time 0 is never visited

@@ -62,7 +62,7 @@ def visited_times(n: int, last: int, spacing: str, dtype: np.dtype) -> np.ndarra
     if spacing == "leading_drop_last":  # the same of n + 1 steps without the last, at the clean end
         return ((np.arange(n + 1) * ((last + 1) // (n + 1)))[::-1][:-1] + 1).astype(dtype)
     if spacing == "trailing":
-        return (np.round(np.arange(last + 1, 0, -(last + 1) / n)) - 1).astype(dtype)
+        return (np.round(np.arange(last + 1, 0, -(last + 1) / n)[:n]) - 1).astype(dtype)
     if spacing == "from_zero":  # the same from 2 steps on; a lone step is at time 0 instead of the last
         return np.linspace(0, last, n, dtype=dtype)[::-1]
     return np.linspace(last, 0, n, dtype=dtype)

@@ -82,5 +82,5 @@ def whole_times(spacing: str, n: int, total: int, kept: int | None = None) -> Ar
     if spacing == "leading":
         return np.append(np.arange(n, 0, -1) * (kept // (n + 1)) + 1, 0)
     if spacing == "trailing":
-        return np.append(np.round(np.arange(kept, 0, -total / n)).astype(int) - 1, 0)
+        return np.append(np.round(np.arange(kept, 0, -total / n)[:n]).astype(int) - 1, 0)
     return np.round(np.linspace(0, kept - 1, n + 1)).astype(int)[::-1]

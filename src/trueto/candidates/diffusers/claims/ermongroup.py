@@ -68,7 +68,9 @@ OFFSET = axis(
     "diffusers, steps_offset: 'An offset added to the inference steps, as required by some model families'",
     one=({"steps_offset": 1}, {"offset": "one"}),
 )
-# DDPMScheduler with steps_offset is left out: it takes a last step from time 1 for one that is not the last, and adds noise to the picture.
+# From time 1 the last step adds noise, in the original's code as well (docs/findings/ddpm-steps-offset.md); where the variance is
+# the smaller one it is 0 there, and 1e-20 in diffusers.
+OFFSET_LARGE = {**OFFSET, "without": ["variance_type"]}
 UNCLIPPED = axis(
     "diffusers, clip_sample: 'Clip the predicted sample for numerical stability'; " + BOUNDED_SAID,
     false=({"clip_sample": False}, {"clip": "none"}),
@@ -145,6 +147,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "trained_betas": TRAINED_BETAS,
                 "prediction_type": PREDICTION,
                 "strength": STRENGTH,
+                "steps_offset": OFFSET_LARGE,
                 "parted": SPLIT,
             }
         },
