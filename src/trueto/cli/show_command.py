@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from trueto.references import Reference
 
 __all__ = ["command"]
 
@@ -16,8 +20,7 @@ def command(name: str, *, spec: bool) -> int:
     """Show the card of REFERENCE, as k_diffusion/dpmpp_2m: what it is for, who wrote it, what it promises exactly."""
     import inspect
 
-    from trueto.errors import TruetoError
-    from trueto.references import load_golden, reference
+    from trueto.references import reference
 
     ref = reference(name)
     card, base = ref.card, ref.codebase
@@ -29,8 +32,8 @@ def command(name: str, *, spec: bool) -> int:
         {
             "written by": f"{card.authors} ({card.year})",
             "paper": f"{card.paper}; {card.equations}",
-            "original": f"{function.strip()} in {base.link(file.strip())}",
-            "licence": base.licence,
+            **({"original": f"{function.strip()} in {base.link(file.strip())}"} if base.files else {"switch": card.function}),
+            **({"licence": base.licence} if base.files else {}),
             "default of": card.default_of,
         }
     )
@@ -40,19 +43,27 @@ def command(name: str, *, spec: bool) -> int:
     lines += [] if not ref.knobs else ["", "knobs: the known ways in which implementations differ (the original's value first)"]
     lines += [f"  {knob} = {' | '.join(values)}" for knob, values in ref.knobs.items()]
     lines += ["", f"cases: {', '.join(case.id for case in ref.cases)}"]
-    try:
-        golden = load_golden(ref.id)
-        lines += [f"goldens: recorded from {golden.header['source']} with torch {golden.header['torch']}; SHA-256 {golden.digest[:16]}…"]
-    except TruetoError as error:
-        lines += [f"goldens: {error.message}; try: {error.hint}"]
-    verify = "" if ref.of_outputs else f"   check the spec: trueto verify {ref.id}"
-    lines += [f"record them again: {base.recording}{verify}"]
+    lines += _recorded(ref) if base.files else ["nothing is recorded: the library is held against itself with the switch off"]
     if card.no_counterpart:
         lines += [f"{library} does not claim it: {why}" for library, why in card.no_counterpart.items()]
     if spec and not ref.of_outputs:
         lines += ["", f"the spec, references/{ref.id}.py:{ref.line}", "", inspect.getsource(ref.sample).rstrip()]
     click.echo("\n".join(lines))
     return 0
+
+
+def _recorded(ref: Reference) -> list[str]:
+    """Where its goldens come from, and the commands for them."""
+    from trueto.errors import TruetoError
+    from trueto.references import load_golden
+
+    try:
+        golden = load_golden(ref.id)
+        lines = [f"goldens: recorded from {golden.header['source']} with torch {golden.header['torch']}; SHA-256 {golden.digest[:16]}…"]
+    except TruetoError as error:
+        lines = [f"goldens: {error.message}; try: {error.hint}"]
+    verify = "" if ref.of_outputs else f"   check the spec: trueto verify {ref.id}"
+    return [*lines, f"record them again: {ref.codebase.recording}{verify}"]
 
 
 def _table(rows: dict[str, str]) -> list[str]:

@@ -172,7 +172,9 @@ def codebase(name: str) -> Codebase:
     if name not in codebase_names():
         raise UnknownName("codebase", name, codebase_names(), "trueto list references")
     folder = _root() / name
-    info = tomllib.loads((folder / "codebase.toml").read_text())
+    info: dict[str, Any] = tomllib.loads((folder / "codebase.toml").read_text())
+    if not info["files"]:
+        info = {"repository": "", "commit": "", "licence": "", **info}
     return Codebase(
         name=name,
         folder=folder,

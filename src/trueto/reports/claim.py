@@ -64,7 +64,7 @@ def _original(claim: ClaimView) -> Html:
                 f"This installation has no card of {claim.name}, so this page cannot say what it is. The figures come from the run record.",
             ),
         )
-    about, base = claim.original.card, claim.original.codebase
+    about = claim.original.card
     promises = terms([(PROMISED.get(part, part), said) for part, said in about.promise.rows().items()])
     facts = terms(
         [
@@ -72,14 +72,25 @@ def _original(claim: ClaimView) -> Html:
             ("by", f"{about.authors} ({about.year})"),
             ("paper", about.paper),
             ("equations", about.equations),
-            ("code", join([link(base.repository, base.title), ", ", source_link(claim, about.function)])),
-            ("commit", link(f"{base.repository}/tree/{base.commit}", base.commit[:12])),
-            ("licence", base.licence),
+            *_code(claim),
             ("code and paper", about.code_and_paper),
         ]
     )
     fold = el("details", el("summary", "What it promises exactly, who wrote it, and where"), promises, facts)
     return card("The original, in plain words", sentences(about.plain), fold, anchor="original")
+
+
+def _code(claim: ClaimView) -> list[tuple[str, Html | str]]:
+    """Where the original's code is; a switch has none, and is held against the library itself."""
+    assert claim.original is not None
+    about, base = claim.original.card, claim.original.codebase
+    if not base.files:
+        return [("switch", about.function), ("held against", "the same library with the switch off")]
+    return [
+        ("code", join([link(base.repository, base.title), ", ", source_link(claim, about.function)])),
+        ("commit", link(f"{base.repository}/tree/{base.commit}", base.commit[:12])),
+        ("licence", base.licence),
+    ]
 
 
 def _settings(settings: Any) -> Html:

@@ -1,0 +1,151 @@
+"""Switches of diffusers that must leave Y as it is: one that does nothing is not judged, one that changes Y is an undeclared difference."""
+
+import contextlib
+
+import pytest
+
+from trueto.model import Cell, Layer, Verdict
+from trueto.references import reference
+from trueto.running.client import Outcome
+from trueto.running.ledger import Ledger
+from trueto.running.outputs import Calls, judge_outputs
+from trueto.running.profiles import profile
+from trueto.torch_task import Task
+
+torch = pytest.importorskip("torch")
+diffusers = pytest.importorskip("diffusers")
+
+from diffusers.models import attention_processor  # noqa: E402 - after the check that it is there
+
+from trueto.candidates.diffusers import ADAPTER  # noqa: E402
+from trueto.interpose import TORCH_OF, Interposer  # noqa: E402
+
+UNET, AUTOENCODER = diffusers.UNet2DConditionModel, diffusers.AutoencoderKL
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in a worker."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def call(claim, case, dtype, *, feature):
+    """One call with the switch on or off."""
+    task = Task(case, TORCH_OF[dtype], reference(claim.reference).codebase.folder, feature=feature)
+    torch.set_default_dtype(TORCH_OF[dtype])
+    try:
+        with Interposer(None, torch.float64) if dtype == "float64" else contextlib.nullcontext():
+            ADAPTER.outputs(claim, task, {})
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_num_threads(1)
+    return Outcome(None, outputs=task.outputs)
+
+
+def judged(claim_id):
+    """The verdict on a claim's first case, in native precision only."""
+    claim = next(claim for claim in ADAPTER.claims if claim.id == claim_id)
+    case = next(case for case in reference(claim.reference).cases if case.id.startswith(claim.cases[0].strip("*")))
+
+    def plain():
+        return call(claim, case, "float32", feature=False), call(claim, case, "float64", feature=False)
+
+    cell = Cell("diffusers", claim, case, Layer.INVARIANCE, "default")
+    calls = Calls(call(claim, case, "float32", feature=True), None, plain)
+    return judge_outputs(cell, "0", reference(claim.reference), profile("default"), calls, Ledger("", "diffusers", ()))
+
+
+def nothing(*_, **__):
+    """A switch that does nothing."""
+
+
+@pytest.mark.parametrize(
+    ("claim", "home", "name"),
+    [
+        ("attention_slicing@unet", UNET, "set_attention_slice"),
+        ("attention_processors@autoencoder", AUTOENCODER, "set_attn_processor"),
+        ("qkv_fusion@autoencoder", AUTOENCODER, "fuse_qkv_projections"),
+        ("vae_slicing@autoencoder", AUTOENCODER, "enable_slicing"),
+        ("channels_last@autoencoder", torch.nn.Module, "to"),
+        ("gradient_checkpointing@autoencoder", AUTOENCODER, "enable_gradient_checkpointing"),
+        ("threads@autoencoder", torch, "set_num_threads"),
+    ],
+)
+def test_a_switch_that_does_nothing_is_not_judged(claim, home, name, monkeypatch):
+    """Asking for a feature is no proof of it: where nothing happens, the cell is unjudged, although Y is the same to the last bit."""
+    monkeypatch.setattr(home, name, (lambda self, *_, **__: self) if name == "to" else nothing)
+    found = judged(f"features/{claim}")
+    assert (Verdict.UNJUDGED, "no effect") == (found.verdict, found.cause), found.reason
+
+
+def twice(function):
+    """A function whose result is a thousandth larger."""
+
+    def wrong(*args, **kwargs):
+        return function(*args, **kwargs) * 1.001
+
+    return wrong
+
+
+def only_the_first(self):
+    """A slicing that decodes the first picture for all."""
+    whole = self._decode
+    self.use_slicing = True
+    first = []
+
+    def decode(z, **said):
+        first.append(z)
+        return whole(first[0], **said)
+
+    self._decode = decode
+
+
+def fused_wrongly(self, fuse):
+    """Queries and keys change places, and one is larger."""
+    right(self, fuse)
+    if hasattr(self, "to_qkv"):
+        rows = self.to_qkv.weight.data.chunk(3)
+        self.to_qkv.weight.data = torch.cat([rows[1], rows[0] * 1.001, rows[2]])
+
+
+right = attention_processor.Attention.fuse_projections
+
+
+def forgetful(self):
+    """Checkpointing that computes a block from something else the second time."""
+    from torch.utils.checkpoint import checkpoint
+
+    calls = []
+
+    def again(module, *args):
+        def run(*given):
+            calls.append(1)
+            return module(*given) * (1.0 if len(calls) % 2 else 1.001)
+
+        return checkpoint(run, *args, use_reentrant=False)
+
+    self._set_gradient_checkpointing(enable=True, gradient_checkpointing_func=again)
+
+
+@pytest.mark.parametrize(
+    ("claim", "home", "name", "fault", "first"),
+    [
+        ("attention_slicing@unet", attention_processor.Attention, "get_attention_scores",
+         twice(attention_processor.Attention.get_attention_scores), "down 0"),
+        ("attention_processors@autoencoder", attention_processor.Attention, "get_attention_scores",
+         twice(attention_processor.Attention.get_attention_scores), "encoder, middle"),
+        ("qkv_fusion@autoencoder", attention_processor.Attention, "fuse_projections", fused_wrongly, "encoder, middle"),
+        ("vae_slicing@autoencoder", AUTOENCODER, "enable_slicing", only_the_first, "image"),
+        ("gradient_checkpointing@autoencoder", AUTOENCODER, "enable_gradient_checkpointing", forgetful, ""),
+    ],
+)  # fmt: skip
+def test_a_switch_that_changes_y_is_a_difference(claim, home, name, fault, first, monkeypatch):
+    """A fault that comes with the switch is an undeclared difference, in the part that it is in."""
+    monkeypatch.setattr(home, name, fault)
+    found = judged(f"features/{claim}")
+    assert (Verdict.DRIFTED, True) == (found.verdict, f"{first} is the first that differs from the same candidate" in found.reason), (
+        found.reason
+    )
