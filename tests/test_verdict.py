@@ -244,3 +244,14 @@ def test_a_network_that_leaves_the_range_of_16_bits(seen, verdict, cause):
 def test_the_grid_is_judged_where_the_sample_is_out_of_range(layer):
     """A network whose answers do not fit says nothing of levels, times and start: these are judged as ever."""
     assert edm_sample(np.nan, layer=layer).verdict in (Verdict.IDENTICAL, Verdict.FAITHFUL)
+
+
+def test_a_profile_without_effect_is_not_green():
+    """A run that says it compiled nothing is no evidence about compiling, however equal its sample is."""
+    kept = golden()
+    chosen = dataclasses.replace(cell(NAME, CASE, Layer.TRAJECTORY), profile="compile")
+    for meta, verdict in (({"ineffective": "nothing was compiled"}, Verdict.UNJUDGED), ({}, Verdict.IDENTICAL)):
+        seen = Outcome(kept, meta=meta)
+        found = judge_cell(chosen, "1.0", reference(NAME), profile("compile"), Runs(seen, None, seen), Ledger("", "toy", ()))
+        assert verdict == found.verdict
+        assert ("took no effect: nothing was compiled" in found.reason) == bool(meta)

@@ -75,6 +75,7 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
         self._loaded: dict[str, Any] | None = None
+        self._cache: str | None = None  # where its compiler keeps files, which no other worker may meet
 
     def describe(self) -> dict[str, Any]:
         """Name, version and claims, without importing the library; WorkerError when the adapter itself fails."""
@@ -131,6 +132,9 @@ class Worker:
                     with contextlib.suppress(OSError):
                         stream.close()
         self._process, self._buffer, self._loaded = None, b"", None
+        if self._cache is not None:
+            shutil.rmtree(self._cache, ignore_errors=True)
+            self._cache = None
 
     @staticmethod
     def _say_goodbye(process: subprocess.Popen[bytes]) -> None:
@@ -145,6 +149,9 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {**offline_environment(), **FORKS, **self.profile.env}
+        if self.profile.flags.get("compile"):
+            self._cache = tempfile.mkdtemp(prefix="trueto-compiled-")
+            environment["TORCHINDUCTOR_CACHE_DIR"] = self._cache
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             environment[name] = str(self.profile.threads)
         command = [sys.executable, "-m", f"trueto.workers.{'program' if self._of_program else 'python'}", self.spec]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from trueto.fixtures import network, schedule
-from trueto.model import Layer
+from trueto.model import Layer, Profile
 from trueto.observe import Observation, StepError
 from trueto.references.rounded import LOW, round_to
 from trueto.running.arms import Bench
+from trueto.running.client import Outcome
 
-__all__ = ["cause_of_death", "malformed", "out_of_memory", "precision_says_nothing"]
+__all__ = ["cause_of_death", "ineffective", "malformed", "out_of_memory", "precision_says_nothing"]
 
 
 def out_of_memory(raised: StepError) -> bool:
@@ -37,6 +38,12 @@ def malformed(seen: Observation, bench: Bench) -> tuple[str, str] | None:
     if bench.layer is not Layer.NOISE and not len(seen.told):
         return "no network call", "never calls the network"
     return None if bench.loses_samples() or _too_narrow(seen, bench) else _not_finite(seen)
+
+
+def ineffective(outcome: Outcome, profile: Profile) -> tuple[str, str] | None:
+    """Cause and sentence where a run says that it did not do what the profile asks for: it says nothing of that profile."""
+    idle = outcome.meta.get("ineffective")
+    return ("profile", f"profile {profile.id} took no effect: {idle}") if idle else None
 
 
 def precision_says_nothing(seen: Observation, bench: Bench) -> tuple[str, str] | None:

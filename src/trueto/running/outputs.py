@@ -15,10 +15,11 @@ from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
 from trueto.outputs import Outputs
 from trueto.references import Reference, load_golden
 from trueto.running.client import Outcome
-from trueto.running.faults import cause_of_death, out_of_memory
+from trueto.running.faults import cause_of_death, ineffective, out_of_memory
 from trueto.running.judging import Seen, declared_text, joined, stale_words, union
 from trueto.running.ledger import Deviation, Ledger
 from trueto.running.likewise import compare_outputs
+from trueto.running.profiles import profile as named_profile
 from trueto.running.words import number
 
 __all__ = ["Calls", "judge_outputs"]
@@ -75,6 +76,8 @@ def _judge(context: _Context) -> Judgement:
         return _original_raises(context, wanted.type)
     if ended := _ended_badly(context, native):
         return ended
+    if idle := ineffective(native, named_profile(context.cell.profile)):
+        return context.plain(Verdict.UNJUDGED, *idle)
     assert native.outputs is not None
     truth = _truth(context)
     if isinstance(truth, Judgement):

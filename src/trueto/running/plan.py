@@ -83,7 +83,7 @@ def plan(candidate: str, claims: Sequence[Claim], selection: Selection, kept: Se
         if covers(claim, case) and _wanted(case, selection)
         for layer in LAYERS
         if layer in stated_layers(claim, case) and matches(layer, selection.layers) and not _repeats(layer, case, selection)
-        if layer is not Layer.NOISE or profile(name).dtype == "float32"  # a generator draws other numbers in another dtype
+        if layer is not Layer.NOISE or _draws_alike(name)
     ]
     chosen = [c for c in claims if matches(c.reference, selection.references) and matches(c.id, selection.claims)]
     cells += _spelled_out(candidate, chosen, asked, selection)
@@ -117,6 +117,12 @@ def _spelled_out(candidate: str, claims: Sequence[Claim], names: Sequence[str], 
             raise why
         cells += found
     return cells
+
+
+def _draws_alike(name: str) -> bool:
+    """Whether a seed means the same numbers under a profile: not in another dtype, nor where compiled code draws by itself."""
+    chosen = profile(name)
+    return chosen.dtype == "float32" and not chosen.flags.get("compile")
 
 
 def _wanted(case: Case, selection: Selection) -> bool:

@@ -12,7 +12,7 @@ from trueto.references import Reference
 from trueto.running.arbiters import both
 from trueto.running.arms import Bench
 from trueto.running.domain import knobs_of
-from trueto.running.faults import cause_of_death, malformed, out_of_memory, precision_says_nothing
+from trueto.running.faults import cause_of_death, ineffective, malformed, out_of_memory, precision_says_nothing
 from trueto.running.judging import Context, Runs, Seen, by_numbers, declared_text, joined, plain, stale_words, union
 from trueto.running.ledger import Ledger
 from trueto.running.noise import judge_noise
@@ -48,7 +48,7 @@ def _judge(context: Context) -> Judgement:
     assert native.observation is not None
     if (fault := malformed(native.observation, bench)) is not None:
         return plain(context, Verdict.BROKEN, *fault)
-    if unknown := precision_says_nothing(native.observation, bench):
+    if unknown := ineffective(native, bench.profile) or precision_says_nothing(native.observation, bench):
         return plain(context, Verdict.UNJUDGED, *unknown)
     if context.cell.layer is Layer.NOISE:
         return judge_noise(context, native.observation)

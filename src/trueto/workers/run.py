@@ -162,6 +162,15 @@ def _moved_by_branches(adapter: Adapter, request: Mapping[str, Any], base: Obser
     return branches.moved
 
 
+def _with_effect(answer: dict[str, Any], profile: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer, and what the profile asks for and the run did not do: one that compiled nothing says nothing of compiling."""
+    if not profile.get("flags", {}).get("compile"):
+        return answer
+    found = sys.modules.get("torch._dynamo.utils")
+    effective = found is not None and found.counters["frames"]["ok"]
+    return answer if effective or "error" in answer else {**answer, "ineffective": "nothing was compiled"}
+
+
 def build_for(adapter: Any, request: Mapping[str, Any]) -> Built:
     """What the adapter builds for a case, in the precision of the request; its exception, if it raises."""
     try:
@@ -202,7 +211,7 @@ class Room:
             self._promote(twin=twin)
             return _of_faults(self, request), True
         if Case.from_json(request["case"]).of_outputs:
-            return call(self.adapter, request), True  # whatever features do to a library goes with the room
+            return _with_effect(call(self.adapter, request), request["profile"]), True  # what features do to a library goes with the room
         if not self._built and request.get("fault") is not None:
             _put_fault(request["fault"], self.adapter)
         if twin not in self._built:
@@ -275,4 +284,4 @@ def run_case(adapter: Adapter, request: Mapping[str, Any], built: Built | None =
     claim = claim_from_json(request["claim"])
     answer = {"below": below, "dtype": str(seen.sample.dtype), "settings": adapter.settings(claim, run.case)}
     place = getattr(adapter, "source", None)
-    return answer if place is None else {**answer, "source": str(place(claim))}
+    return _with_effect(answer if place is None else {**answer, "source": str(place(claim))}, request["profile"])

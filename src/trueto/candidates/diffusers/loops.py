@@ -15,7 +15,18 @@ from trueto.model import Case, Claim
 if TYPE_CHECKING:
     from trueto.torch_run import Run
 
-__all__ = ["alpha_bar_levels", "drive", "guided", "passed", "pipeline", "read_levels", "sigma_levels", "step_arguments", "step_of"]
+__all__ = [
+    "alpha_bar_levels",
+    "compiled",
+    "drive",
+    "guided",
+    "passed",
+    "pipeline",
+    "read_levels",
+    "sigma_levels",
+    "step_arguments",
+    "step_of",
+]
 
 
 def drive(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
@@ -39,26 +50,31 @@ def pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -
 
     Noise comes from torch's global generator, seeded as for the original, unless the case wants generators of its own.
     """
-    import torch
-
     case, wanted = run.case, wishes(claim, run.case)
     set_times(scheduler, claim, run, wanted, **passed(claim, case, "timesteps"))
     latents, skipped = first_latents(scheduler, run, wanted)
     extra = {**step_arguments(claim, scheduler, case, run, latents), **wanted.get("step", {})}
     if "generator" in wanted and takes(scheduler.step, "generator"):
         extra["generator"] = generator_of(run, wanted)
-    step = torch.compile(scheduler.step, backend=flags["compile"]) if flags.get("compile") else scheduler.step
+    step = compiled(scheduler.step, flags)
     start, parted = latents, int(case.steps * wanted["parted"]) * scheduler.order if "parted" in wanted else None
     for index, t in enumerate(scheduler.timesteps[skipped * scheduler.order :]):
         if index == parted:
             scheduler = continued(scheduler, claim, run, wanted, index, **passed(claim, case, "timesteps"))
-            step = scheduler.step
+            step = compiled(scheduler.step, flags)
         run.step = run.noise.step = step_of(index, claim.settings["stages"]["kind"])
         scaled = scheduler.scale_model_input(latents, t)
         start = scaled if index == 0 else start
         latents = step(guided(run, scheduler, scaled, latents, t), t, latents, return_dict=False, **extra)[0]
     kind, levels = read_levels(scheduler, claim, case)
     run.finish(levels=levels[skipped:], level_kind=kind, start=start, sample=latents)
+
+
+def compiled(function: Any, flags: Mapping[str, Any]) -> Any:
+    """A function of a scheduler, under torch.compile where the profile asks for it."""
+    import torch
+
+    return torch.compile(function, backend=flags["compile"]) if flags.get("compile") else function
 
 
 def passed(claim: Claim, case: Case, place: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers.claims.row import DOCS, claim
+from trueto.candidates.diffusers.loops import compiled
 from trueto.model import Claim
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ def consistency(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]
         scheduler.set_timesteps(run.case.steps)
     else:
         scheduler.set_timesteps(timesteps=list(reversed(ts[:-1])))
+    step = compiled(scheduler.step, flags)
     for index, t in enumerate(scheduler.timesteps):
         run.step = run.noise.step = index
         scaled = scheduler.scale_model_input(latents, t)
-        latents = scheduler.step(run.network(scaled, t), t, latents)[0]
+        latents = step(run.network(scaled, t), t, latents)[0]
     levels = scheduler.sigmas
     run.finish(levels=levels, level_kind="sigma", start=start / (levels[0] ** 2 + 1) ** 0.5, sample=latents.clamp(-1, 1))
 

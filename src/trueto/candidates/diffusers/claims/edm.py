@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers.claims.k_diffusion import edm_pipeline
 from trueto.candidates.diffusers.claims.row import DOCS, claim
+from trueto.candidates.diffusers.loops import compiled
 from trueto.model import Claim
 
 if TYPE_CHECKING:
@@ -32,15 +33,16 @@ def karras_ve(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) 
     start = run.start_noise() * scheduler.init_noise_sigma
     scheduler.set_timesteps(run.case.steps)
     sample = start
+    step, correct = compiled(scheduler.step, flags), compiled(scheduler.step_correct, flags)
     for index, t in enumerate(scheduler.timesteps):
         run.step = run.noise.step = index
         sigma, after = scheduler.schedule[t], scheduler.schedule[t - 1] if t > 0 else 0
         x_hat, raised = scheduler.add_noise_to_input(sample, sigma)
-        step = scheduler.step(raised * run.network(x_hat, raised), raised, after, x_hat)
+        found = step(raised * run.network(x_hat, raised), raised, after, x_hat)
         if after != 0:
-            answer = after * run.network(step.prev_sample, after)
-            step = scheduler.step_correct(answer, raised, after, x_hat, step.prev_sample, step["derivative"])
-        sample = step.prev_sample
+            answer = after * run.network(found.prev_sample, after)
+            found = correct(answer, raised, after, x_hat, found.prev_sample, found["derivative"])
+        sample = found.prev_sample
     levels = torch.cat([scheduler.schedule.flip(0), torch.zeros(1, dtype=scheduler.schedule.dtype)])
     run.finish(levels=levels, level_kind="sigma", start=start / (levels[0] ** 2 + 1) ** 0.5, sample=sample)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers.asked import wishes
 from trueto.candidates.diffusers.claims.row import HALF_WAY, axis, claim
-from trueto.candidates.diffusers.claims.sd3 import FLOW, flow_latents, flow_levels, stepper
+from trueto.candidates.diffusers.claims.sd3 import FLOW, flow_latents, flow_levels
+from trueto.candidates.diffusers.loops import compiled
 from trueto.model import Claim
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def flux_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, An
     scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), device=run.device, mu=mu_of(tokens, scheduler.config))
     scheduler.set_begin_index(0)
     latents, skipped = flow_latents(scheduler, run, wishes(claim, run.case))
-    start, step = latents, stepper(scheduler, flags)
+    start, step = latents, compiled(scheduler.step, flags)
     for index, t in enumerate(scheduler.timesteps[skipped:]):
         run.step = index
         timestep = t.expand(run.case.shape[0]).to(latents.dtype)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trueto.candidates.diffusers.claims.row import EPS, SD_V1, claim
+from trueto.candidates.diffusers.loops import compiled
 from trueto.model import Claim
 from trueto.references.forward import each_its_own
 
@@ -54,7 +55,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 BY_TABLE = ("ddpm", "ddim", "pndm", "lcm", "tcd", "sasolver", "unclip")  # their docstrings say PROCESS, the others' SCHEDULE
 
 
-def adding_noise(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:  # noqa: ARG001 - all loops are alike
+def adding_noise(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
     """Ask for the noisy sample, or the velocity, at each time of the case; as training scripts do, or after set_timesteps()."""
     import torch
 
@@ -62,7 +63,7 @@ def adding_noise(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
     if options["prepared"]:
         scheduler.set_timesteps(options["prepared"], device=run.device)
     velocity = options.get("target") == "velocity"
-    function = scheduler.get_velocity if velocity else scheduler.add_noise
+    function = compiled(scheduler.get_velocity if velocity else scheduler.add_noise, flags)
     sigma = claim.settings["levels"]["kind"] == "sigma"
     picture, noise = run.picture(), run.start_noise()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers.asked import first_latents, wishes
 from trueto.candidates.diffusers.claims.row import DOCS, EPS, HALF_WAY, axis, claim
-from trueto.candidates.diffusers.loops import read_levels
+from trueto.candidates.diffusers.loops import compiled, read_levels
 from trueto.model import Claim
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["CLAIMS", "LOOPS", "NO_CLAIMS"]
 
 
-def text_to_image(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:  # noqa: ARG001 - all loops are alike
+def text_to_image(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
     """The loop of IFPipeline and UnCLIPPipeline: guidance on a doubled batch, the variance read from the answer with the text.
 
     On the grid `fast27` IFPipeline's own list of times is passed, as its documentation shows.
@@ -32,12 +32,13 @@ def text_to_image(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, An
     image, skipped = first_latents(scheduler, run, wishes(claim, case))
     image = image if "strength" in case.composed else image * case.options.get("temperature", 1.0)
     start, times = image, scheduler.timesteps[skipped:]
+    step = compiled(scheduler.step, flags)
     for index, t in enumerate(times):
         run.step = run.noise.step = index
         extra = {}
         if claim.implementation == "UnCLIPScheduler":
             extra["prev_timestep"] = None if index + 1 == len(times) else times[index + 1]
-        image = scheduler.step(guided(run, image, t), t, image, return_dict=False, **extra)[0]
+        image = step(guided(run, image, t), t, image, return_dict=False, **extra)[0]
     kind, levels = read_levels(scheduler, claim, case)
     run.finish(levels=levels[skipped:], level_kind=kind, start=start, sample=image)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers.claims.row import DOCS, EPS, claim
-from trueto.candidates.diffusers.loops import read_levels
+from trueto.candidates.diffusers.loops import compiled, read_levels
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def spaced_times(counts: str, total: int) -> list[int]:
     return times[::-1]
 
 
-def ancestral(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:  # noqa: ARG001 - all loops are alike
+def ancestral(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
     """The loop of DDPMPipeline, on a network with twice the channels where the variance is learned.
 
     Where the case names sections, the times are passed as `timesteps`, as the IF pipelines do.
@@ -51,16 +51,15 @@ def ancestral(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) 
     network = run.network_with_variance if scheduler.config.variance_type in ("learned", "learned_range") else run.network
     image = run.start_noise()
     start = image
+    step = compiled(scheduler.step, flags)
     for index, t in enumerate(scheduler.timesteps):
         run.step = run.noise.step = index
-        image = scheduler.step(network(image, t), t, image, return_dict=False)[0]
+        image = step(network(image, t), t, image, return_dict=False)[0]
     kind, levels = read_levels(scheduler, claim, case)
     run.finish(levels=levels, level_kind=kind, start=start, sample=image)
 
 
-def implicit(
-    scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any], *, clipped: bool = False,  # noqa: ARG001 - all loops are alike
-) -> None:  # fmt: skip
+def implicit(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any], *, clipped: bool = False) -> None:
     """The loop of DDIMPipeline: eta and use_clipped_model_output go to step(). A learned variance is cut off first, as DiTPipeline does."""
     options = run.case.options
     scheduler.set_timesteps(run.case.steps, device=run.device)
@@ -68,9 +67,10 @@ def implicit(
     start, channels = image, image.shape[1]
     network = run.network_with_variance if str(options.get("variance", "")).startswith("learned") else run.network
     extra = {"eta": options.get("eta", 0.0), "use_clipped_model_output": clipped}
+    step = compiled(scheduler.step, flags)
     for index, t in enumerate(scheduler.timesteps):
         run.step = run.noise.step = index
-        image = scheduler.step(network(image, t)[:, :channels], t, image, return_dict=False, **extra)[0]
+        image = step(network(image, t)[:, :channels], t, image, return_dict=False, **extra)[0]
     kind, levels = read_levels(scheduler, claim, run.case)
     run.finish(levels=levels, level_kind=kind, start=start, sample=image)
 

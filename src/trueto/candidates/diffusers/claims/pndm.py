@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers.claims.row import DOCS, EPS, claim
+from trueto.candidates.diffusers.loops import compiled
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -18,11 +19,9 @@ RUNGE_KUTTA_STEPS = 3
 
 def pndm_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
     """The denoising loop of PNDMPipeline; the first three steps are four network calls each."""
-    import torch
-
     scheduler.set_timesteps(run.case.steps)
     start = image = run.start_noise()
-    step = torch.compile(scheduler.step, backend=flags["compile"]) if flags.get("compile") else scheduler.step
+    step = compiled(scheduler.step, flags)
     for index, t in enumerate(scheduler.timesteps):
         run.step = run.noise.step = max(index // 4, index - 3 * RUNGE_KUTTA_STEPS)
         image = step(run.network(image, t), t, image, return_dict=False)[0]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers.claims.row import DOCS, EPS, claim
-from trueto.candidates.diffusers.loops import read_levels
+from trueto.candidates.diffusers.loops import compiled, read_levels
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def repaint_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:
 
 def repaint(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
     """The loop of RePaintPipeline: a step where the time falls, an undo step where it rises."""
-    del flags
+    step = compiled(scheduler.step, flags)
     case, picture, mask = run.case, run.picture(), run.mask()
     scheduler.set_timesteps(case.steps, case.options.get("jump_length", 10), case.options.get("jump_n_sample", 1))
     image = start = run.start_noise()
@@ -75,7 +75,7 @@ def repaint(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) ->
         if not falls:
             image = scheduler.undo_step(image, before)
             continue
-        image = scheduler.step(run.network(image, t), t, image, picture, mask).prev_sample
+        image = step(run.network(image, t), t, image, picture, mask).prev_sample
     kind, levels = read_levels(scheduler, claim, case)
     run.finish(levels=levels, level_kind=kind, start=start, sample=image)
 

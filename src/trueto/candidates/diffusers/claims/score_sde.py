@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trueto.candidates.diffusers.claims.row import claim
-from trueto.candidates.diffusers.loops import read_levels
+from trueto.candidates.diffusers.loops import compiled, read_levels
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def predictor_corrector(scheduler: Any, claim: Claim, run: Run, flags: Mapping[s
     """The loop of ScoreSdeVePipeline: corrector steps, then the predictor; the sample is the last mean."""
     import torch
 
-    del flags
+    correct, predict = compiled(scheduler.step_correct, flags), compiled(scheduler.step_pred, flags)
     case = run.case
     run.probe.canonical = lambda x, sigma: x / (1 + sigma**2) ** 0.5
     sample = run.start_noise() * scheduler.init_noise_sigma
@@ -97,8 +97,8 @@ def predictor_corrector(scheduler: Any, claim: Claim, run: Run, flags: Mapping[s
         run.step = run.noise.step = i
         sigma = scheduler.sigmas[i] * torch.ones(case.shape[0])
         for _ in range(scheduler.config.correct_steps):
-            sample = scheduler.step_correct(run.network(sample, sigma), sample).prev_sample
-        output = scheduler.step_pred(run.network(sample, sigma), t, sample)
+            sample = correct(run.network(sample, sigma), sample).prev_sample
+        output = predict(run.network(sample, sigma), t, sample)
         sample, mean = output.prev_sample, output.prev_sample_mean
     kind, levels = read_levels(scheduler, claim, case)
     run.finish(levels=levels, level_kind=kind, start=torch.from_numpy(run.probe.states[0]), sample=mean)
@@ -108,7 +108,7 @@ def vp_predictor(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
     """The same for ScoreSdeVpScheduler, which turns the predicted noise into the score by itself and has no corrector."""
     import torch
 
-    del flags
+    predict = compiled(scheduler.step_pred, flags)
     case = run.case
     sample = run.start_noise()
     scheduler.set_timesteps(case.steps)
@@ -116,7 +116,7 @@ def vp_predictor(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
     for i, t in enumerate(scheduler.timesteps):
         run.step = run.noise.step = i
         times = t * torch.ones(case.shape[0])
-        sample, mean = scheduler.step_pred(run.network(sample, times * 999), sample, times)
+        sample, mean = predict(run.network(sample, times * 999), sample, times)
     kind, levels = read_levels(scheduler, claim, case)
     run.finish(levels=levels, level_kind=kind, start=start, sample=mean)
 

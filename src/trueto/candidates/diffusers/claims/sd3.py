@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers.asked import wishes
 from trueto.candidates.diffusers.claims.row import DOCS, HALF_WAY, axis, claim
-from trueto.candidates.diffusers.loops import sigma_levels, step_of
+from trueto.candidates.diffusers.loops import compiled, sigma_levels, step_of
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
     from trueto.torch_run import Run
 
-__all__ = ["CLAIMS", "FLOW", "LEVELS", "LOOPS", "NO_CLAIMS", "stepper"]
+__all__ = ["CLAIMS", "FLOW", "LEVELS", "LOOPS", "NO_CLAIMS"]
 
 # scheduler/scheduler_config.json of Stable Diffusion 3 Medium.
 SD3: dict[str, Any] = {"num_train_timesteps": 1000, "shift": 3.0}
@@ -109,13 +109,6 @@ def flow_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:
     return "flow", sigma_levels(scheduler, claim, case)[1]
 
 
-def stepper(scheduler: Any, flags: Mapping[str, Any]) -> Any:
-    """The scheduler's step, compiled where the profile asks for it."""
-    import torch
-
-    return torch.compile(scheduler.step, backend=flags["compile"]) if flags.get("compile") else scheduler.step
-
-
 def sd3_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
     """The denoising loop of StableDiffusion3Pipeline: latents are not scaled, guidance comes from one doubled batch."""
     import torch
@@ -124,7 +117,7 @@ def sd3_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
     scheduler.set_timesteps(run.case.steps, device=run.device, **by_size)
     latents, skipped = flow_latents(scheduler, run, wishes(claim, run.case))
     start = latents
-    step, scale, size = stepper(scheduler, flags), run.case.guidance, run.case.shape[0]
+    step, scale, size = compiled(scheduler.step, flags), run.case.guidance, run.case.shape[0]
     for index, t in enumerate(scheduler.timesteps[skipped * scheduler.order :]):
         run.step = run.noise.step = step_of(index + (claim.settings["stages"]["kind"] == "double"), claim.settings["stages"]["kind"])
         if scale is None:
