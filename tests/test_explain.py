@@ -49,6 +49,7 @@ def sets(found):
         (f"{EULER}@unit_start:trajectory:model-20", Layer.TRAJECTORY, {"start": "unit"}),
         (f"{EULER}@rounded:karras-20", Layer.SCHEDULE, {"told": "rounded"}),
         (f"{EULER}@rounded_and_unit:trajectory:karras-20", Layer.TRAJECTORY, {"told": "rounded", "start": "unit"}),
+        (f"{EULER}@clipped:update:karras-20", Layer.UPDATE, {"clip": "x0"}),
         (f"{MULTISTEP}@plain_midpoint:karras-20", Layer.UPDATE, {"midpoint": "plain"}),
         (f"{MULTISTEP}@plain_midpoint:trajectory:karras-20", Layer.TRAJECTORY, {"midpoint": "plain"}),
     ],
@@ -76,7 +77,7 @@ def test_seeded_mistake_is_named_by_its_knob(gate, where, layer, knobs):
         (f"{MULTISTEP}@first_order:update:karras-20", "the network's answer one call before is left out"),
         (f"{ANCESTRAL}@late_noise:update:model-7", "the noise of the next step comes in"),
         (f"{ANCESTRAL}@late_noise:update:model-7", "the noise of this step is left out"),
-        (f"{EULER}@clipped:update:karras-20", "the candidate's step 0 is no sum of x, answers and noise"),
+        (f"{EULER}@squashed:update:karras-20", "the candidate's step 0 is no sum of x, answers and noise"),
         (f"{EULER}@dropped:schedule:model-7", "6 of them where the original has 7"),
     ],
 )

@@ -269,3 +269,13 @@ def test_a_domain_with_nothing_in_it_fails(tmp_path):
     """A claim whose domain is empty is not silently green."""
     done = trueto("gate", str(HOSTILE / "no_domain.py"), "--layer", "start", "--laws", "dev", cwd=tmp_path)
     assert done.returncode not in (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "schedule", "form", "grid"), [("k_diffusion/euler", "edm", "edm", "karras"), ("sd3/euler", "flow1000", "flow", "released")]
+)
+def test_the_exact_solution_is_looked_at_as_the_network_is_fed(name, schedule, form, grid):
+    """EDM's networks and flow matching are fed states of another size than one: only so does half the step length halve the distance."""
+    made = [drawn_case("order", steps=n, grid=grid, schedule=schedule, parameterization=form) for n in (64, 128)]
+    errors = [laws._error_at(None, case, observe_spec(reference(name), case, "closed").exact) for case in made]
+    assert 1.9 < errors[0] / errors[1] < 2.1

@@ -53,7 +53,7 @@ CASES = (
     Case("svd-25", 25, grid="edm", schedule="svd", parameterization="v", quick=True),
     LEGACY("legacy-1000", 1000, shape=(1, 1, 2, 1), layers=("schedule", "trajectory")),
 )
-KNOBS = UPDATE
+KNOBS = {knob: values for knob, values in UPDATE.items() if knob != "clip"}
 
 
 def sample(denoise, x, sigmas, noise, **arguments):

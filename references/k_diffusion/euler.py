@@ -4,6 +4,7 @@ Not to be confused with Euler ancestral, which adds fresh noise after every step
 """
 
 from trueto.references.asked import COUNTED
+from trueto.references.bounded import BOUNDS
 from trueto.references.card import Card, Promise
 
 from .cases import CHURN, EDM, EDM_CHURN, OTHER_GRIDS, STANDARD
@@ -38,6 +39,7 @@ KNOBS = {
     # raised level; for v models some of those mix both levels.
     "churn": ("before_network", "after_network", "after_network_v_unraised", "ignored"),
     **COUNTED,  # over how many steps s_churn is spread
+    "clip": BOUNDS,  # of the clean picture; no library is known to clip here, but ports do by mistake
 }
 
 

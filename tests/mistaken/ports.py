@@ -28,6 +28,11 @@ def clipped(run: Any, table: Any, x: Any, sigma: Any) -> Any:
     return denoised(run, table, x, sigma).clamp(-1, 1)
 
 
+def squashed(run: Any, table: Any, x: Any, sigma: Any) -> Any:
+    """The clean picture, its values bent smoothly into [-1, 1]: no knob does that."""
+    return denoised(run, table, x, sigma).tanh()
+
+
 def multistep(share: Callable[[Any, Any], Any], *, lowered: int = 1) -> Callable[..., Any]:
     """Lu et al. 2022, algorithm 2, with `share` (h, h_last) of the difference of two answers added; the last `lowered` steps without."""
 
@@ -85,6 +90,7 @@ MISTAKES: Mapping[str, tuple[str, Any]] = {
     "rounded_and_unit": (EULER, port(clean=told_rounded, start="unit")),
     "dropped": (EULER, port(steps="dropped")),
     "clipped": (EULER, port(clean=clipped)),
+    "squashed": (EULER, port(clean=squashed)),
     "plain_midpoint": (MULTISTEP, port(multistep(lambda h, _: 0.5 + 0 * h))),
     "whole": (MULTISTEP, port(multistep(lambda h, h_last: h / h_last))),
     "sign": (MULTISTEP, port(multistep(lambda h, h_last: -h / (2 * h_last)))),

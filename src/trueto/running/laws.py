@@ -237,9 +237,11 @@ def _error_at(until: float | None, case: Case, seen: Observation) -> float:
     """
     step = seen.step[-1] if until is None else seen.step[np.flatnonzero(seen.told == until)[0]]
     row = int(np.flatnonzero(seen.step == step)[0])
-    angles = theta(seen.levels, seen.level_kind)
+    angles, levels = theta(seen.levels, seen.level_kind), schedule(case.schedule)
     first, last = ((float(np.cos(a)), float(np.sin(a))) for a in (angles[0], angles[int(step)]))
-    return measure(seen.states[row], network("mixture", schedule(case.schedule)).exact(seen.start, first, last))[0]
+    # What is seen is what the network is fed: of variance one, but for EDM's networks (1 / sqrt(sigma^2 + 1/4)) and flow matching (1 - s).
+    size = float(np.hypot(*levels.level(seen.told[row : row + 1]))[0])
+    return measure(seen.states[row], network("mixture", levels).exact(seen.start, first, (size * last[0], size * last[1])))[0]
 
 
 def steps(court: Court) -> Judgement:

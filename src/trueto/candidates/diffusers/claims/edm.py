@@ -74,6 +74,7 @@ CLAIMS: tuple[Claim, ...] = (
             "steps": [2, 50],
             "schedules": ["edm"],
             "options": {**CHURN, **RANGE},
+            "order": {"claimed": 1, "grid": "edm", "steps": [16, 32, 64, 128]},
         },
     ),
     claim(

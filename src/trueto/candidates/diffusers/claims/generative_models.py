@@ -69,7 +69,7 @@ CLAIMS: tuple[Claim, ...] = (
         config=SVD,
         levels="every_sigma",
         cases=("svd-*",),
-        domain={"schedules": ["svd"]},
+        domain={"schedules": ["svd"], "order": {"claimed": 1, "grid": "edm", "steps": [16, 32, 64, 128]}},
         note="in the configuration that Stable Video Diffusion was released with, without its guidance, which grows from frame to frame",
     ),
 )

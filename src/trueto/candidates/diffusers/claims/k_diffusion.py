@@ -242,7 +242,7 @@ CLAIMS: tuple[Claim, ...] = (
         "The Karras formulation of the Euler scheduler (Algorithm 2) [...] The scheduler is based on the original k-diffusion "
         "implementation by Katherine Crowson.",
         step=("s_churn", "s_tmin", "s_tmax", "s_noise"),
-        domain={**EDM_DOMAIN, "options": CHURN, "composed": {"strength": STRENGTH}},
+        domain={**EDM_DOMAIN, "options": CHURN, "order": FIRST_ORDER, "composed": {"strength": STRENGTH}},
         **EDM,
     ),
     claim(
@@ -251,7 +251,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "edm_multistep_dpm_solver",
         EDM_MULTISTEP,
         note=EDM_NOTE,
-        domain=EDM_MULTISTEP_DOMAIN,
+        domain={**EDM_MULTISTEP_DOMAIN, "order": SECOND_ORDER},
         **EDM,
     ),
     claim(

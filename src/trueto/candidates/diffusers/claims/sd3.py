@@ -42,6 +42,7 @@ IMG2IMG = axis(
 )
 HEUN = {**axis(DOCS + "flow_match_heun_discrete: 'Heun scheduler'", heun=({}, {"step": "heun"})), "always": True}
 STOCHASTIC = axis("stochastic_sampling: 'Whether to use stochastic sampling'", true=({"stochastic_sampling": True}, {"step": "renoised"}))
+RELEASED: dict[str, Any] = {"grid": "released", "steps": [32, 64, 128]}  # of the law of order
 MU = 1.15  # what StableDiffusion3Pipeline works out for 1024 x 1024 pixels, the default max_shift
 FLOW = {"flow": "flow_prediction"}  # flow-matching schedulers know no other and ignore the name
 
@@ -68,6 +69,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "stochastic_sampling": STOCHASTIC,
                 "strength": IMG2IMG,
             },
+            "order": {"claimed": 1, **RELEASED},
         },
         note="in the configuration that Stable Diffusion 3 Medium was released with, driven as StableDiffusion3Pipeline does",
     ),
@@ -90,6 +92,7 @@ CLAIMS: tuple[Claim, ...] = (
             "guidance": [None, 5.0, 7.0],
             "options": {"shift": {"range": [0.5, 12.0]}},
             "composed": {"order": HEUN, "strength": IMG2IMG},
+            "order": {"claimed": 2, **RELEASED},
         },
         note="composed: EDM's own code has no flow matching, so Heun's method over the levels of Stable Diffusion 3 is the spec's; "
         "recorded is the one step that Heun and Euler have in common",
