@@ -112,7 +112,7 @@ def test_outputs_before_the_fault_are_said_to_be_the_same(port):
     """The place of the first output that parts, its name, and what came before it are in the record."""
     cell = port[2]["eps", "toy"]
     assert (1, ["first", "norm", "out", "picked"]) == (cell["first_step"], cell["evidence"]["names"])
-    assert cell["reason"].endswith("the 1 before it are the same")
+    assert cell["reason"].endswith("; the one before it is the same")
     assert cell["evidence"]["ratios"][0] <= 5 < cell["evidence"]["ratios"][1]
 
 

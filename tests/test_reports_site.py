@@ -219,3 +219,21 @@ def test_rows_without_step_names_are_still_plotted(tmp_path: Path) -> None:
         line.get("evidence", {}).pop("steps", None)
     write_site(records.write(tmp_path / "run.jsonl", lines), tmp_path / "out")
     assert "Step by step" in Page(tmp_path / "out/claims/k_diffusion-dpmpp_2m.html").words
+
+
+def test_named_outputs_are_called_by_their_names(tmp_path: Path) -> None:
+    """Where named outputs are compared no sampling step and no picture is spoken of, and without a repository nothing is linked to one."""
+    lines = [line for line in records.events(claims=4) if line["event"] != "cell" or line["verdict"] == "drifted"]
+    for line in lines:
+        if line["event"] == "cell":
+            rows = len(line["evidence"]["steps"])
+            names = {"names": [f"block {i}" for i in range(rows)], "steps": list(range(rows)), "worst": {"step": 1, "index": [0]}}
+            line |= {"layer": "module", "size": "not measured", "grey_levels": None, "first_step": 2, "evidence": line["evidence"] | names}
+    write_site(records.write(tmp_path / "run.jsonl", lines), tmp_path / "out")
+    (file,) = (tmp_path / "out/claims").glob("*.html")
+    words = Page(file).words
+    assert "Output by output" in words
+    assert "output, in the order of the original" in file.read_text()
+    assert "at block 1, element [0]" in words
+    assert "from block 2 on" in words
+    assert not [said for said in ("Step by step", "sampling step", "at step", "finished picture", "how large") if said in words]

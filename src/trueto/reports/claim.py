@@ -48,7 +48,7 @@ def _verdict(view: Overview, claim: ClaimView) -> Html:
         el("p", SAID[claim.verdict].format(view.library), class_="lead"),
         el("p", cell["reason"]) if cell["reason"] and not claim.verdict.same else EMPTY,
         el("p", ", ".join(f for f in facts if f) + ".", class_="soft"),
-        el("p", f"Change of the finished picture: {claim.size}.", class_="soft"),
+        el("p", f"Change of the finished picture: {claim.size}.", class_="soft") if claim.pictures else EMPTY,
         el("p", f"Power: {said_of(view.power[claim.claim])}.", class_="soft") if claim.claim in view.power else EMPTY,
     ]
     return el("section", icon(sign.icon, str(claim.verdict)), el("div", *lines), class_=f"verdict {sign.tone}")
@@ -135,15 +135,16 @@ def plot_label(view: Overview, cell: dict[str, Any]) -> str:
     outcome = (
         f"It leaves the band of rounding {first}." if first and not verdict.declared else f"Worst: {times(cell['ratio'])} the rounding."
     )
-    return f"Distance of {view.library} from the original at each step of {cell_name(cell)}, on a logarithmic scale. {outcome}"
+    at = "output" if cell["evidence"].get("names") else "step"
+    return f"Distance of {view.library} from the original at each {at} of {cell_name(cell)}, on a logarithmic scale. {outcome}"
 
 
 def _numbers(series: Series) -> Html:
     rows = "".join(
-        f"<tr><td>{s}<td>{number(d)}<td>{number(f)}<td>{number(r)}"
-        for s, d, f, r in zip(series.steps, series.drift, series.floor, series.ratio, strict=True)
+        f"<tr><td>{el('span', s)}<td>{number(d)}<td>{number(f)}<td>{number(r)}"
+        for s, d, f, r in zip(series.names or series.steps, series.drift, series.floor, series.ratio, strict=True)
     )
-    head = "<tr><th>step<th>distance<th>its own rounding<th>times"
+    head = f"<tr><th>{'output' if series.names else 'step'}<th>distance<th>its own rounding<th>times"
     return el("details", el("summary", "The numbers"), el("div", el("table", raw(f"<thead>{head}<tbody>{rows}")), class_="scroll"))
 
 
@@ -192,13 +193,14 @@ def _plots(view: Overview, claim: ClaimView) -> Html:
         judged = COMPARED.get(str(cell["evidence"].get("compared_with")), "the original")
         caption = el(
             "figcaption",
-            f"Distance from {judged} at each step, on a scale where each line is ten times or more the one below. {sign.means}",
+            f"Distance from {judged} at each {'output' if series.names else 'step'}, on a scale where each line is ten times or more the "
+            f"one below. {sign.means}",
         )
         panels.append(el("div", el("figure", drift_plot(series, plot_label(view, cell)), caption), _numbers(series), class_="panel"))
     if not panels:
         return EMPTY
     choice = el("fieldset", el("legend", "Choose an input:"), *buttons, el("div", *panels), el("ul", KEYS, class_="keys"), class_="plots")
-    return card("Step by step", choice, anchor="drift")
+    return card("Output by output" if claim.of_outputs else "Step by step", choice, anchor="drift")
 
 
 def _ledger(claim: ClaimView) -> Html:

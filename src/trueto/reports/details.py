@@ -6,7 +6,7 @@ from typing import Any
 
 from trueto.reports.markup import EMPTY, Html, el, icon, link
 from trueto.reports.page import card, table, terms
-from trueto.reports.view import Cells, ClaimView
+from trueto.reports.view import Cells, ClaimView, row_name
 from trueto.reports.words import LAYER_WORDS, LEGEND, number, plural, size_words, step_words, times, verdict_of
 
 __all__ = ["exact_card", "layers_card", "source_link"]
@@ -29,13 +29,14 @@ def source_link(claim: ClaimView, place: Any) -> Html:
     return el("a", text, href=claim.original.codebase.link(path, int(line) if line.isdigit() else None), rel="noopener noreferrer")
 
 
-def _worst_element(worst: Any) -> str:
+def _worst_element(cell: dict[str, Any]) -> str:
     """The element that is furthest away, as a sentence."""
+    worst = cell["evidence"].get("worst")
     if not isinstance(worst, dict):
         return ""
     index = worst.get("index")
     place = f"element {index}" if index not in (None, []) else "the value"
-    return f"at step {worst.get('step')}, {place}: the original has {worst.get('expected')}, the library {worst.get('got')}"
+    return f"at {row_name(cell, worst.get('step'))}, {place}: the original has {worst.get('expected')}, the library {worst.get('got')}"
 
 
 def _twin(twin: Any) -> str:
@@ -75,10 +76,13 @@ def _story(claim: ClaimView, cell: dict[str, Any]) -> Html:
             ("first parts at", step_words(cell)),
             ("how far", _far(cell)),
             ("from the original itself", against),
-            ("how large", size_words(cell["size"], cell["grey_levels"]) if isinstance(cell["ratio"], int | float) else ""),
+            (
+                "how large",
+                size_words(cell["size"], cell["grey_levels"]) if isinstance(cell["ratio"], int | float) and claim.pictures else "",
+            ),
             ("compared", " with ".join(str(evidence[k]) for k in ("what", "compared_with") if evidence.get(k))),
             ("looks like", str(evidence.get("looks") or "")),
-            ("furthest", _worst_element(evidence.get("worst"))),
+            ("furthest", _worst_element(cell)),
             ("in double precision", _twin(evidence.get("twin"))),
             ("error", _error(evidence.get("error"))),
             ("in the original", source_link(claim, evidence.get("original_source"))),
@@ -88,7 +92,7 @@ def _story(claim: ClaimView, cell: dict[str, Any]) -> Html:
     )
 
 
-def _others(cells: Cells) -> Html:
+def _others(cells: Cells, *, of_outputs: bool) -> Html:
     """The rest of a layer's cells that are not the same, as a folded table."""
     if not cells:
         return EMPTY
@@ -97,13 +101,13 @@ def _others(cells: Cells) -> Html:
             f"{c['case']} ({c['profile']})",
             str(verdict_of(c)),
             number(c["ratio"]),
-            c["first_step"] if c["first_step"] is not None else "–",
+            "–" if c["first_step"] is None else row_name(c, c["first_step"]) if of_outputs else c["first_step"],
             c["reason"],
         )
         for c in cells[:MOST_ROWS]
     ]
     more = el("p", f"and {len(cells) - MOST_ROWS} more in the run record") if len(cells) > MOST_ROWS else None
-    columns = ("input", "verdict", "times its rounding", "first step", "what")
+    columns = ("input", "verdict", "times its rounding", "first output" if of_outputs else "first step", "what")
     return el(
         "details",
         el("summary", f"{plural(len(cells), 'other input')} that differ{'s' if len(cells) == 1 else ''}"),
@@ -125,7 +129,11 @@ def _layer(claim: ClaimView, layer: str) -> Html:
         parts.append(el("p", f"The same on {'all ' if len(cells) > 1 else ''}{plural(len(cells), 'input')}.{furthest}"))
     else:
         count = f"{len(differing)} of {plural(len(cells), 'input')} differ or could not be judged. The worst:"
-        parts += [el("p", count if len(cells) > 1 else "On the only input:"), _story(claim, worst), _others(differing[1:])]
+        parts += [
+            el("p", count if len(cells) > 1 else "On the only input:"),
+            _story(claim, worst),
+            _others(differing[1:], of_outputs=claim.of_outputs),
+        ]
     return el("div", *parts, class_="part", id=layer, tabindex="-1")
 
 

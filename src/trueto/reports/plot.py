@@ -9,7 +9,7 @@ from typing import Any
 
 from trueto.judge import factor
 from trueto.reports.markup import EMPTY, Html, el, join, raw
-from trueto.reports.view import Cells, ClaimView, badness, steps_of
+from trueto.reports.view import Cells, ClaimView, badness, row_name, steps_of
 from trueto.reports.words import verdict_of
 
 __all__ = ["Series", "drift_plot", "plotted", "series_of", "standalone"]
@@ -33,12 +33,16 @@ text{font:12px system-ui,sans-serif;fill:var(--soft)}.grid{stroke:var(--line);fi
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The rows of one cell that a plot needs, thinned to what a screen can show; `drift` None is a value that is not finite."""
+    """The rows of one cell that a plot needs, thinned to what a screen can show; `drift` None is a value that is not finite.
+
+    `names` are what the rows are called, where they are outputs of a function and not sampling steps.
+    """
 
     steps: tuple[int, ...]
     drift: tuple[float | None, ...]
     floor: tuple[float, ...]
     ratio: tuple[float | None, ...]
+    names: tuple[str, ...] = ()
 
     def outside(self, row: int) -> bool:
         """Whether that row is further away than rounding explains."""
@@ -61,7 +65,7 @@ def series_of(cell: dict[str, Any]) -> Series | None:
     buckets = [rows[i : i + size] for i in range(0, len(rows), size)]
     kept = [max(bucket, key=lambda row: math.inf if row[3] is None else row[3]) for bucket in buckets]
     steps, drift, floor, ratio = zip(*kept, strict=True)
-    return Series(steps, drift, floor, ratio)
+    return Series(steps, drift, floor, ratio, tuple(row_name(cell, step) for step in steps) if evidence.get("names") else ())
 
 
 def plotted(claim: ClaimView) -> Cells:
@@ -111,7 +115,7 @@ def _line(frame: _Frame, values: Sequence[float | None]) -> str:
 
 def _axes(frame: _Frame, series: Series) -> Html:
     bottom, parts = HEIGHT - BOTTOM, list[Html]()
-    parts.append(el("text", "sampling step", x=WIDTH - RIGHT, y=HEIGHT - 3))
+    parts.append(el("text", "output, in the order of the original" if series.names else "sampling step", x=WIDTH - RIGHT, y=HEIGHT - 3))
     every = -(-(frame.high - frame.low) // MOST_TICKS)
     lines = ""
     for exponent in range(frame.low, frame.high + 1, every):

@@ -14,7 +14,7 @@ from trueto.model import LAYERS, Verdict
 from trueto.references import Reference, reference
 from trueto.reports.words import RANK, size_words, verdict_of
 
-__all__ = ["Cells", "ClaimView", "Overview", "badness", "cell_name", "overview", "steps_of", "worst_of"]
+__all__ = ["Cells", "ClaimView", "Overview", "badness", "cell_name", "overview", "row_name", "steps_of", "worst_of"]
 
 Cells = list[dict[str, Any]]
 SLUG_LENGTH = 60
@@ -45,6 +45,12 @@ def steps_of(cell: dict[str, Any]) -> list[Any]:
     return list(steps) if steps else list(range(1, len(evidence.get("ratios") or []) + 1))
 
 
+def row_name(cell: Mapping[str, Any], step: Any) -> str:
+    """What a row of a cell is called: `step 3`, or the name of an output where outputs are compared."""
+    names = cell["evidence"].get("names")
+    return str(names[step]) if names and isinstance(step, int) and 0 <= step < len(names) else f"step {step}"
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimView:
     """One claim: its cells, and the original behind it (None where this installation has no card of that name)."""
@@ -66,6 +72,16 @@ class ClaimView:
     def worst(self) -> dict[str, Any]:
         """The worst cell of all."""
         return max(self.cells, key=badness)
+
+    @property
+    def of_outputs(self) -> bool:
+        """Whether the rows of its cells are named outputs of a function, and not sampling steps."""
+        return any(cell["evidence"].get("names") for cell in self.cells)
+
+    @property
+    def pictures(self) -> bool:
+        """Whether a difference can be said in grey levels: always of samplers, of outputs where one of them is a picture."""
+        return not self.of_outputs or any(isinstance(cell["grey_levels"], int | float) for cell in self.cells)
 
     @property
     def verdict(self) -> Verdict:

@@ -204,7 +204,8 @@ def _difference(seen: Seen, original: str) -> str:
     """One sentence: the first value that parts, and how far."""
     shown = seen.twin if seen.native.agrees and seen.twin is not None else seen.native
     where = " in float64 only" if seen.native.agrees else ""
-    rest = f"; the {shown.first_step} before it are the same" if shown.first_step else ""
+    before = {0: "", 1: "; the one before it is the same"}
+    rest = before.get(shown.first_step or 0, f"; the {shown.first_step} before it are the same")
     first = shown.ratios[shown.first_step or 0]
     return f"{shown.what} is the first that differs from {original}{where}, by {number(first)} times the original's own rounding{rest}"
 
