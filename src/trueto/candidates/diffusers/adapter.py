@@ -100,7 +100,7 @@ class DiffusersAdapter:
         """What the claimed network gives, part by part."""
         torch = importlib.import_module("torch")
         with torch.no_grad():
-            OUTPUTS[claim.reference](_class(claim), task)
+            OUTPUTS[claim.reference](_class(claim), task, **claim.settings.get("chosen", {}))
 
 
 def _class(claim: Claim) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
@@ -10,18 +12,34 @@ SINGLE_FILE = "diffusers documentation, api/loaders/single_file, FromOriginalMod
 LOADS = "Instantiate a model from pretrained weights saved in the original `.ckpt` or `.safetensors` format."
 
 
-def network(reference: str, implementation: str, source: str = SINGLE_FILE, quote: str = LOADS, *, by: str = "from_single_file") -> Claim:
-    """One row: that a network is the original's once `by` has moved its weights."""
-    how = {"class": implementation, "weights": f"seeded, converted by {by}"}
-    return Claim(id=reference, reference=reference, implementation=implementation, source=source, quote=quote, settings={"network": how})
+def network(
+    reference: str,
+    implementation: str,
+    source: str = SINGLE_FILE,
+    quote: str = LOADS,
+    *,
+    by: str = "converted by from_single_file",
+    name: str = "",
+    **chosen: Any,
+) -> Claim:
+    """One row: that a network, made with what is `chosen`, is the original's once its weights were moved as `by` says."""
+    how = {"class": implementation, "weights": f"seeded, {by}", **chosen}
+    settings = {"network": how, "chosen": chosen}
+    return Claim(f"{reference}@{name}" if name else reference, reference, implementation, source, quote, settings=settings)
 
+
+DIT = "diffusers, DiTTransformer2DModel"
+DIT_SAID = "A 2D Transformer model as introduced in DiT (https://huggingface.co/papers/2212.09748)."
+RENAMED = "under the names that DiTTransformer2DModel has for them"
 
 CLAIMS: tuple[Claim, ...] = (
     network("compvis/unet", "UNet2DConditionModel"),
     network("compvis/autoencoder", "AutoencoderKL"),
     network("generative_models/unet", "UNet2DConditionModel"),
     network("controlnet/controlnet", "ControlNetModel"),
+    network("dit/dit", "DiTTransformer2DModel", DIT, DIT_SAID, by=RENAMED, norm_eps=1e-5),
+    network("dit/dit", "DiTTransformer2DModel", DIT, DIT_SAID, by=RENAMED, name="norm_eps=1e-6", norm_eps=1e-6),
     network("sd3/mmdit", "SD3Transformer2DModel"),
-    network("flux/transformer", "FluxTransformer2DModel", by="from_single_file, with the toy's width in the place of 3072"),
+    network("flux/transformer", "FluxTransformer2DModel", by="converted by from_single_file, with the toy's width in the place of 3072"),
 )
 NO_CLAIMS: dict[str, str] = {}
