@@ -24,13 +24,16 @@ from trueto.running.gate import Gate, run_all
 from trueto.running.ledger import Ledger
 from trueto.running.plan import Selection
 from trueto.running.profiles import profile
+from trueto.settings import data_root
 from trueto.workers import program
 from trueto.workers.conversation import Conversation, Ended
 from trueto.workers.program_file import read_program
 from trueto.workers.protocol import run_request
+from trueto.workers.walls import Walls
 
 HERE = Path(__file__).parent
 EULER = HERE / "programs" / "euler.py"
+SCHEMA = json.loads((Path(program.__file__).parent / "program.schema.json").read_text())
 EXAMPLES = HERE.parent / "examples"
 BROKEN, DRIFTED = Verdict.BROKEN, Verdict.DRIFTED
 LAYERS = ("schedule", "start", "update", "trajectory")
@@ -127,6 +130,15 @@ def test_second_answer_is_not_the_next_runs(tmp_path):
     assert "answered another request" in seen["answers_twice", "update"].reason
 
 
+def test_program_cannot_read_goldens(tmp_path, monkeypatch):
+    """A program that looks up what the original returned is refused by the kernel."""
+    if not Walls().stand:
+        pytest.skip("this kernel has no Landlock")
+    monkeypatch.setenv("GOLDEN", str(data_root() / "references" / "k_diffusion" / "goldens" / "euler.safetensors"))
+    seen = gate_of(toml_of(tmp_path, ["reads_goldens"]))["reads_goldens", "trajectory"]
+    assert (BROKEN, True) == (seen.verdict, "PermissionError" in seen.reason), seen.reason
+
+
 @pytest.mark.parametrize(
     ("script", "words"),
     [
@@ -216,7 +228,8 @@ needs_perl = pytest.mark.skipif(shutil.which("perl") is None, reason="perl is no
 
 @needs_node
 def test_example_in_javascript_is_the_original_layer_by_layer():
-    """Both samplers of the example are the same as their originals in every layer that they claim, one step, a few and many."""
+    """Both samplers of the example, in under 150 lines, are the same as their originals in every layer that they claim."""
+    assert len((EXAMPLES / "javascript" / "samplers.mjs").read_text().splitlines()) < 150
     seen = gate_of(EXAMPLES / "javascript" / "samplers.toml", LAYERS, ("model-2", "karras-20", "v-15", "linear-15"), Limits())
     assert {(name, layer) for name in ("euler", "dpmpp2m") for layer in LAYERS} == set(seen)
     assert [] == [one.reason for one in seen.values() if not one.verdict.same]
@@ -248,11 +261,6 @@ def test_example_in_perl_is_the_original_and_its_fault_is_not(tmp_path):
     assert {"update", "trajectory"} == {layer for (_, layer), one in seen.items() if one.verdict is DRIFTED}
 
 
-def test_examples_are_short():
-    """Two samplers and all of the talking fit in under 150 lines."""
-    assert len((EXAMPLES / "javascript" / "samplers.mjs").read_text().splitlines()) < 150
-
-
 def exchanged(tmp_path, monkeypatch, behaviours):
     """Both sides' messages in a run of each behaviour."""
     heard = []
@@ -277,8 +285,7 @@ def exchanged(tmp_path, monkeypatch, behaviours):
 
 def problems(message):
     """What the schema for authors has against a message."""
-    schema = json.loads((Path(program.__file__).parent / "program.schema.json").read_text())
-    return [error.message for error in Draft202012Validator(schema).iter_errors(message)]
+    return [error.message for error in Draft202012Validator(SCHEMA).iter_errors(message)]
 
 
 def test_what_is_said_has_the_form_of_the_schema(tmp_path, monkeypatch):

@@ -67,9 +67,10 @@ def check(
     warm(adapter)
     here = _Here(adapter, limits or Limits())
     try:
-        judged = [judge_cell(cell, "here", reference(name), profile("default"), here.runs(cell), known) for cell in cells]
+        seen = [here.runs(cell) for cell in cells]  # all of them before a golden is read, which the next fork could see
     finally:
         here.close()
+    judged = [judge_cell(cell, "here", reference(name), profile("default"), runs, known) for cell, runs in zip(cells, seen, strict=True)]
     bad = [one for one in judged if one.verdict.bad or one.verdict.unknown]
     if bad:
         raise AssertionError(_screen(bad, len(judged)))

@@ -31,9 +31,19 @@ def command() -> int:
             click.echo(f"  ✓ {package} {version(package)}")
         except PackageNotFoundError:
             click.echo(f"  · {package} is not installed (optional): {fix}")
-    problems = [*_fixtures(), *_goldens(), *_profiles()]
+    problems = [*_walls(), *_fixtures(), *_goldens(), *_profiles()]
     click.echo(f"\n{problems.count(True)} problems" if any(problems) else "\nall well")
     return 2 if any(problems) else 0
+
+
+def _walls() -> list[bool]:
+    from trueto.workers.walls import Walls
+
+    if Walls().stand:
+        click.echo("  ✓ candidates run behind walls: they cannot open goldens, nor write X or trueto")
+    else:
+        click.echo("  · this kernel has no Landlock: a candidate could open goldens; Linux 5.13 has it")
+    return []
 
 
 def _fixtures() -> list[bool]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import re
 import select
 import shutil
@@ -13,10 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,7 +27,7 @@ from trueto.outputs import Outputs
 from trueto.settings import offline_environment
 from trueto.workers.protocol import VERSION, claim_to_json, read_observation, read_outputs, run_request
 
-__all__ = ["Limits", "Outcome", "Pool", "Worker", "answered"]
+__all__ = ["Limits", "Outcome", "Worker", "answered"]
 
 GRACE = 10.0
 GOODBYE = 2.0
@@ -75,7 +72,7 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
         self._loaded: dict[str, Any] | None = None
-        self._cache: str | None = None  # where its compiler keeps files, which no other worker may meet
+        self._folder: Path | None = None
 
     def describe(self) -> dict[str, Any]:
         """Name, version and claims, without importing the library; WorkerError when the adapter itself fails."""
@@ -101,7 +98,14 @@ class Worker:
             return Outcome(None, failed=f"cannot be imported: {loaded.get('failed') or loaded['died']}", meta={"import": True})
         self._number += 1
         send = partial(self._send, seconds=limits.seconds + GRACE)
-        return answered(send, self._number, claim, case, net, self.profile.to_json(), limits, twin=twin, fault=fault)
+        chosen, disk = self.profile.to_json(), self._own_folder()
+        return answered(send, self._number, claim, case, net, chosen, limits, twin=twin, fault=fault, disk=disk)
+
+    def _own_folder(self) -> Path:
+        """The worker's own folder, for what it and its candidate keep for a while; gone when it ends."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="trueto-worker-"))
+        return self._folder
 
     def about_faults(self, op: str, claim: Claim, cases: Sequence[Case], limits: Limits, **more: Any) -> dict[str, Any]:
         """`reach` or `differs` over many cases, in the float64 twin where `twin` says so (docs/worker-protocol.md)."""
@@ -132,9 +136,9 @@ class Worker:
                     with contextlib.suppress(OSError):
                         stream.close()
         self._process, self._buffer, self._loaded = None, b"", None
-        if self._cache is not None:
-            shutil.rmtree(self._cache, ignore_errors=True)
-            self._cache = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
     @staticmethod
     def _say_goodbye(process: subprocess.Popen[bytes]) -> None:
@@ -148,10 +152,9 @@ class Worker:
         return self._send({"protocol": VERSION, "id": self._number, **request}, seconds)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        environment = {**offline_environment(), **FORKS, **self.profile.env}
-        if self.profile.flags.get("compile"):
-            self._cache = tempfile.mkdtemp(prefix="trueto-compiled-")
-            environment["TORCHINDUCTOR_CACHE_DIR"] = self._cache
+        environment = {**offline_environment(), **FORKS, **self.profile.env, "TMPDIR": str(self._own_folder())}
+        if self.profile.flags.get("compile"):  # what a compiler keeps, no other worker may meet
+            environment["TORCHINDUCTOR_CACHE_DIR"] = str(self._own_folder() / "compiled")
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             environment[name] = str(self.profile.threads)
         command = [sys.executable, "-m", f"trueto.workers.{'program' if self._of_program else 'python'}", self.spec]
@@ -214,10 +217,11 @@ def answered(  # noqa: PLR0913 - every field of a request
     *,
     twin: bool,
     fault: Mapping[str, Any] | None = None,
+    disk: Path | None = None,
 ) -> Outcome:
-    """The outcome of one run that `send` asks for, whatever the answer is."""
+    """The outcome of one run that `send` asks for, whatever the answer is; `disk` is a folder for what is larger than memory."""
     # Outputs can be larger than memory: they lie on disk, and are read as they are looked at.
-    folder = Path(tempfile.mkdtemp(prefix="trueto-", dir=None if case.of_outputs else _memory_folder()))
+    folder = Path(tempfile.mkdtemp(prefix="trueto-", dir=disk if case.of_outputs else _memory_folder() or disk))
     try:
         output = folder / "run.safetensors"
         request = run_request(number, claim, case, net, profile, twin=twin, output=output, limits=limits.to_json(), fault=fault)
@@ -256,52 +260,3 @@ def _outcome(reply: Mapping[str, Any], output: Path, *, of_outputs: bool) -> Out
         return Outcome(read_observation(output, None, reply), meta=reply)
     except (DataError, TruetoError) as error:
         return Outcome(None, died=f"garbage: {error.message}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One run that somebody waits for."""
-
-    future: Future[Outcome]
-    claim: Claim
-    case: Case
-    net: str
-    twin: bool
-
-
-class Pool:
-    """A few workers of one candidate under one profile, fed from one queue; results come as futures."""
-
-    def __init__(self, spec: str, profile: Profile, size: int, limits: Limits) -> None:
-        self.limits = limits
-        self._tasks: queue.Queue[list[_Task] | None] = queue.Queue()
-        self._workers = [Worker(spec, profile) for _ in range(size)]
-        self._threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
-        for thread in self._threads:
-            thread.start()
-
-    def submit(self, claim: Claim, case: Case, runs: Sequence[tuple[str, bool]]) -> list[Future[Outcome]]:
-        """Ask for runs of one case, each (network, twin); one worker takes them all, so that what they share is built once."""
-        tasks = [_Task(Future(), claim, case, net, twin) for net, twin in runs]
-        self._tasks.put(tasks)
-        return [task.future for task in tasks]
-
-    def _serve(self, worker: Worker) -> None:
-        while (tasks := self._tasks.get()) is not None:
-            for task in tasks:
-                try:
-                    task.future.set_result(worker.run(task.claim, task.case, task.net, self.limits, twin=task.twin))
-                except Exception as error:  # noqa: BLE001 - handed to whoever waits
-                    task.future.set_exception(error)
-
-    def close(self) -> None:
-        """Stop the workers; runs that were not started are dropped."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._tasks.get_nowait()
-        for _ in self._workers:
-            self._tasks.put(None)
-        for worker in self._workers:
-            worker.close()
-        for thread in self._threads:
-            thread.join(timeout=5)

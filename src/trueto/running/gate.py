@@ -20,13 +20,14 @@ from trueto.events import RunWriter
 from trueto.fixtures import fixture_digest
 from trueto.model import Case, Cell, Claim, Judgement, Layer, Verdict
 from trueto.references import Reference, load_golden, reference, reference_names
-from trueto.running.client import Limits, Outcome, Pool, Worker
+from trueto.running.client import Limits, Outcome, Worker
 from trueto.running.domain import AGREEMENT, law_of
 from trueto.running.judging import Runs
 from trueto.running.laws import Court, judge_law
 from trueto.running.ledger import Ledger
 from trueto.running.outputs import Calls, judge_outputs
 from trueto.running.plan import Selection, plan
+from trueto.running.pool import Pool
 from trueto.running.profiles import absent, profile
 from trueto.running.search import Search
 from trueto.running.verdict import judge_cell

@@ -12,8 +12,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from trueto.workers.walls import Walls
 
 __all__ = ["Conversation", "Ended", "TooMuchMemory"]
 
@@ -38,8 +41,8 @@ class TooMuchMemory(Exception):
 class Conversation:
     """One process of a program. It has a session of its own, and is ended together with whatever it started."""
 
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
-        """Start it; OSError when it cannot be started."""
+    def __init__(self, command: Sequence[str], folder: Path, walls: Walls | None = None) -> None:
+        """Start it, behind `walls`; OSError when it cannot be started."""
         self._process = subprocess.Popen(  # noqa: S603 - what the user names is what is judged
             command,
             cwd=folder,
@@ -47,7 +50,7 @@ class Conversation:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=_tied,  # noqa: PLW1509 - the worker has one thread
+            preexec_fn=partial(_tied, walls),  # noqa: PLW1509 - the worker has one thread
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -137,10 +140,12 @@ def _telling(lines: Sequence[str]) -> str:
     return next((line.strip() for line in reversed(lines) if "rror" in line), lines[-1].strip())
 
 
-def _tied() -> None:
-    """In the new process: end it when the worker ends, and leave no core file."""
+def _tied(walls: Walls | None) -> None:
+    """In the new process: end it when the worker ends, leave no core file, and go behind the walls."""
     ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if walls is not None:
+        walls.enter()
 
 
 def _read(descriptor: int) -> bytes | None:

@@ -27,6 +27,7 @@ from trueto.observe import LEVEL_KINDS, Probe
 from trueto.workers.conversation import Conversation, Ended, TooMuchMemory
 from trueto.workers.program_file import ProgramFile, read_program
 from trueto.workers.protocol import VERSION, claim_to_json, write_observation
+from trueto.workers.walls import Walls
 
 __all__ = ["CONTRACT", "main"]
 
@@ -45,6 +46,7 @@ class Program:
 
     def __init__(self, file: ProgramFile) -> None:
         self.file = file
+        self._walls = Walls()
         self._talk: Conversation | None = None
         self._key = ""
         self._hello: dict[str, Any] = {}
@@ -53,7 +55,7 @@ class Program:
         """Start the program and let it say its version and dtypes; Ended when it does not."""
         self.close()
         try:
-            self._talk = Conversation(self.file.command, self.file.folder)
+            self._talk = Conversation(self.file.command, self.file.folder, self._walls)
         except OSError as error:
             raise Ended(f"cannot be started: {' '.join(self.file.command)}: {error.strerror}") from error
         said = self._talk.exchange({"op": "hello", "id": 0, "contract": CONTRACT}, time.monotonic() + HELLO_SECONDS, SMALL)

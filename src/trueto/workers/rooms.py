@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from trueto.candidates import Adapter
+from trueto.workers.walls import Walls
 
 __all__ = ["TAIL", "Rooms"]
 
@@ -33,6 +34,7 @@ class Rooms:
 
     def __init__(self, adapter: Adapter, protocol: int) -> None:
         self.adapter, self.protocol = adapter, protocol
+        self._walls = Walls()
         self._key = ""
         self._child = 0
         self._twin = False
@@ -88,7 +90,7 @@ class Rooms:
         if self._child == 0:
             os.close(self._ask)
             os.close(self._reply)
-            serve(self.adapter, ask_end, reply_end, self.protocol)
+            serve(self.adapter, ask_end, reply_end, self.protocol, self._walls)
         os.close(ask_end)
         os.close(reply_end)
 
@@ -122,12 +124,13 @@ def _end_of(status: int) -> str:
     return f"exited with status {code}" if code else "ended without an answer"
 
 
-def serve(adapter: Adapter, ask: int, reply: int, protocol: int) -> None:
+def serve(adapter: Adapter, ask: int, reply: int, protocol: int, walls: Walls) -> None:
     """The room: what a candidate may see and use is limited; then it answers until the worker leaves. Never returns."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
     for ours in (0, protocol):  # the harness's requests and replies are not a candidate's to read and write
         os.dup2(nothing, ours)
+    walls.enter()
     from trueto.workers.run import Room
 
     room = Room(adapter)

@@ -1,0 +1,64 @@
+"""A few workers of one candidate, fed from one queue."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from trueto.model import Case, Claim, Profile
+from trueto.running.client import Limits, Outcome, Worker
+
+__all__ = ["Pool"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One run that somebody waits for."""
+
+    future: Future[Outcome]
+    claim: Claim
+    case: Case
+    net: str
+    twin: bool
+
+
+class Pool:
+    """A few workers of one candidate under one profile, fed from one queue; results come as futures."""
+
+    def __init__(self, spec: str, profile: Profile, size: int, limits: Limits) -> None:
+        self.limits = limits
+        self._tasks: queue.Queue[list[_Task] | None] = queue.Queue()
+        self._workers = [Worker(spec, profile) for _ in range(size)]
+        self._threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, claim: Claim, case: Case, runs: Sequence[tuple[str, bool]]) -> list[Future[Outcome]]:
+        """Ask for runs of one case, each (network, twin); one worker takes them all, so that what they share is built once."""
+        tasks = [_Task(Future(), claim, case, net, twin) for net, twin in runs]
+        self._tasks.put(tasks)
+        return [task.future for task in tasks]
+
+    def _serve(self, worker: Worker) -> None:
+        while (tasks := self._tasks.get()) is not None:
+            for task in tasks:
+                try:
+                    task.future.set_result(worker.run(task.claim, task.case, task.net, self.limits, twin=task.twin))
+                except Exception as error:  # noqa: BLE001 - handed to whoever waits
+                    task.future.set_exception(error)
+
+    def close(self) -> None:
+        """Stop the workers; runs that were not started are dropped."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._tasks.get_nowait()
+        for _ in self._workers:
+            self._tasks.put(None)
+        for worker in self._workers:
+            worker.close()
+        for thread in self._threads:
+            thread.join(timeout=5)
