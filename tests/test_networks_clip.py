@@ -8,7 +8,9 @@ from trueto.model import Verdict
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from trueto.candidates.transformers import ADAPTER  # noqa: E402 - after the check that its library is there
+from transformers import activations  # noqa: E402 - after the check that it is there
+
+from trueto.candidates.transformers import ADAPTER  # noqa: E402
 
 
 def usual_gelu(net):
@@ -16,6 +18,13 @@ def usual_gelu(net):
     for part in (net.text_model, net.vision_model):
         for layer in part.encoder.layers:
             layer.mlp.activation_fn = torch.nn.GELU()
+
+
+def quick_gelu(net):
+    """CLIP's own approximation where open_clip has GELU: the default of CLIPConfig."""
+    for part in (net.text_model, net.vision_model):
+        for layer in part.encoder.layers:
+            layer.mlp.activation_fn = activations.ACT2FN["quick_gelu"]
 
 
 def end_mark_of_old(net):
@@ -35,6 +44,8 @@ def without_norm(net):
         ("openai_clip/text", "zeros-after", end_mark_of_old, "features"),
         ("openai_clip/image@eager", "toy", usual_gelu, "visual.transformer.resblocks.0"),
         ("openai_clip/image", "toy", without_norm, "visual.ln_pre"),
+        ("open_clip/text", "zeros-after", quick_gelu, "transformer.resblocks.0"),
+        ("open_clip/image", "toy", quick_gelu, "visual.transformer.resblocks.0"),
     ],
 )
 def test_a_fault_is_seen_in_its_part(claim, case, change, first):

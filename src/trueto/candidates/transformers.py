@@ -1,4 +1,4 @@
-"""Hugging Face transformers as a candidate: CLIP, whose text encoder reads prompts for Stable Diffusion v1; imported in a worker only."""
+"""Hugging Face transformers as a candidate: CLIP, whose text encoders read prompts for Stable Diffusion; imported in a worker only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["ADAPTER", "TransformersAdapter", "named_as_in_clip"]
 
 STYLE = "Initializing a CLIPConfig with openai/clip-vit-base-patch32 style configuration"
+RENAMED = "seeded, under the names that CLIPModel has for them"
 ATTENTION = "eager, sdpa and others: the function that computes attention, which must not change what it is"
-# The package has no code that reads OpenAI's own files: these are the names that its authors' conversion gives them.
+# The package has no code that reads OpenAI's or open_clip's own files, which have the same names for the same parts.
+# These are the names that the conversion by its authors gives them.
 NAMES = (
     (r"^visual\.proj$", "visual_projection.weight"),
     (r"^text_projection$", "text_projection.weight"),
@@ -55,9 +57,9 @@ def named_as_in_clip(weights: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _config(sizes: Mapping[str, Any], attention: str) -> Any:
+def _config(sizes: Mapping[str, Any], attention: str, activation: str) -> Any:
     """The toy network's sizes in the words of CLIPConfig."""
-    shared = {"projection_dim": sizes["embed_dim"]}
+    shared = {"projection_dim": sizes["embed_dim"], "hidden_act": activation}
     text = {
         "vocab_size": sizes["vocab_size"],
         "hidden_size": sizes["transformer_width"],
@@ -78,14 +80,14 @@ def _config(sizes: Mapping[str, Any], attention: str) -> Any:
         "patch_size": sizes["vision_patch_size"],
         **shared,
     }
-    found = importlib.import_module("transformers").CLIPConfig(text_config=text, vision_config=vision, **shared)
+    found = importlib.import_module("transformers").CLIPConfig(text_config=text, vision_config=vision, projection_dim=sizes["embed_dim"])
     found._attn_implementation = attention  # noqa: SLF001 - as from_pretrained(attn_implementation=...) does
     return found
 
 
-def _claim(reference: str, attention: str) -> Claim:
+def _claim(reference: str, attention: str, activation: str = "quick_gelu") -> Claim:
     name = reference if attention == "sdpa" else f"{reference}@{attention}"
-    how = {"class": "CLIPModel", "attn_implementation": attention, "weights": "seeded, under the names that CLIPModel has for them"}
+    how = {"class": "CLIPModel", "attn_implementation": attention, "hidden_act": activation, "weights": RENAMED}
     note = "" if attention == "sdpa" else ATTENTION
     return Claim(name, reference, "CLIPModel", "transformers, CLIPConfig, example", STYLE, settings={"network": how}, note=note)
 
@@ -94,7 +96,10 @@ class TransformersAdapter:
     """The adapter of transformers (see `trueto.candidates.Adapter`)."""
 
     name = "transformers"
-    claims = tuple(_claim(f"openai_clip/{half}", attention) for half in ("text", "image") for attention in ("sdpa", "eager"))
+    claims = (
+        *(_claim(f"openai_clip/{half}", attention) for half in ("text", "image") for attention in ("sdpa", "eager")),
+        *(_claim(f"open_clip/{half}", "sdpa", "gelu") for half in ("text", "image")),
+    )
     no_claims: Mapping[str, str] = {}
     modules = ("transformers.models.clip",)
 
@@ -130,15 +135,16 @@ class TransformersAdapter:
     def outputs(self, claim: Claim, task: Task, flags: Mapping[str, Any]) -> None:  # noqa: ARG002 - no flag concerns a network
         """Text: what is kept of each piece and of the sentence; image: of the picture, and how alike both are."""
         torch, converted = importlib.import_module("torch"), importlib.import_module("trueto.torch_task").converted
-        sizes, weights = task.toy("clip"), task.weights("clip")
+        sizes, weights = task.toy("openai_clip/clip"), task.weights("clip")  # both originals' toys have the same sizes
+        chosen = claim.settings["network"]
         net = getattr(importlib.import_module("transformers"), claim.implementation)(
-            _config(sizes, claim.settings["network"]["attn_implementation"])
+            _config(sizes, chosen["attn_implementation"], chosen["hidden_act"])
         ).to(task.dtype)
         net.load_state_dict(named_as_in_clip(weights), strict=False)
         converted(net, weights).to(task.device)
         words = task.sentences(2, sizes["context_length"], sizes["vocab_size"])
         with torch.no_grad():
-            if claim.reference == "openai_clip/text":
+            if claim.reference.endswith("/text"):
                 layers = {f"text_model.encoder.layers.{i}": f"transformer.resblocks.{i}" for i in range(sizes["transformer_layers"])}
                 task.tap(net, {**layers, "text_model.final_layer_norm": "ln_final"})
                 task.give("features", net.get_text_features(words).pooler_output)

@@ -59,7 +59,7 @@ class DiffusersAdapter:
         """File and line of the claimed scheduler's step, or of what the claimed network does."""
         claimed = _class(claim)
         names = ("step", "step_pred", "forward")  # predictor and corrector step apart in score_sde's
-        step = next(getattr(claimed, name) for name in names if hasattr(claimed, name))
+        step = next((getattr(claimed, name) for name in names if hasattr(claimed, name)), claimed)
         code = inspect.unwrap(step).__code__
         return f"diffusers/{code.co_filename.rpartition('/diffusers/')[2]}:{code.co_firstlineno}"
 
@@ -104,8 +104,9 @@ class DiffusersAdapter:
 
 
 def _class(claim: Claim) -> Any:
-    """The class that a claim names."""
-    return getattr(importlib.import_module("diffusers" if claim.reference in OUTPUTS else "diffusers.schedulers"), claim.implementation)
+    """What a claim names: a scheduler, a network, or a function that makes one of an original's checkpoint."""
+    network = "diffusers.loaders.single_file_utils" if claim.implementation.startswith("create_") else "diffusers"
+    return getattr(importlib.import_module(network if claim.reference in OUTPUTS else "diffusers.schedulers"), claim.implementation)
 
 
 def use(scheduler: Any, claim: Claim, run: Run, steps: int) -> None:

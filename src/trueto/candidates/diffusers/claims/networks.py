@@ -39,6 +39,7 @@ CLAIMS: tuple[Claim, ...] = (
     network("controlnet/controlnet", "ControlNetModel"),
     network("dit/dit", "DiTTransformer2DModel", DIT, DIT_SAID, by=RENAMED, norm_eps=1e-5),
     network("dit/dit", "DiTTransformer2DModel", DIT, DIT_SAID, by=RENAMED, name="norm_eps=1e-6", norm_eps=1e-6),
+    network("open_clip/text", "create_diffusers_clip_model_from_ldm", by="converted as from_single_file of a pipeline does"),
     network("sd3/mmdit", "SD3Transformer2DModel"),
     network("flux/transformer", "FluxTransformer2DModel", by="converted by from_single_file, with the toy's width in the place of 3072"),
 )
