@@ -124,8 +124,8 @@ class Task:
         return {part: tensor_of(parameter(key, part, tuple(shape)), self.dtype, self.device) for part, shape in known[name].items()}
 
     def give(self, name: str, value: Any) -> None:
-        """One output: a tensor, an array or a number; a name given twice gets a number."""
-        found = to_numpy(value) if isinstance(value, torch.Tensor) else np.array(value)
+        """One output: a tensor, an array or a number, which has one axis then; a name given twice gets a number."""
+        found = np.atleast_1d(to_numpy(value) if isinstance(value, torch.Tensor) else np.array(value))
         unique, number = name, 2
         while unique in self._given:
             unique, number = f"{name}#{number}", number + 1
@@ -168,7 +168,7 @@ def converted(net: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> torc
     known = np.sort(np.concatenate([to_numpy(value.double()).ravel() for value in weights.values()]))
 
     def given(held: torch.Tensor) -> bool:
-        values = to_numpy(held.double()).ravel()
+        values = np.sort(to_numpy(held.double()).ravel())  # in order, so that each look into a long table is near the last
         constant = len(values) > 1 and np.ptp(values) == 0  # a bias of zeros, a scale of ones: no toy network has one
         return not constant and bool((known[np.searchsorted(known, values).clip(max=len(known) - 1)] == values).all())
 

@@ -58,6 +58,7 @@ def quiet_progress() -> None:
     """Put progress bars that show nothing in the place of tqdm."""
     for name in ("tqdm", "tqdm.auto"):
         module = types.ModuleType(name)
+        module.__spec__ = importlib.machinery.ModuleSpec(name, None)  # torch's compiler looks for it
         vars(module).update(tqdm=_NoBar, trange=_silent_range)
         sys.modules[name] = module
 
