@@ -132,6 +132,17 @@ def test_verdict_on_a_feature(port, way, verdict, words):
     assert (verdict, True) == (seen, words in cell["reason"]), cell["reason"]
 
 
+def test_the_report_says_of_a_switch_that_it_was_at_work(port, tmp_path):
+    """The page of a switch speaks of on and off, not of an original, and says what proves that it was at work."""
+    root, _, _ = port
+    record = next(root.parent.glob("**/*.jsonl"))
+    done = trueto("report", str(record), "--output", str(tmp_path), cwd=tmp_path, TRUETO_ROOT=str(root))
+    assert 0 == done.returncode, done.stderr
+    page = (tmp_path / "claims" / "features-halves-halves.html").read_text()
+    assert [] == [said for said in ("with the switch on as off", "half multiplied: 1", "from the plain run") if said not in page]
+    assert "computes what the original computes" not in page
+
+
 def test_a_variant_declared_where_it_is_not_is_stale(port, tmp_path):
     """An entry for a difference that is not there makes the cell stale."""
     root, _, _ = port

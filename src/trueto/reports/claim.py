@@ -33,6 +33,13 @@ SAID = {
 }
 
 
+# The same of a switch, which is held against the library itself with the switch off.
+SWITCHED = {
+    Verdict.IDENTICAL: "{} gives the same with the switch on as off, bit for bit.",
+    Verdict.FAITHFUL: "{} gives the same with the switch on as off, within rounding.",
+    Verdict.DRIFTED: "{} gives something else with the switch on, and nobody has declared it.",
+    Verdict.BROKEN: "{} does not return a usable result with the switch on.",
+}
 PROMISED = {"start": "starts with", "grid": "noise levels", "update": "each step", "final step": "last step", "noise": "random draws"}
 
 
@@ -42,16 +49,22 @@ def _verdict(view: Overview, claim: ClaimView) -> Html:
     layer = LAYER_WORDS.get(str(cell["layer"]), (str(cell["layer"]), ""))[0]
     facts = [f"{'Furthest' if claim.verdict.same else 'Worst'} at: {layer}, input {cell['case']}", step_words(cell)]
     if isinstance(cell["ratio"], int | float):
-        what = "from what is declared" if claim.verdict.declared else "from the original"
+        what = "from what is declared" if claim.verdict.declared else "from the plain run" if _switch(claim) else "from the original"
         facts.append(f"{times(cell['ratio'])} its own rounding away {what} (up to {factor():g} is the same)")
     lines = [
-        el("p", SAID[claim.verdict].format(view.library), class_="lead"),
+        el("p", ({**SAID, **SWITCHED} if _switch(claim) else SAID)[claim.verdict].format(view.library), class_="lead"),
         el("p", cell["reason"]) if cell["reason"] and not claim.verdict.same else EMPTY,
         el("p", ", ".join(f for f in facts if f) + ".", class_="soft"),
+        el("p", f"Proof that it was at work: {cell['evidence']['effect']}.", class_="soft") if cell["evidence"].get("effect") else EMPTY,
         el("p", f"Change of the finished picture: {claim.size}.", class_="soft") if claim.pictures else EMPTY,
         el("p", f"Power: {said_of(view.power[claim.claim])}.", class_="soft") if claim.claim in view.power else EMPTY,
     ]
     return el("section", icon(sign.icon, str(claim.verdict)), el("div", *lines), class_=f"verdict {sign.tone}")
+
+
+def _switch(claim: ClaimView) -> bool:
+    """Whether it is a switch of the library's own, which has no original."""
+    return claim.original is not None and not claim.original.codebase.files
 
 
 def _original(claim: ClaimView) -> Html:
@@ -77,7 +90,7 @@ def _original(claim: ClaimView) -> Html:
         ]
     )
     fold = el("details", el("summary", "What it promises exactly, who wrote it, and where"), promises, facts)
-    return card("The original, in plain words", sentences(about.plain), fold, anchor="original")
+    return card(f"The {'switch' if _switch(claim) else 'original'}, in plain words", sentences(about.plain), fold, anchor="original")
 
 
 def _code(claim: ClaimView) -> list[tuple[str, Html | str]]:
@@ -232,7 +245,7 @@ def claim_page(view: Overview, claim: ClaimView) -> str:
     header = join(
         [
             el("small", back),
-            el("h1", f"{claim.title}: {view.library} against the original"),
+            el("h1", f"{claim.title}: {view.library} {'on against off' if _switch(claim) else 'against the original'}"),
             el("p", el("code", claim.claim), class_="soft"),
         ]
     )
