@@ -44,8 +44,9 @@ class Spoiled:
         if self.net is not None:
             task.tap = self.tapping(task)
         torch.set_default_dtype(TORCH_OF[dtype])
+        torch.manual_seed(case.seed)
         try:
-            with Interposer(None, torch.float64) if dtype == "float64" else contextlib.nullcontext():
+            with Interposer(None, torch.float64, task.moved) if dtype == "float64" else contextlib.nullcontext():
                 self.adapter.outputs(claim, task, {})
         except (TruetoError, RuntimeError, ValueError, KeyError, TypeError, NotImplementedError) as error:
             return Outcome(None, raised=StepError(type(error).__name__, str(error), "here", own=True, at_call=0))
@@ -58,7 +59,7 @@ def judged(adapter: Any, claim_id: str, case: str = "toy", ledger: Ledger | None
     """The verdict on one case of a claim."""
     claim = next(claim for claim in adapter.claims if claim.id == claim_id)
     ref = reference(claim.reference)
-    cell = Cell(adapter.name, claim, ref.case(case), Layer.MODULE, "default")
+    cell = Cell(adapter.name, claim, ref.case(case), Layer(ref.case(case).layers[0]), "default")
     candidate = Spoiled(adapter, **spoiled)
     calls = Calls(*(candidate.run(claim, cell.case, dtype) for dtype in ("float32", "float64")))
     return judge_outputs(cell, adapter.version(), ref, profile("default"), calls, ledger or Ledger("", adapter.name, ()))

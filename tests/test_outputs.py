@@ -68,7 +68,8 @@ def test_recording_keeps_outputs_in_order_with_their_rounding(port):
     assert "ValueError|not / for me|0" == header["outcome.refused.outputs.float32"]
     kinds = {tensors[f"toy/outputs/{dtype}/value/out"].dtype.name for dtype in ("float32", "float64")}
     assert {"float32", "float64"} == kinds
-    assert "int64" == tensors["toy/outputs/float32/value/picked"].dtype.name
+    assert "uint8" == tensors["toy/outputs/float32/value/picked"].dtype.name  # whole numbers that fit, and once for both precisions
+    assert "toy/outputs/float64/value/picked" not in tensors
     assert (tensors["toy/outputs/float64/spread_rms"][:3] > 0).all()
     assert [8, 6] == json.loads((root / "references/toy/parameters.json").read_text())["net"]["first.weight"]
     done = trueto("record", "toy", "--source", str(source), "--check", cwd=root, TRUETO_ROOT=str(root))

@@ -130,12 +130,21 @@ def lifted(values: tuple[Any, ...], target: torch.dtype) -> tuple[Any, ...]:
 
 
 class Interposer(TorchFunctionMode):
-    """Serve draws from a NoiseSource and, with `promote`, turn every request for float32 into that dtype."""
+    """Serve draws from a NoiseSource and, with `promote`, turn every request for float32 into that dtype.
 
-    def __init__(self, noise: NoiseSource | None = None, promote: torch.dtype | None = None) -> None:
+    With `moved` and no source the generator draws itself, in float32 always, so that float64 has the same numbers; `moved` may nudge them.
+    """
+
+    def __init__(
+        self,
+        noise: NoiseSource | None = None,
+        promote: torch.dtype | None = None,
+        moved: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.noise = noise
         self.promote = promote
+        self.moved = moved
         self.below: str = ""
         self._watches = promote is torch.float64
 
@@ -147,8 +156,11 @@ class Interposer(TorchFunctionMode):
                 kwargs = dict(zip(kwargs, lifted(tuple(kwargs.values()), self.promote), strict=True))
             if func is _TO_FLOAT:
                 func, args = torch.Tensor.to, (args[0], self.promote)
-        if func in DRAWS and self.noise is not None:
-            return self._draw(func, args, kwargs or {})
+        if func in DRAWS:
+            if self.noise is not None:
+                return self._draw(func, args, kwargs or {})
+            if self.moved is not None:
+                return self._generated(func, args, dict(kwargs or {}))
         result = func(*args, **kwargs) if kwargs else func(*args)
         if self._watches and type(result) is torch.Tensor and result.dtype is not _FLOAT64 and result.dtype in BELOW_FLOAT64:
             self.below, self._watches = str(getattr(func, "__name__", func)), False
@@ -165,6 +177,17 @@ class Interposer(TorchFunctionMode):
 
         served = self.noise.serve(natural, natural().shape)
         return args[0].copy_(served) if func is torch.Tensor.normal_ else served  # in place is in place
+
+    def _generated(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """A draw by the generator in float32, in the dtype that was asked for."""
+        assert self.moved is not None
+        if func is torch.Tensor.normal_:
+            drawn = func(torch.empty_like(args[0], dtype=_FLOAT32), *args[1:], **kwargs)
+            return args[0].copy_(self.moved(_TO(drawn, args[0].dtype)))
+        if func is torch.normal:  # of given means: in their dtype
+            return self.moved(func(*args, **kwargs))
+        asked = kwargs.pop("dtype", None) or (args[0].dtype if func is torch.randn_like else torch.get_default_dtype())
+        return self.moved(_TO(func(*args, dtype=_FLOAT32, **kwargs), asked))
 
 
 def draw_of(function: Callable[..., torch.Tensor], noise: NoiseSource, *, in_place: bool) -> Callable[..., torch.Tensor]:

@@ -11,10 +11,22 @@ import numpy as np
 
 from trueto.errors import DataError
 
-__all__ = ["Outputs"]
+__all__ = ["Outputs", "wide"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 NAMES = "names"
+
+
+def narrow(value: Array) -> Array:
+    """Whole numbers of one byte or two as such, for a file; anything else as it is."""
+    if value.dtype.kind != "i" or value.size == 0 or value.min() < 0:
+        return value
+    return next((value.astype(kind) for kind in (np.uint8, np.uint16) if value.max() <= np.iinfo(kind).max), value)
+
+
+def wide(value: Array) -> Array:
+    """The inverse: whole numbers as int64."""
+    return value.astype(np.int64) if value.dtype.kind in "iu" else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,7 @@ class Outputs:
 
     def tensors(self) -> dict[str, Array]:
         """The arrays under names that keep their order, for safetensors."""
-        found = {f"value/{name}": value for name, value in self.arrays.items()}
+        found = {f"value/{name}": narrow(value) for name, value in self.arrays.items()}
         if self.spread_rms is not None and self.spread_max is not None:
             found |= {"spread_rms": self.spread_rms, "spread_max": self.spread_max}
         return found
@@ -51,6 +63,12 @@ class Outputs:
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"the file of outputs lacks {error}", "docs/outputs.md") from error
         for name, value in arrays.items():
-            if value.dtype.kind not in "fi":
+            if value.dtype.kind not in "fiu":
                 raise DataError(f"output {name} has dtype {value.dtype}, expected a floating or a whole one", "docs/outputs.md")
-        return cls(arrays, tensors.get("spread_rms"), tensors.get("spread_max"), str(header.get("effect", "")), meta)
+        return cls(
+            {name: wide(value) for name, value in arrays.items()},
+            tensors.get("spread_rms"),
+            tensors.get("spread_max"),
+            str(header.get("effect", "")),
+            meta,
+        )

@@ -18,7 +18,18 @@ __all__ = ["Manifest", "file_digest", "map_tensors", "read_header", "read_tensor
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-NUMPY_OF = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1", "U8": "<u1", "BOOL": "?"}
+NUMPY_OF = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "<i1",
+    "U16": "<u2",
+    "U8": "<u1",
+    "BOOL": "?",
+}
 
 
 def file_digest(path: Path) -> str:

@@ -16,10 +16,23 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
+from trueto.fixtures.prompts import prompts
+from trueto.fixtures.words import END, MERGES, vocabulary, write_tokenizer
 from trueto.torch_run import Run
 from trueto.torch_task import Task
 
-__all__ = ["Run", "Task", "import_file", "quiet_progress", "stand_in"]
+__all__ = [
+    "END",
+    "MERGES",
+    "Run",
+    "Task",
+    "import_file",
+    "prompts",
+    "quiet_progress",
+    "stand_in",
+    "vocabulary",
+    "write_tokenizer",
+]
 
 
 def stand_in(*names: str) -> None:

@@ -14,7 +14,7 @@ from trueto.errors import DataError
 from trueto.fixtures import fixture_digest
 from trueto.judge import Spread
 from trueto.observe import TENSORS, Observation, StepError
-from trueto.outputs import Outputs
+from trueto.outputs import Outputs, wide
 from trueto.references.library import OUTPUTS, Reference, codebase, reference
 from trueto.store import Manifest, read_header, read_tensors
 
@@ -34,6 +34,12 @@ def golden_path(name: str) -> Path:
 def manifest_of(codebase_name: str) -> Manifest:
     """The committed SHA-256 manifest of a codebase's goldens."""
     return Manifest(codebase(codebase_name).folder / "manifest.json")
+
+
+def kept_under(case: str, net: str, dtype: str, name: str) -> list[str]:
+    """The keys of an output, the first that is there counts: what a variant or the other precision does not change is kept once."""
+    runs = dict.fromkeys(((net, dtype), (OUTPUTS, dtype), (net, "float32"), (OUTPUTS, "float32")))
+    return [f"{case}/{run}/{precision}/value/{name}" for run, precision in runs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +70,15 @@ class Golden:
         names = self.header.get(f"names.{case}.{net}")
         if names is None:
             raise DataError(f"no golden for {self.name} case {case} ({net})", self._again())
-        prefix = f"{case}/{net}/{dtype}/"
         spread = self.spread(case, net, dtype)
-        return Outputs({name: self.tensors[prefix + "value/" + name] for name in json.loads(names)}, spread.rms, spread.maximum)
+        values: dict[str, Array] = {}
+        for name in json.loads(names):
+            values[name] = wide(next(self.tensors[key] for key in kept_under(case, net, dtype, name) if key in self.tensors))
+        return Outputs(values, spread.rms, spread.maximum)
 
-    def refusal(self, case: str) -> StepError | None:
-        """The exception with which the original ends instead of giving outputs."""
-        key = f"outcome.{case}.{OUTPUTS}.float32"
+    def refusal(self, case: str, variant: str = "") -> StepError | None:
+        """The exception with which the original, or one of its variants, ends instead of giving outputs."""
+        key = f"outcome.{case}.{OUTPUTS}@{variant}.float32" if variant else f"outcome.{case}.{OUTPUTS}.float32"
         if key not in self.header:
             raise DataError(f"no golden for {self.name} case {case}", self._again())
         return _parse_outcome(self.header[key])

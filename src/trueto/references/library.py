@@ -91,7 +91,7 @@ class Reference:
     """One algorithm of a codebase: its card, cases and certified spec.
 
     A function whose named outputs are compared has no spec: its goldens alone speak for it. `vary` makes of such outputs those of a
-    variant, where that is a formula.
+    variant, where that is a formula; of the knobs in `varied` it is.
     """
 
     codebase: Codebase
@@ -105,6 +105,7 @@ class Reference:
     path: Path
     line: int
     vary: Callable[..., Any] | None = None
+    varied: frozenset[str] = frozenset()
 
     @property
     def of_outputs(self) -> bool:
@@ -220,18 +221,20 @@ def reference(name: str) -> Reference:
         raise DataError(f"references/{name}.py lacks {', '.join(missing)}", "CONTRIBUTING.md, 'I want to add a reference'")
     frame = NO_FRAME if of_outputs else importlib.import_module(f"{_package(base)}.frame")
     sample: Callable[..., Any] = no_spec if of_outputs else module.sample
+    knobs = {**({} if of_outputs else COMMON_KNOBS), **frame.KNOBS, **getattr(module, "KNOBS", {})}
     return Reference(
         codebase=codebase(base),
         name=algorithm,
         card=module.CARD,
         cases=cases,
         sample=sample,
-        knobs={**({} if of_outputs else COMMON_KNOBS), **frame.KNOBS, **getattr(module, "KNOBS", {})},
+        knobs=knobs,
         precision_knobs=frozenset(() if of_outputs else (*COMMON_KNOBS, *frame.PRECISION_KNOBS)),
         frame=frame,
         path=Path(str(module.__file__)),
         line=1 if of_outputs else inspect.getsourcelines(sample)[1],
         vary=getattr(module, "vary", None),
+        varied=frozenset(getattr(module, "VARIED", knobs if hasattr(module, "vary") else ())),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -13,15 +14,20 @@ from trueto.model import Comparison
 from trueto.outputs import Outputs
 from trueto.running.truth import seen_in_float64
 
-__all__ = ["compare_outputs", "expected_of", "ill_conditioned"]
+__all__ = ["PICTURE", "compare_outputs", "expected_of", "ill_conditioned"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+PICTURE, FILE = "image", "png"  # a picture from -1 to 1, and the same in 8 bits
+GREY = 127.5  # grey levels in one unit of a picture
 
 
 def expected_of(place: int, name: str, exact: Outputs, native: Outputs, dtype: str) -> Expected:
     """One value of the original with its floor in float32 or float64, as one row; whole numbers have no rounding of their own."""
     wanted, seen = (outputs.arrays[name][None] for outputs in (exact, native))
     spread = _spread(native, place)
+    if name.partition("#")[0] == FILE and PICTURE in exact.arrays:
+        spread = _of_cut_picture(exact, native, dtype)
     if wanted.dtype.kind == "i":
         rms, maximum = measure(seen, wanted)
         floors = [max(own, float(spread_[0])) for own, spread_ in zip((rms, maximum), (spread.rms, spread.maximum), strict=True)]
@@ -32,6 +38,17 @@ def expected_of(place: int, name: str, exact: Outputs, native: Outputs, dtype: s
     if dtype == "float32":
         return expected
     return expect(wanted, wanted, dtype="float64", spread=_spread(exact, place), steps=steps, scale_from=expected)
+
+
+def _of_cut_picture(exact: Outputs, native: Outputs, dtype: str) -> Spread:
+    """How far a picture's own rounding moves its 8-bit file.
+
+    Moved by d grey levels, a share d of the values comes out as the next whole number, for they lie anywhere between two: an RMS of
+    sqrt(d), and one grey level at most. One value at least may lie just where the number changes.
+    """
+    place, size = list(exact.arrays).index(PICTURE), exact.arrays[PICTURE].size
+    moved = GREY * float(expected_of(place, PICTURE, exact, native, dtype).floor_rms[0])
+    return Spread(np.array([math.sqrt(max(moved, 1 / size))]), np.ones(1))
 
 
 def _spread(outputs: Outputs, place: int) -> Spread:

@@ -18,14 +18,14 @@ from trueto.running.client import Outcome
 from trueto.running.faults import cause_of_death, ineffective, out_of_memory
 from trueto.running.judging import Seen, declared_text, joined, stale_words, union
 from trueto.running.ledger import Deviation, Ledger
-from trueto.running.likewise import compare_outputs
+from trueto.running.likewise import PICTURE, compare_outputs
 from trueto.running.profiles import profile as named_profile
 from trueto.running.words import number
 
 __all__ = ["Calls", "judge_outputs"]
 
-PICTURE = "image"  # outputs of that name, and those that begin with it and a dot, are pictures from -1 to 1
 TWO = ("float32", "float64")
+OTHER = "other outputs"  # the cause where the outputs cannot be compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,8 @@ def _judge(context: _Context) -> Judgement:
         )
     if context.calls.plain is None and (wanted := load_golden(context.ref.id).refusal(context.cell.case.id)) is not None:
         return _original_raises(context, wanted.type)
+    if declared := _refuses_as_declared(context):
+        return declared
     if ended := _ended_badly(context, native):
         return ended
     if idle := ineffective(native, named_profile(context.cell.profile)):
@@ -98,6 +100,24 @@ def _original_raises(context: _Context, kind: str) -> Judgement:
     ended = _ended_badly(context, native)
     assert ended is not None
     return ended
+
+
+def _refuses_as_declared(context: _Context) -> Judgement | None:
+    """Where the candidate raises, and so does the variant that the ledger names."""
+    raised, entries, ref = context.calls.native.raised, context.entries, context.ref
+    if raised is None or not raised.own or not entries or not ref.nets or any(entry.band for entry in entries):
+        return None
+    run_so = _run_so(ref, union(entries))
+    if not run_so or load_golden(ref.id).refusal(context.cell.case.id, run_so) is None:
+        return None
+    context.evidence |= {"ledger": _said(entries), "compared_with": "variant"}
+    reason = "; ".join(entry.reason for entry in entries)
+    return context.plain(Verdict.DECLARED, "", f"raises {raised.type} ({raised.where}), as the declared variant does: {reason}")
+
+
+def _run_so(ref: Reference, knobs: Mapping[str, str]) -> str:
+    """The name under which the original was recorded with these knobs, of which some may be a formula of its outputs."""
+    return ",".join(f"{knob}={value}" for knob, value in sorted(knobs.items()) if knob not in ref.varied)
 
 
 def _ended_badly(context: _Context, outcome: Outcome, what: str = "") -> Judgement | None:
@@ -147,6 +167,7 @@ def _twin(calls: Calls) -> tuple[Outputs | None, str]:
 
 def _compare(context: _Context, truth: Truth) -> Seen | str:
     """Both arms against the original or a variant, or why they cannot be compared."""
+    context.evidence["names"] = list(truth["float64"].arrays)
     native = context.calls.native.outputs
     assert native is not None
     twin, note = _twin(context.calls)
@@ -159,17 +180,21 @@ def _compare(context: _Context, truth: Truth) -> Seen | str:
 
 def _variant(context: _Context, truth: Truth) -> Truth:
     """The outputs of the variant that the ledger names: a formula of the original's, or the original run so."""
-    knobs = union(context.entries)
-    if context.ref.vary is None:
-        golden, name = load_golden(context.ref.id), ",".join(f"{knob}={value}" for knob, value in sorted(knobs.items()))
-        return {dtype: golden.outputs(context.cell.case.id, dtype, name) for dtype in TWO}
-    return {dtype: replace(seen, arrays=context.ref.vary(dict(seen.arrays), knobs, context.cell.case)) for dtype, seen in truth.items()}
+    ref, case, knobs = context.ref, context.cell.case, union(context.entries)
+    if run_so := _run_so(ref, knobs):
+        truth = {dtype: load_golden(ref.id).outputs(case.id, dtype, run_so) for dtype in TWO}
+    if ref.vary is None or not ref.varied & knobs.keys():
+        return truth
+    return {dtype: replace(seen, arrays=ref.vary(dict(seen.arrays), knobs, case)) for dtype, seen in truth.items()}
 
 
 def _judge_numbers(context: _Context, truth: Truth) -> Judgement:
     seen = _compare(context, truth)
     if isinstance(seen, str):
-        return context.plain(Verdict.BROKEN, "other outputs", seen)
+        if not context.entries or any(entry.band for entry in context.entries):
+            return context.plain(Verdict.BROKEN, OTHER, seen)
+        context.evidence["original"] = {"note": seen}
+        return _judge_variant(context, truth, OTHER)
     shown = (context, truth, seen)
     original = "the same candidate with the feature off" if context.cell.layer is Layer.INVARIANCE else "the original"
     if seen.agrees:
@@ -184,20 +209,33 @@ def _judge_numbers(context: _Context, truth: Truth) -> Judgement:
 
 def _judge_declared(context: _Context, truth: Truth, seen: Seen) -> Judgement:
     entries = context.entries
-    context.evidence["ledger"] = entries[0].to_json() if len(entries) == 1 else joined(entries)
     context.evidence["original"] = {"ratio": seen.native.ratio, "drift": seen.native.drift}
     if bands := [entry.band for entry in entries if entry.band is not None]:
+        context.evidence["ledger"] = _said(entries)
         inside = bands[0][0] <= seen.native.ratio <= bands[0][1]
         said = f"the ledger allows {bands[0][0]:g} to {bands[0][1]:g} times the original's rounding: {entries[0].reason}"
         return _by_numbers(context, truth, seen, Verdict.DECLARED_UNEXPLAINED if inside else Verdict.STALE, seen.cause, said)
-    against = _compare(context, _variant(context, truth))
-    if isinstance(against, str):
-        return context.plain(Verdict.STALE, "not as declared", against)
-    context.evidence["compared_with"] = "variant"
+    return _judge_variant(context, truth, seen.cause)
+
+
+def _judge_variant(context: _Context, truth: Truth, cause: str) -> Judgement:
+    """The verdict by the variant that the ledger names."""
+    entries = context.entries
+    context.evidence |= {"ledger": _said(entries), "compared_with": "variant"}
+    varied = _variant(context, truth)
+    against = _compare(context, varied)
+    if isinstance(against, str):  # neither the original's outputs nor the variant's
+        broken = cause == OTHER
+        return context.plain(Verdict.BROKEN if broken else Verdict.STALE, OTHER if broken else "not as declared", against)
     if not against.agrees:
         said = f"is not the declared variant `{declared_text(entries)}`: {_difference(against, 'it')}"
         return _by_numbers(context, truth, against, Verdict.STALE, "not as declared", said)
-    return _by_numbers(context, truth, against, Verdict.DECLARED, seen.cause, "; ".join(entry.reason for entry in entries))
+    return _by_numbers(context, truth, against, Verdict.DECLARED, cause, "; ".join(entry.reason for entry in entries))
+
+
+def _said(entries: tuple[Deviation, ...]) -> dict[str, Any]:
+    """What the ledger says, for readers."""
+    return entries[0].to_json() if len(entries) == 1 else joined(entries)
 
 
 def _difference(seen: Seen, original: str) -> str:
@@ -213,7 +251,7 @@ def _difference(seen: Seen, original: str) -> str:
 def _by_numbers(context: _Context, truth: Truth, seen: Seen, verdict: Verdict, cause: str, reason: str) -> Judgement:
     shown = seen.native if not seen.native.agrees or seen.twin is None or seen.twin.agrees else seen.twin
     context.evidence.setdefault("compared_with", "feature off" if context.cell.layer is Layer.INVARIANCE else "original")
-    context.evidence.update(_evidence(context, truth, seen, shown))
+    context.evidence.update(_evidence(context, seen, shown))
     grey = None if verdict.same else _grey(context, truth)
     size = "none" if verdict.same else size_of(grey) if grey is not None else "not measured"
     return Judgement(
@@ -250,8 +288,8 @@ def _sources(ref: Reference) -> dict[str, Any]:
     return {"original_source": place, "spec_source": f"references/{ref.id}.py (card; no spec: the goldens alone speak for it)"}
 
 
-def _evidence(context: _Context, truth: Truth, seen: Seen, shown: Comparison) -> dict[str, Any]:
-    """What a reader needs to see of a comparison; `names` are the values, in the order of `steps`."""
+def _evidence(context: _Context, seen: Seen, shown: Comparison) -> dict[str, Any]:
+    """What a reader needs to see of a comparison, beside the names of the values in the order of `steps`."""
     twin: Mapping[str, Any] = {"valid": False, "why": seen.twin_note}
     if seen.twin is not None:
         twin = {name: getattr(seen.twin, name) for name in ("ratio", "drift", "floor", "agrees")} | {"valid": True}
@@ -259,7 +297,6 @@ def _evidence(context: _Context, truth: Truth, seen: Seen, shown: Comparison) ->
         **_sources(context.ref),
         "dtype": "float32",
         "what": shown.what,
-        "names": list(truth["float64"].arrays),
         "steps": shown.steps,
         "drift_rms": shown.drift_rms,
         "floor_rms": shown.floor_rms,

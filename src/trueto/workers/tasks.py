@@ -42,9 +42,10 @@ def _called(adapter: Any, request: Mapping[str, Any], claim: Claim, task: Task) 
     profile = request["profile"]
     torch.set_num_threads(int(profile["threads"]))
     torch.set_default_dtype(torch.float64 if request["twin"] else torch.float32)
-    with Interposer(None, torch.float64) if request["twin"] else contextlib.nullcontext() as mode:
+    promoted = Interposer(None, torch.float64, task.moved) if request["twin"] else None
+    with promoted or contextlib.nullcontext():
         adapter.outputs(claim, task, profile.get("flags", {}))
-    return "" if mode is None else mode.below
+    return promoted.below if promoted else ""
 
 
 def _with_spread(adapter: Any, request: Mapping[str, Any], claim: Claim, base: Outputs) -> Outputs:

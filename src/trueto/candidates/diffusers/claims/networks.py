@@ -42,5 +42,11 @@ CLAIMS: tuple[Claim, ...] = (
     network("open_clip/text", "create_diffusers_clip_model_from_ldm", by="converted as from_single_file of a pipeline does"),
     network("sd3/mmdit", "SD3Transformer2DModel"),
     network("flux/transformer", "FluxTransformer2DModel", by="converted by from_single_file, with the toy's width in the place of 3072"),
+    network(
+        "stable_diffusion/txt2img",
+        "StableDiffusionPipeline",
+        "diffusers documentation, api/pipelines/stable_diffusion/overview",
+        "You can find the original codebase for Stable Diffusion v1.0 at CompVis/stable-diffusion",
+    ),
 )
 NO_CLAIMS: dict[str, str] = {}

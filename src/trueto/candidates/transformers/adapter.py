@@ -1,14 +1,18 @@
-"""Hugging Face transformers as a candidate: CLIP, whose text encoders read prompts for Stable Diffusion; imported in a worker only."""
+"""Calling transformers' CLIP, whose tokenizer and text encoders read prompts for Stable Diffusion; imported in a worker only."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import re
+import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trueto.fixtures.prompts import prompts
+from trueto.fixtures.words import write_tokenizer
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -92,16 +96,27 @@ def _claim(reference: str, attention: str, activation: str = "quick_gelu") -> Cl
     return Claim(name, reference, "CLIPModel", "transformers, CLIPConfig, example", STYLE, settings={"network": how}, note=note)
 
 
+TOKENS = Claim(
+    "openai_clip/tokens",
+    "openai_clip/tokens",
+    "CLIPTokenizer",
+    "transformers documentation, model_doc/clip: CLIPTokenizer",
+    "Construct a CLIP tokenizer. Based on byte-level Byte-Pair-Encoding.",
+    settings={"network": {"class": "CLIPTokenizer", "vocabulary": "a small one of our own, in the files that it reads"}},
+)
+
+
 class TransformersAdapter:
     """The adapter of transformers (see `trueto.candidates.Adapter`)."""
 
     name = "transformers"
     claims = (
+        TOKENS,
         *(_claim(f"openai_clip/{half}", attention) for half in ("text", "image") for attention in ("sdpa", "eager")),
         *(_claim(f"open_clip/{half}", "sdpa", "gelu") for half in ("text", "image")),
     )
     no_claims: Mapping[str, str] = {}
-    modules = ("transformers.models.clip",)
+    modules = ("transformers.models.clip", "transformers.tokenization_utils_tokenizers")
 
     def version(self) -> str:
         """The installed version, without importing the library."""
@@ -121,7 +136,8 @@ class TransformersAdapter:
 
     def source(self, claim: Claim) -> str:
         """File and line of what the claimed network does."""
-        code = inspect.unwrap(getattr(importlib.import_module("transformers"), claim.implementation).forward).__code__
+        claimed = getattr(importlib.import_module("transformers"), claim.implementation)
+        code = inspect.unwrap(getattr(claimed, "forward", claimed.__init__)).__code__
         return f"transformers/{code.co_filename.rpartition('/transformers/')[2]}:{code.co_firstlineno}"
 
     def settings(self, claim: Claim, case: Case) -> Mapping[str, Any]:  # noqa: ARG002 - the same for every case
@@ -133,7 +149,10 @@ class TransformersAdapter:
         raise NotImplementedError(claim.id)
 
     def outputs(self, claim: Claim, task: Task, flags: Mapping[str, Any]) -> None:  # noqa: ARG002 - no flag concerns a network
-        """Text: what is kept of each piece and of the sentence; image: of the picture, and how alike both are."""
+        """Tokens of prompts; text: what is kept of each piece and of the sentence; image: of the picture, and how alike both are."""
+        if claim.reference == TOKENS.reference:
+            tokens(task)
+            return
         torch, converted = importlib.import_module("torch"), importlib.import_module("trueto.torch_task").converted
         sizes, weights = task.toy("openai_clip/clip"), task.weights("clip")  # both originals' toys have the same sizes
         chosen = claim.settings["network"]
@@ -155,6 +174,14 @@ class TransformersAdapter:
             task.tap(net, {"visual_projection": "features"})
             pictures = task.given("pictures", (2, 3, sizes["image_resolution"], sizes["image_resolution"]))
             task.give("logits", net(input_ids=words, pixel_values=pictures).logits_per_image)
+
+
+def tokens(task: Task) -> None:
+    """Prompts as numbers by CLIPTokenizer, cut and filled up to a length."""
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer = importlib.import_module("transformers").CLIPTokenizer.from_pretrained(str(write_tokenizer(Path(folder))))
+    texts = list(prompts(task.case.options["prompts"], task.case.seed))
+    task.give("tokens", tokenizer(texts, padding="max_length", truncation=True, max_length=32, return_tensors="pt").input_ids)
 
 
 ADAPTER = TransformersAdapter()
