@@ -175,6 +175,16 @@ def test_intact_data_has_no_problem(data):
     assert check_manifests(data, before_pull=True) == []
 
 
+def test_promises_need_no_goldens(data):
+    """A codebase without files of an original has nothing recorded; one that has files and no manifest is a problem."""
+    home = data / "references" / "promises"
+    home.mkdir()
+    (home / "codebase.toml").write_text("files = []\n")
+    assert check_manifests(data) == []
+    (home / "codebase.toml").write_text('files = ["a.py"]\n')
+    assert ["references/promises/manifest.json"] == [problem.what.split()[0] for problem in check_manifests(data)]
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_of_the_data_is_named(data, fault):
     """Each fault gives a problem that names the file and what to type."""
