@@ -10,6 +10,7 @@ from trueto.power.certificate import said_of
 from trueto.reports.details import exact_card, layers_card, source_link
 from trueto.reports.markup import EMPTY, Html, el, icon, join, link, raw
 from trueto.reports.page import card, page, sentences, terms, tile
+from trueto.reports.pictures import pictures_card
 from trueto.reports.plot import Series, drift_plot, plotted, series_of
 from trueto.reports.power import power_card
 from trueto.reports.view import ClaimView, Overview, cell_name
@@ -259,6 +260,7 @@ def claim_page(view: Overview, claim: ClaimView) -> str:
             *(_grid(claim, profile) for profile in claim.profiles),
             el("p", el("a", "What the signs mean", href="../index.html#legend")),
         ),
+        pictures_card(view.library, claim),
         _plots(view, claim),
         layers_card(claim),
         _ledger(claim),

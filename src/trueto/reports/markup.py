@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["EMPTY", "Html", "el", "icon", "join", "link", "raw"]
 
-VOID = frozenset({"meta", "input", "br"})
+VOID = frozenset({"meta", "input", "br", "img"})
 UNSPEAKABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 WEB = re.compile(r"https?://[^\s\"'<>\\]+")
 

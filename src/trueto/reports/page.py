@@ -16,7 +16,7 @@ from trueto.reports.words import LEGEND, size_words, step_words, times, verdict_
 __all__ = ["GENERATOR", "card", "page", "sentences", "table", "terms", "tile"]
 
 GENERATOR = "trueto"
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 @cache

@@ -19,6 +19,7 @@ from trueto.running.faults import cause_of_death, ineffective, out_of_memory
 from trueto.running.judging import Seen, declared_text, joined, stale_words, union
 from trueto.running.ledger import Deviation, Ledger
 from trueto.running.likewise import PICTURE, compare_outputs
+from trueto.running.pictures import pictures
 from trueto.running.profiles import profile as named_profile
 from trueto.running.words import number
 
@@ -168,8 +169,7 @@ def _twin(calls: Calls) -> tuple[Outputs | None, str]:
 def _compare(context: _Context, truth: Truth) -> Seen | str:
     """Both arms against the original or a variant, or why they cannot be compared."""
     context.evidence["names"] = list(truth["float64"].arrays)
-    native = context.calls.native.outputs
-    assert native is not None
+    native = _outputs(context)
     twin, note = _twin(context.calls)
     found = compare_outputs(native, truth["float64"], truth["float32"], "float32")
     other = None if twin is None else compare_outputs(twin, truth["float64"], truth["float32"], "float64")
@@ -252,6 +252,8 @@ def _by_numbers(context: _Context, truth: Truth, seen: Seen, verdict: Verdict, c
     shown = seen.native if not seen.native.agrees or seen.twin is None or seen.twin.agrees else seen.twin
     context.evidence.setdefault("compared_with", "feature off" if context.cell.layer is Layer.INVARIANCE else "original")
     context.evidence.update(_evidence(context, seen, shown))
+    if looked_at := pictures(_outputs(context), truth["float64"]):
+        context.evidence["pictures"] = looked_at
     grey = None if verdict.same else _grey(context, truth)
     size = "none" if verdict.same else size_of(grey) if grey is not None else "not measured"
     return Judgement(
@@ -270,13 +272,17 @@ def _by_numbers(context: _Context, truth: Truth, seen: Seen, verdict: Verdict, c
     )
 
 
+def _outputs(context: _Context) -> Outputs:
+    """What the candidate gave."""
+    assert context.calls.native.outputs is not None
+    return context.calls.native.outputs
+
+
 def _grey(context: _Context, truth: Truth) -> float | None:
     """The largest change of a picture among the outputs, in grey levels; None where none is one."""
-    outputs = context.calls.native.outputs
-    assert outputs is not None
-    wanted = truth["float64"].arrays
-    pictures = [name for name in wanted if name.partition(".")[0] == PICTURE and wanted[name].shape == outputs.arrays[name].shape]
-    return max((grey_levels(outputs.arrays[name], wanted[name]) for name in pictures), default=None)
+    outputs, wanted = _outputs(context), truth["float64"].arrays
+    names = [name for name in wanted if name.partition(".")[0] == PICTURE and wanted[name].shape == outputs.arrays[name].shape]
+    return max((grey_levels(outputs.arrays[name], wanted[name]) for name in names), default=None)
 
 
 def _sources(ref: Reference) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""Pictures of original, candidate and difference: what they show, and that a record from anywhere cannot put anything else on a page."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trueto.outputs import Outputs
+from trueto.reports.pictures import pictures_of
+from trueto.running.pictures import pictures
+
+
+def seen(text: str) -> np.ndarray:
+    """A picture in base64 as (H, W, 3) whole numbers."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))).astype(int)
+
+
+def picture(seed: int = 0, size: tuple[int, int] = (4, 6)) -> np.ndarray:
+    """Two pictures from -1 to 1."""
+    return np.random.default_rng(seed).uniform(-1, 1, (2, 3, *size))
+
+
+def test_a_picture_is_shown_as_it_is_and_its_difference_amplified():
+    """Original and candidate are the first of the batch in 8 bits; the largest difference is white, none is grey."""
+    original = picture()
+    other = original.copy()
+    other[0, 1, 2, 3] += 1e-3
+    (entry,) = pictures(Outputs({"image": other}), Outputs({"image": original}))
+    assert ("image", 1000) == (entry["name"], round(entry["amplified"]))
+    wanted = np.rint(127.5 * (np.moveaxis(original[0], 0, -1) + 1)).astype(int)
+    assert np.abs(seen(entry["original"]) - wanted).max() == 0
+    difference = seen(entry["difference"])
+    assert {128} == set(np.delete(difference.reshape(-1), 3 * (2 * 6 + 3) + 1).tolist())
+    assert 255 == difference[2, 3, 1]
+
+
+def test_the_same_picture_has_no_difference():
+    """Nothing to amplify: all grey, and nothing is divided by zero."""
+    (entry,) = pictures(Outputs({"image": picture()}), Outputs({"image": picture()}))
+    assert (None, {128}) == (entry["amplified"], set(seen(entry["difference"]).reshape(-1).tolist()))
+
+
+def test_latents_are_a_strip_from_the_first_to_the_last():
+    """Ten of thirty latents side by side, a line between two; of the others nothing is shown."""
+    names = ["latents", *(f"latents#{number}" for number in range(2, 31))]
+    arrays = {name: np.full((1, 4, 2, 3), number / 10) for number, name in enumerate(names)}
+    (entry,) = pictures(Outputs(arrays), Outputs(arrays))
+    strip = seen(entry["original"])
+    assert (2, 10 * 3 + 9, 3) == strip.shape
+    assert (128, round(127.5 * (2.9 / 3 + 1))) == (strip[0, 0, 0], strip[0, -1, 0])
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 4, 4), (1, 3, 4), (1, 3, 4, 300), (0, 3, 4, 4)])
+def test_what_is_no_small_picture_is_not_shown(shape):
+    """One channel, no height, too large, an empty batch."""
+    assert [] == pictures(Outputs({"image": np.zeros(shape)}), Outputs({"image": np.zeros(shape)}))
+    assert [] == pictures(Outputs({"image": picture()}), Outputs({"image": picture(size=(5, 6))}))
+
+
+@pytest.mark.parametrize("hostile", ['"><script>alert(1)</script>', "AAAA AAAA", "", None, 7])
+def test_a_record_puts_nothing_but_base64_on_a_page(hostile):
+    """A picture that is not base64 is left out, whatever else the record says."""
+    whole = dict.fromkeys(("original", "candidate", "difference"), "iVBORw0KGgo=")
+    assert 1 == len(pictures_of({"evidence": {"pictures": [whole]}}))
+    assert [] == pictures_of({"evidence": {"pictures": [{**whole, "candidate": hostile}, hostile]}})
+    assert [] == pictures_of({"evidence": {"pictures": hostile}})
