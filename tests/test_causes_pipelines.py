@@ -92,3 +92,10 @@ def test_the_pipeline_is_the_script():
     assert Verdict.DECLARED is judged(ADAPTER, CLAIM, SHORT, LEDGER).verdict
     found = judged(ADAPTER, CLAIM, SHORT)
     assert (Verdict.DRIFTED, True) == (found.verdict, found.reason.startswith("png is the first that differs")), found.reason
+
+
+def test_more_steps_than_asked_for_are_declared():
+    """Where 7 does not divide 1000 the original takes 8 steps: without the ledger outputs are missing, with it they are those of 7."""
+    assert Verdict.DECLARED is judged(ADAPTER, CLAIM, "ddim-7", LEDGER).verdict
+    found = judged(ADAPTER, CLAIM, "ddim-7")
+    assert (Verdict.BROKEN, "does not give latents#8, which the original does") == (found.verdict, found.reason)

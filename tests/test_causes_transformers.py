@@ -1,11 +1,22 @@
 """Why transformers' CLIP tokenizer differs from the original, and that nothing else does."""
 
 import pytest
+from driving_networks import judged
 
+from trueto.candidates import ledger_path
 from trueto.fixtures.prompts import prompts
 from trueto.fixtures.words import BEGIN, END, vocabulary, write_tokenizer
 
 transformers = pytest.importorskip("transformers")
+pytest.importorskip("torch")
+
+from trueto.candidates.transformers import ADAPTER  # noqa: E402 - after the check that its library is there
+from trueto.model import Verdict  # noqa: E402
+from trueto.references import load_golden  # noqa: E402
+from trueto.running.ledger import load_ledger  # noqa: E402
+
+NAME = "openai_clip/tokens"
+LEDGER = load_ledger(ledger_path("transformers"), "transformers")
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +74,31 @@ def test_composed_prompts_are_of_every_piece():
 def test_the_vocabulary_reads_every_byte(pieces):
     """No text has a piece that the vocabulary lacks."""
     assert set(pieces("".join(map(chr, range(33, 1000))))) <= set(vocabulary())
+
+
+@pytest.mark.parametrize(
+    ("case", "undeclared", "declared"),
+    [
+        ("plain", Verdict.IDENTICAL, Verdict.IDENTICAL),
+        ("emoji", Verdict.IDENTICAL, Verdict.IDENTICAL),
+        ("composed", Verdict.IDENTICAL, Verdict.IDENTICAL),
+        ("curly", Verdict.DRIFTED, Verdict.DECLARED),
+        ("soiled", Verdict.DRIFTED, Verdict.DECLARED),
+        ("shouted", Verdict.DRIFTED, Verdict.DECLARED),
+        ("surrogates", Verdict.BROKEN, Verdict.DECLARED),  # it refuses, as the original does that does not clean
+    ],
+)
+def test_each_kind_of_prompt_is_the_original_or_what_is_declared(case, undeclared, declared):
+    """Every number of every prompt: the original's, or with the ledger those of the original that does not clean."""
+    assert (undeclared, declared) == (judged(ADAPTER, NAME, case).verdict, judged(ADAPTER, NAME, case, LEDGER).verdict)
+
+
+def test_as_many_soiled_prompts_are_read_otherwise():
+    """The figure of docs/findings/clip-tokenizer-cleaning.md: of a thousand prompts with such pieces, and of a thousand without."""
+    golden = load_golden(NAME)
+
+    def other(case):
+        cleaned, as_written = (golden.outputs(case, "float32", variant).arrays["tokens"] for variant in ("", "cleaning=nfc"))
+        return int((cleaned != as_written).any(axis=1).sum())
+
+    assert (648, 0) == (other("soiled"), other("composed"))

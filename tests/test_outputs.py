@@ -193,6 +193,63 @@ def test_a_shift_within_rounding_agrees_and_twice_the_factor_does_not():
         assert (agrees, "small") == (seen.agrees, seen.what)
 
 
+def eight_bits(picture, cut=np.trunc):
+    """The 8-bit file of a picture from -1 to 1."""
+    return cut(127.5 * (picture + 1)).astype(np.int64)
+
+
+OFF = np.arange(3 * 24 * 24).reshape(1, 3, 24, 24)
+PICTURED = np.random.default_rng(0).uniform(-1, 1, OFF.shape)
+
+
+@pytest.mark.parametrize(
+    ("file", "agrees"),
+    [
+        (eight_bits(PICTURED + np.random.default_rng(1).normal(0, 1e-5, OFF.shape)), True),  # of the picture moved by its own rounding
+        (eight_bits(PICTURED) + (OFF == 7), True),
+        (eight_bits(PICTURED) + 2 * (OFF == 7), False),
+        (eight_bits(PICTURED) + (OFF % 20 == 0), False),
+        (eight_bits(PICTURED, np.rint), False),
+    ],
+    ids=["moved", "one a level off", "one two levels off", "one in twenty a level off", "rounded"],
+)
+def test_an_8_bit_file_may_be_off_where_its_picture_may_be(file, agrees):
+    """As many values as the picture's rounding can carry over, by one level each; a rule that cuts otherwise is a difference."""
+    exact = Outputs({"image": PICTURED, "png": eight_bits(PICTURED)})
+    native = Outputs({"image": PICTURED.astype(np.float32), "png": eight_bits(PICTURED)}, np.array([1e-5, 0.0]), np.array([4e-5, 0.0]))
+    seen = compare_outputs(Outputs({"image": native.arrays["image"], "png": file}), exact, native, "float32")
+    assert agrees is seen.agrees, seen.ratios
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda torch, dtype: torch.randn(3, 40, dtype=dtype),
+        lambda torch, dtype: torch.randn_like(torch.zeros(3, 40, dtype=dtype)),
+        lambda torch, dtype: torch.empty(3, 40, dtype=dtype).normal_(1.0, 2.0),
+        lambda torch, dtype: torch.normal(torch.full((3, 40), 0.5, dtype=dtype), torch.full((3, 40), 2.0, dtype=dtype)),
+    ],
+    ids=["randn", "randn_like", "normal_", "normal"],
+)
+def test_one_seed_draws_the_same_in_both_precisions(draw):
+    """The generator draws in float32 whatever is asked for, and the dtype is the one asked for; without that the numbers are others."""
+    torch = pytest.importorskip("torch")
+    from trueto.interpose import Interposer
+
+    def drawn(dtype, *, watched=True):
+        torch.manual_seed(0)
+        if not watched:
+            return draw(torch, dtype)
+        with Interposer(None, torch.float64 if dtype == torch.float64 else None, lambda values: values):
+            return draw(torch, dtype)
+
+    narrow, wide = drawn(torch.float32), drawn(torch.float64)
+    assert (torch.float32, torch.float64) == (narrow.dtype, wide.dtype)
+    assert narrow.double().numpy().tobytes() == wide.numpy().tobytes()
+    assert drawn(torch.float32, watched=False).numpy().tobytes() == narrow.numpy().tobytes()
+    assert drawn(torch.float64, watched=False).numpy().tobytes() != wide.numpy().tobytes()
+
+
 PINNED = [0.8500887155532837, 1.1130307912826538, 1.066928744316101]
 WHOLE = [88, 992, 667, 149, 883]
 

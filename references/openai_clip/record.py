@@ -11,9 +11,7 @@ from unittest.mock import patch
 import regex
 import torch
 
-from trueto.recording.harness import END, MERGES, Task, import_file, prompts, stand_in, vocabulary
-
-LENGTH = 32
+from trueto.recording.harness import END, LENGTH, MERGES, Task, import_file, prompts, stand_in, vocabulary
 
 
 def load(source: Path):

@@ -49,7 +49,7 @@ CASES = (
     picture("ddim-7", 7, "ddim", batch=2, prompt="a photograph of an astronaut riding a horse", seed=1),
     picture("plms-8-unguided", 8, guidance=1.0, seed=2),
     picture("plms-30", 30, seed=3),
-    picture("ddim-3-empty", 3, "ddim", prompt="", seed=4),
+    picture("ddim-4-empty", 4, "ddim", prompt="", seed=4),
     picture("plms-4-long", 4, prompt="the red cat's guitar, " * 30, seed=5),
 )
 KNOBS = {

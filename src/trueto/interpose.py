@@ -184,10 +184,17 @@ class Interposer(TorchFunctionMode):
         if func is torch.Tensor.normal_:
             drawn = func(torch.empty_like(args[0], dtype=_FLOAT32), *args[1:], **kwargs)
             return args[0].copy_(self.moved(_TO(drawn, args[0].dtype)))
-        if func is torch.normal:  # of given means: in their dtype
-            return self.moved(func(*args, **kwargs))
+        if func is torch.normal:  # of given means or deviations: in their dtype
+            given = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)]
+            drawn = func(*map(_narrowed, args), **{name: _narrowed(value) for name, value in kwargs.items()})
+            return self.moved(_TO(drawn, given[0].dtype if given else torch.get_default_dtype()))
         asked = kwargs.pop("dtype", None) or (args[0].dtype if func is torch.randn_like else torch.get_default_dtype())
         return self.moved(_TO(func(*args, dtype=_FLOAT32, **kwargs), asked))
+
+
+def _narrowed(value: Any) -> Any:
+    """A tensor in float32, anything else as it is."""
+    return _TO(value, _FLOAT32) if isinstance(value, torch.Tensor) else value
 
 
 def draw_of(function: Callable[..., torch.Tensor], noise: NoiseSource, *, in_place: bool) -> Callable[..., torch.Tensor]:

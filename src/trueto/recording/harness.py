@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
-from trueto.fixtures.prompts import prompts
+from trueto.fixtures.prompts import LENGTH, prompts
 from trueto.fixtures.words import END, MERGES, vocabulary, write_tokenizer
 from trueto.torch_run import Run
 from trueto.torch_task import Task
 
 __all__ = [
     "END",
+    "LENGTH",
     "MERGES",
     "Run",
     "Task",

@@ -90,7 +90,7 @@ def record_outputs(module: Any, original: Any, ref: Reference, case: Case, write
             seen = plain  # a knob that changes nothing on this X
         elif not quick:
             seen = _conditioned((module, original, ref, case), knobs, seen)
-        plain = plain or seen
+        plain = plain if knobs else seen
         _write(writer, case, net, seen)
 
 

@@ -27,7 +27,8 @@ def expected_of(place: int, name: str, exact: Outputs, native: Outputs, dtype: s
     wanted, seen = (outputs.arrays[name][None] for outputs in (exact, native))
     spread = _spread(native, place)
     if name.partition("#")[0] == FILE and PICTURE in exact.arrays:
-        spread = _of_cut_picture(exact, native, dtype)
+        cut = _of_cut_picture(exact, native, dtype)
+        return Expected(wanted.astype(np.float64), cut.rms, cut.maximum, np.array([place]), cut.maximum == 0, seen)
     if wanted.dtype.kind == "i":
         rms, maximum = measure(seen, wanted)
         floors = [max(own, float(spread_[0])) for own, spread_ in zip((rms, maximum), (spread.rms, spread.maximum), strict=True)]
@@ -43,12 +44,15 @@ def expected_of(place: int, name: str, exact: Outputs, native: Outputs, dtype: s
 def _of_cut_picture(exact: Outputs, native: Outputs, dtype: str) -> Spread:
     """How far a picture's own rounding moves its 8-bit file.
 
-    Moved by d grey levels, a share d of the values comes out as the next whole number, for they lie anywhere between two: an RMS of
-    sqrt(d), and one grey level at most. One value at least may lie just where the number changes.
+    Moved by d grey levels, a share d of the values comes out as the next whole number, for they lie anywhere between two. A faithful
+    picture is moved by no more than the factor times its floor. With one value more, that may lie just where the number changes, the
+    share is factor (d + 1 / size), its RMS the root of that, and no value is more than one level off. The judge multiplies floors by
+    the factor, so that it is taken out of them here.
     """
     place, size = list(exact.arrays).index(PICTURE), exact.arrays[PICTURE].size
     moved = GREY * float(expected_of(place, PICTURE, exact, native, dtype).floor_rms[0])
-    return Spread(np.array([math.sqrt(max(moved, 1 / size))]), np.ones(1))
+    share = factor() * (moved + 1 / size)
+    return Spread(np.array([math.sqrt(share) / factor()]), np.array([1 / factor()]))
 
 
 def _spread(outputs: Outputs, place: int) -> Spread:

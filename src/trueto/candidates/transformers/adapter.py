@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trueto.fixtures.prompts import prompts
+from trueto.fixtures.prompts import LENGTH, prompts
 from trueto.fixtures.words import write_tokenizer
 from trueto.model import Case, Claim
 
@@ -181,7 +181,7 @@ def tokens(task: Task) -> None:
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = importlib.import_module("transformers").CLIPTokenizer.from_pretrained(str(write_tokenizer(Path(folder))))
     texts = list(prompts(task.case.options["prompts"], task.case.seed))
-    task.give("tokens", tokenizer(texts, padding="max_length", truncation=True, max_length=32, return_tensors="pt").input_ids)
+    task.give("tokens", tokenizer(texts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt").input_ids)
 
 
 ADAPTER = TransformersAdapter()
