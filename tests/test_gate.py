@@ -223,6 +223,28 @@ def test_harness_failure_is_exit_code_3(root, tmp_path):
     assert "cell" in {event["event"] for event in events}
 
 
+def test_a_failure_before_the_first_cell_tells_nothing_of_an_older_run(root, tmp_path):
+    """Where no cell was judged, the record that lies there is of another run: it is not shown as this one's result."""
+    said = trueto("gate", BASE, *ONE, "--record", "r.jsonl", cwd=tmp_path)
+    assert 0 == said.returncode, said.stderr
+    suite = root / "suites/test_update.py"
+    suite.write_text("raise RuntimeError('ours')\n")
+    done = trueto("gate", BASE, *ONE, "--record", "r.jsonl", cwd=tmp_path, TRUETO_ROOT=str(root))
+    assert 3 == done.returncode, done.stdout + done.stderr
+    assert not done.stdout.strip()
+    assert "the run is incomplete (trueto itself failed" in done.stderr
+
+
+def test_cells_are_judged_in_the_order_in_which_their_runs_are_asked_for(tmp_path):
+    """Judging keeps up with the workers: case by case, not suite by suite."""
+    done = trueto("gate", BASE, "--record", "r.jsonl", cwd=tmp_path)
+    assert 0 == done.returncode, done.stderr
+    cells = [(event["claim"], event["case"]) for event in lines(tmp_path / "r.jsonl") if event["event"] == "cell"]
+    changes = sum(a != b for a, b in itertools.pairwise(cells))
+    assert len(set(cells)) - 1 == changes
+    assert changes
+
+
 @pytest.mark.parametrize(("file", "code"), [("base", 0), ("drifts", 1), ("difusers", 4)])
 def test_same_cells_run_under_pytest(tmp_path, file, code):
     """`pytest --trueto-candidate X suites/` judges the same cells inside a library's own test run."""

@@ -132,6 +132,10 @@ class Given:
         """Put the session where the tests look for it."""
         config.stash[SESSION] = self.session
 
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember what pytest itself ended with."""
+        self.session.trouble = self.session.trouble or f"{excinfo.typename}: {excinfo.value}"
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Plan the cells when a candidate is named; a mistake of the user ends here with its own words."""
@@ -200,9 +204,17 @@ def holds(request: pytest.FixtureRequest) -> Callable[[Claim], None]:
     return hold
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Laws come last: their runs wait behind those of the cells."""
-    items.sort(key=lambda item: "holds" in getattr(item, "fixturenames", ()))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Cells come in the order in which their runs are asked for, so that judging never waits for the last; laws come last."""
+    session = config.stash.get(SESSION, None)
+    places = {} if session is None else {id(cell): place for place, cell in enumerate(session.gate.cells)}
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        given = getattr(item, "callspec", None)
+        cell = given.params.get("cell") if given is not None else None
+        return "holds" in getattr(item, "fixturenames", ()), places.get(id(cell), -1)
+
+    items.sort(key=place)
 
 
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]) -> None:

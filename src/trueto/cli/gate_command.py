@@ -70,7 +70,7 @@ def command(candidate: str | None, form: str, output: str | None, record: str | 
     progress = _Progress(quiet=form != "table")
     session = GateSession(gate, path, options["fail-on"], progress)
     suites = data_root() / "suites"
-    arguments = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites), "-p", "no:terminal", "-p", "no:trueto", str(suites)]
+    arguments = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites), "-p", "no:terminal", "--disable-plugin-autoload", str(suites)]
     forget_pytest_options()
     try:
         ended = pytest.main(arguments, plugins=[plugin, Given(session)])
@@ -84,9 +84,9 @@ def _print(path: Path, session: GateSession, *, interrupted: bool, form: str, ou
     from trueto.errors import TruetoError
     from trueto.events import read_run
 
-    run = read_run(path)
-    if not run.complete:
-        said = "interrupted" if interrupted else f"trueto itself failed: {session.trouble or 'no reason is known'}"
+    run = None if session.writer is None else read_run(path)  # without a writer, what lies there is of another run
+    if run is None or not run.complete:
+        said = "interrupted" if interrupted and not session.trouble else f"trueto itself failed: {session.trouble or 'no reason is known'}"
         raise TruetoError(f"the run is incomplete ({said}); what was judged is in {path}", "trueto doctor")
     if form == "table":
         text = summary_table(run, path, terminal=output is None)

@@ -222,19 +222,19 @@ class Gate:
         twin = cell.profile == "default" and cell.layer is not Layer.NOISE
         return list(dict.fromkeys([(net, False), ("closed", False), *([(net, True)] if twin else [])]))
 
-    def _submit(self, cell: Cell, runs: list[tuple[str, bool]]) -> None:
+    def _submit(self, cell: Cell, runs: list[tuple[str, bool]], *, urgent: bool = False) -> None:
         chosen = profile(cell.profile)
         if chosen.id not in self._pools:
             limits = self.limits or Limits(seconds=chosen.seconds)
             self._pools[chosen.id] = Pool(self.spec, chosen, self.jobs, limits)
-        for run, future in zip(runs, self._pools[chosen.id].submit(cell.claim, cell.case, runs), strict=True):
+        for run, future in zip(runs, self._pools[chosen.id].submit(cell.claim, cell.case, runs, urgent=urgent), strict=True):
             self._runs[cell.claim.id, cell.case.id, chosen.id, *run] = future
 
     def _outcome(self, cell: Cell, net: str, *, twin: bool = False) -> Outcome:
         """The outcome of a run, asked for now if nobody did before."""
         key = (cell.claim.id, cell.case.id, cell.profile, net, twin)
         if key not in self._runs:
-            self._submit(cell, [(net, twin)])
+            self._submit(cell, [(net, twin)], urgent=True)
         return self._runs[key].result()
 
     def header(self, run_id: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""A few workers of one candidate, fed from one queue."""
+"""A few workers of one candidate, fed from one queue; whoever already waits is served first."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import threading
 from collections.abc import Sequence
@@ -31,20 +32,24 @@ class Pool:
 
     def __init__(self, spec: str, profile: Profile, size: int, limits: Limits) -> None:
         self.limits = limits
-        self._tasks: queue.Queue[list[_Task] | None] = queue.Queue()
+        self._tasks: queue.PriorityQueue[tuple[int, int, list[_Task] | None]] = queue.PriorityQueue()
+        self._number = itertools.count()
         self._workers = [Worker(spec, profile) for _ in range(size)]
         self._threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, claim: Claim, case: Case, runs: Sequence[tuple[str, bool]]) -> list[Future[Outcome]]:
-        """Ask for runs of one case, each (network, twin); one worker takes them all, so that what they share is built once."""
+    def submit(self, claim: Claim, case: Case, runs: Sequence[tuple[str, bool]], *, urgent: bool = False) -> list[Future[Outcome]]:
+        """Ask for runs of one case, each (network, twin); one worker takes them all, so that what they share is built once.
+
+        What is `urgent`, because somebody waits for it now, goes before what was asked for in advance.
+        """
         tasks = [_Task(Future(), claim, case, net, twin) for net, twin in runs]
-        self._tasks.put(tasks)
+        self._tasks.put((not urgent, next(self._number), tasks))
         return [task.future for task in tasks]
 
     def _serve(self, worker: Worker) -> None:
-        while (tasks := self._tasks.get()) is not None:
+        while (tasks := self._tasks.get()[-1]) is not None:
             for task in tasks:
                 try:
                     task.future.set_result(worker.run(task.claim, task.case, task.net, self.limits, twin=task.twin))
@@ -57,7 +62,7 @@ class Pool:
             while True:
                 self._tasks.get_nowait()
         for _ in self._workers:
-            self._tasks.put(None)
+            self._tasks.put((True, next(self._number), None))
         for worker in self._workers:
             worker.close()
         for thread in self._threads:
