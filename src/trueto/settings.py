@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["GATE_OPTIONS", "Option", "cache_dir", "data_root", "forget_pytest_options", "offline_environment"]
+__all__ = ["FORMATS", "GATE_OPTIONS", "Option", "cache_dir", "data_root", "forget_pytest_options", "offline_environment"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Option:
 
 
 LAYERS = ("schedule", "start", "update", "trajectory", "noise", "module", "preprocess", "pipeline", "training", "invariance")
+
+FORMATS = ("json", "markdown", "junit", "sarif", "badge", "github")  # what `--format` knows besides its table
 
 GATE_OPTIONS: tuple[Option, ...] = (
     Option("reference", "only this original algorithm, as k_diffusion/dpmpp_2m (glob allowed)", "NAME", multiple=True),

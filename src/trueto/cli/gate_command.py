@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trueto.settings import GATE_OPTIONS, data_root, forget_pytest_options
+from trueto.settings import FORMATS, GATE_OPTIONS, data_root, forget_pytest_options
 
 if TYPE_CHECKING:
     from trueto.model import Judgement
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from trueto.running.gate import Gate
 
 __all__ = ["command"]
-
-FORMATS = ("table", "json", "markdown", "junit")
 
 
 def _options(function: Any) -> Any:
@@ -35,10 +33,13 @@ def _options(function: Any) -> Any:
 @click.command("gate", context_settings={"show_default": True})
 @click.argument("candidate", required=False)
 @_options
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="what to print")
+@click.option(
+    "--format", "form", type=click.Choice(("table", *FORMATS)), default="table", help="what to print; docs/reports.md says what each is"
+)
 @click.option("--output", metavar="FILE", help="print to this file instead of the terminal")
+@click.option("--summary", metavar="FILE", help="add a job summary in Markdown to the end of this file, as $GITHUB_STEP_SUMMARY")
 @click.option("--record", metavar="FILE", help="where to keep the run record  [default: .trueto/runs/<time>-<candidate>.jsonl]")
-def command(candidate: str | None, form: str, output: str | None, record: str | None, **chosen: Any) -> int:
+def command(candidate: str | None, form: str, output: str | None, summary: str | None, record: str | None, **chosen: Any) -> int:
     """Judge CANDIDATE: a library by name (diffusers), an adapter (my_adapter.py), a program in any language (my_program.toml).
 
     Without a CANDIDATE it is the one of [tool.trueto] in pyproject.toml.
@@ -55,17 +56,20 @@ def command(candidate: str | None, form: str, output: str | None, record: str | 
       trueto gate diffusers --quick
       trueto gate diffusers --reference k_diffusion/dpmpp_2m --layer update
       trueto gate diffusers --case karras-20 --profile bfloat16 --format markdown
+      trueto gate --format github --summary "$GITHUB_STEP_SUMMARY"
     """
     import pytest
 
     from trueto import plugin
     from trueto.candidates import chosen as chosen_candidate
     from trueto.plugin import GateSession, Given
+    from trueto.reports import summary_room
     from trueto.running.entry import open_gate, writable
 
     options = {name.replace("_", "-"): value for name, value in chosen.items()}
-    if output:
-        writable(Path(output))
+    for file in filter(None, (output, summary)):
+        writable(Path(file))
+    room = summary_room(Path(summary)) if summary else 0
     gate, path = open_gate(chosen_candidate(candidate), options, record)
     progress = _Progress(quiet=form != "table")
     session = GateSession(gate, path, options["fail-on"], progress)
@@ -76,6 +80,8 @@ def command(candidate: str | None, form: str, output: str | None, record: str | 
         ended = pytest.main(arguments, plugins=[plugin, Given(session)])
     finally:
         progress.stop()
+    if summary:
+        _summarise(path, Path(summary), room)
     return _print(path, session, interrupted=int(ended) == pytest.ExitCode.INTERRUPTED, form=form, output=output)
 
 
@@ -102,6 +108,16 @@ def _print(path: Path, session: GateSession, *, interrupted: bool, form: str, ou
     else:
         click.echo(text)
     return session.exit_code
+
+
+def _summarise(record: Path, target: Path, room: int) -> None:
+    """A summary of what was judged, of an incomplete run too."""
+    from trueto.events import read_run
+    from trueto.reports import to_markdown
+
+    text = to_markdown(read_run(record), room=room, most=None)
+    with target.open("a", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 def _total(gate: Gate) -> int:

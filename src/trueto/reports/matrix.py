@@ -11,18 +11,22 @@ from trueto.reports.power import figures
 from trueto.reports.view import ClaimView, Overview
 from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, gate_says, plural, step_words, times, verdict_of
 
-__all__ = ["escape", "headline", "matrix", "sentence", "table"]
+__all__ = ["escape", "headline", "matrix", "plain", "sentence", "table"]
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~])")
 LINK = re.compile(r"https?://[\w./#%?=&:~+,;()\-]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ud800-\udfff]+")
 
 
+def plain(text: Any, limit: int = 600) -> str:
+    """Any text on one line, without characters that steer a terminal or a parser; not yet escaped for any markup."""
+    flat = CONTROL.sub(" ", str(text)).strip()
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
 def escape(text: Any, limit: int = 600) -> str:
     """Any text as plain Markdown on one line: no markup, no HTML, no mention of anybody, no table cell broken."""
-    flat = CONTROL.sub(" ", str(text)).strip()
-    flat = flat if len(flat) <= limit else flat[: limit - 1] + "…"
-    flat = SPECIAL.sub(r"\\\1", flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    flat = SPECIAL.sub(r"\\\1", plain(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
     flat = re.sub(r"@(?=\w)|#(?=\d)", lambda m: m.group() + "\u200b", flat)  # neither a mention nor a link to an issue
     return flat.replace("://", "&#58;//").replace("www.", "www&#46;")
 

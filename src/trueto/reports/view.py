@@ -14,7 +14,7 @@ from trueto.model import LAYERS, Verdict
 from trueto.references import Reference, reference
 from trueto.reports.words import RANK, size_words, verdict_of
 
-__all__ = ["Cells", "ClaimView", "Overview", "badness", "cell_name", "overview", "row_name", "steps_of", "worst_of"]
+__all__ = ["Cells", "ClaimView", "Overview", "alike", "badness", "cell_name", "overview", "row_name", "steps_of", "worst_of"]
 
 Cells = list[dict[str, Any]]
 SLUG_LENGTH = 60
@@ -36,6 +36,18 @@ def worst_of(cells: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
 def cell_name(cell: dict[str, Any]) -> str:
     """What users type for one cell, as `k_diffusion/heun:update:karras-20`."""
     return f"{cell['claim']}:{cell['layer']}:{cell['case']}"
+
+
+def alike(cells: Cells) -> list[Cells]:
+    """All inputs of a claim, layer and profile with the same verdict as one group, told by its first; `cells` is worst first.
+
+    What could not be judged for one and the same reason is one group over all layers.
+    """
+    groups: dict[tuple[Any, ...], Cells] = {}
+    for cell in cells:
+        part = cell["reason"] if verdict_of(cell).unknown else cell["layer"]
+        groups.setdefault((cell["claim"], part, cell["profile"], cell["verdict"]), []).append(cell)
+    return list(groups.values())
 
 
 def steps_of(cell: dict[str, Any]) -> list[Any]:

@@ -149,7 +149,7 @@ class Gate:
             return self._judge_outputs(cell, ref)
         runs = self.runs(cell)
         judgement = judge_cell(cell, self.version, ref, chosen, runs, self.ledger)
-        return self._explained(judgement, {"settings": found} if (found := runs.native.meta.get("settings")) else {})
+        return self._explained(judgement, _told(runs.native))
 
     def _judge_outputs(self, cell: Cell, ref: Reference) -> Judgement:
         """The verdict on the named outputs of a function."""
@@ -168,7 +168,7 @@ class Gate:
 
         calls = Calls(native, twin, plain if cell.layer is Layer.INVARIANCE else None)
         judgement = judge_outputs(cell, self.version, ref, chosen, calls, self.ledger)
-        return self._explained(judgement, {"settings": found} if (found := native.meta.get("settings")) else {})
+        return self._explained(judgement, _told(native))
 
     def _court(self, cell: Cell) -> Court:
         """What a law may ask of this gate."""
@@ -264,6 +264,12 @@ class Gate:
         """Stop every worker."""
         for pool in self._pools.values():
             pool.close()
+
+
+def _told(native: Outcome) -> dict[str, Any]:
+    """What a worker says of itself besides its tensors: how the library was configured, and where the code stands."""
+    names = {"settings": "settings", "source": "candidate_source"}
+    return {name: found for key, name in names.items() if (found := native.meta.get(key))}
 
 
 def run_all(
