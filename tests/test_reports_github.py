@@ -222,7 +222,7 @@ def test_a_full_summary_is_refused_before_anything_runs(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["table", "sarif", "badge", "github"])
-def test_exit_code_is_that_of_the_verdicts_whatever_is_printed(tmp_path, form):
+def test_exit_code_is_that_of_the_verdicts_whatever_is_printed(tmp_path, monkeypatch, form):
     """A drift ends with 1 in every format, with a summary added to what is there."""
     (tmp_path / "summary.md").write_text("before\n")
     drifts = str(Path(BASE).with_name("drifts.py"))
@@ -230,5 +230,6 @@ def test_exit_code_is_that_of_the_verdicts_whatever_is_printed(tmp_path, form):
     done = trueto("gate", drifts, *one, "--format", form, "--summary", "summary.md", "--record", "run.jsonl", cwd=tmp_path)
     assert 1 == done.returncode, done.stdout + done.stderr
     assert re.match(r"before\n\*\*.*differs undeclared from 1", (tmp_path / "summary.md").read_text())
+    monkeypatch.chdir(tmp_path)  # places are looked for in the folder that the gate ran in
     if form != "table":
         assert render(read_run(tmp_path / "run.jsonl"), form) == done.stdout.rstrip("\n")

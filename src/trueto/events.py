@@ -17,7 +17,7 @@ from typing import IO, Any
 from trueto.errors import DataError
 from trueto.model import Judgement
 
-__all__ = ["SCHEMA", "RunRecord", "RunWriter", "cell_record", "read_run"]
+__all__ = ["SCHEMA", "SUITE", "RunRecord", "RunWriter", "cell_record", "read_run"]
 
 SCHEMA = 1
 SUITE = "1.0"

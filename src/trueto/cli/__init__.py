@@ -15,6 +15,7 @@ COMMANDS = {
     "init": "write the files that a library needs to be judged",
     "smoke": "does an adapter start, and does each of its claims run",
     "gate": "judge a library against the originals it claims to implement",
+    "baseline": "what is new in a run against that of the merge base",
     "explain": "why one cell differs: which knob of the original's spec restores agreement",
     "declare": "turn what explain found into an entry of the ledger",
     "keep": "judge from now on what a law has found",

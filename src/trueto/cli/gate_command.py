@@ -10,8 +10,10 @@ import click
 from trueto.settings import FORMATS, GATE_OPTIONS, data_root, forget_pytest_options
 
 if TYPE_CHECKING:
+    from trueto.events import RunRecord
     from trueto.model import Judgement
     from trueto.plugin import GateSession
+    from trueto.reports.baseline import Difference
     from trueto.running.gate import Gate
 
 __all__ = ["command"]
@@ -38,8 +40,9 @@ def _options(function: Any) -> Any:
 )
 @click.option("--output", metavar="FILE", help="print to this file instead of the terminal")
 @click.option("--summary", metavar="FILE", help="add a job summary in Markdown to the end of this file, as $GITHUB_STEP_SUMMARY")
+@click.option("--baseline", metavar="RUN", help="an earlier run record: fail only on what is new (see `trueto baseline --help`)")
 @click.option("--record", metavar="FILE", help="where to keep the run record  [default: .trueto/runs/<time>-<candidate>.jsonl]")
-def command(candidate: str | None, form: str, output: str | None, summary: str | None, record: str | None, **chosen: Any) -> int:
+def command(candidate: str | None, form: str, output: str | None, record: str | None, **chosen: Any) -> int:
     """Judge CANDIDATE: a library by name (diffusers), an adapter (my_adapter.py), a program in any language (my_program.toml).
 
     Without a CANDIDATE it is the one of [tool.trueto] in pyproject.toml.
@@ -62,62 +65,81 @@ def command(candidate: str | None, form: str, output: str | None, summary: str |
 
     from trueto import plugin
     from trueto.candidates import chosen as chosen_candidate
+    from trueto.events import read_run
     from trueto.plugin import GateSession, Given
     from trueto.reports import summary_room
+    from trueto.reports.baseline import compare, read_base
     from trueto.running.entry import open_gate, writable
 
+    summary, baseline = chosen.pop("summary"), chosen.pop("baseline")
     options = {name.replace("_", "-"): value for name, value in chosen.items()}
     for file in filter(None, (output, summary)):
         writable(Path(file))
     room = summary_room(Path(summary)) if summary else 0
+    base = read_base(Path(baseline)) if baseline else None
     gate, path = open_gate(chosen_candidate(candidate), options, record)
+    if base is not None:
+        _refuse_other(gate, base)
     progress = _Progress(quiet=form != "table")
     session = GateSession(gate, path, options["fail-on"], progress)
     suites = data_root() / "suites"
-    arguments = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites), "-p", "no:terminal", "--disable-plugin-autoload", str(suites)]
+    arguments = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites), "-p", "no:terminal", "-p", "no:trueto", str(suites)]
     forget_pytest_options()
     try:
         ended = pytest.main(arguments, plugins=[plugin, Given(session)])
     finally:
         progress.stop()
+    run = read_run(path)
+    found = compare(run, base) if base is not None and run.complete else None
     if summary:
-        _summarise(path, Path(summary), room)
-    return _print(path, session, interrupted=int(ended) == pytest.ExitCode.INTERRUPTED, form=form, output=output)
+        _summarise(run, found, Path(summary), room)
+    _check_whole(run, session, interrupted=int(ended) == pytest.ExitCode.INTERRUPTED)
+    _print(run, form, output)
+    if found is None:
+        return session.exit_code
+    click.echo(found.text(), nl=False, err=form != "table")
+    return found.exit_code(options["fail-on"])
 
 
-def _print(path: Path, session: GateSession, *, interrupted: bool, form: str, output: str | None) -> int:
-    from trueto.cli.table import summary_table
+def _refuse_other(gate: Gate, base: RunRecord) -> None:
+    """DataError, before anything runs, where what is asked for cannot be compared with the base."""
+    from trueto.events import SUITE
+    from trueto.reports.baseline import check_base
+
+    try:
+        check_base({**gate.header(""), "suite": SUITE}, base)
+    except BaseException:
+        gate.close()
+        raise
+
+
+def _check_whole(run: RunRecord, session: GateSession, *, interrupted: bool) -> None:
     from trueto.errors import TruetoError
-    from trueto.events import read_run
 
-    run = None if session.writer is None else read_run(path)  # without a writer, what lies there is of another run
-    if run is None or not run.complete:
-        said = "interrupted" if interrupted and not session.trouble else f"trueto itself failed: {session.trouble or 'no reason is known'}"
-        raise TruetoError(f"the run is incomplete ({said}); what was judged is in {path}", "trueto doctor")
-    if form == "table":
-        text = summary_table(run, path, terminal=output is None)
-    else:
-        from trueto.reports import render
+    if not run.complete:
+        said = "interrupted" if interrupted else f"trueto itself failed: {session.trouble or 'no reason is known'}"
+        raise TruetoError(f"the run is incomplete ({said}); what was judged is in {run.path}", "trueto doctor")
 
-        text = render(run, form)
+
+def _print(run: RunRecord, form: str, output: str | None) -> None:
+    from trueto.cli.table import summary_table
+    from trueto.reports import render, write_text
+
+    text = summary_table(run, run.path, terminal=output is None) if form == "table" else render(run, form)
     if output:
-        from trueto.reports import write_text
-
         write_text(Path(output), text + "\n")
         click.echo(f"written to {output}")
     else:
         click.echo(text)
-    return session.exit_code
 
 
-def _summarise(record: Path, target: Path, room: int) -> None:
-    """A summary of what was judged, of an incomplete run too."""
-    from trueto.events import read_run
+def _summarise(run: RunRecord, found: Difference | None, target: Path, room: int) -> None:
+    """A summary of what was judged, of an incomplete run too; what is new comes first."""
     from trueto.reports import to_markdown
 
-    text = to_markdown(read_run(record), room=room, most=None)
+    news = found.markdown() if found is not None else ""
     with target.open("a", encoding="utf-8") as stream:
-        stream.write(text)
+        stream.write(news + to_markdown(run, room=room - len(news.encode()), most=None))
 
 
 def _total(gate: Gate) -> int:

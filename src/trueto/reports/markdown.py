@@ -18,7 +18,7 @@ COMMENT_ROOM = 60_000
 """Bytes for a comment: GitHub takes 65,536 characters."""
 SUMMARY_ROOM = 1024 * 1024
 """Bytes for the summary of one step: GitHub drops a larger one whole."""
-LEAST_ROOM = 64 * 1024  # what an opening of hostile names may need
+LEAST_ROOM = 256 * 1024  # what an opening of hostile names, and what is new against a baseline, may need
 MOST_ROWS = 40
 ROWS_HEAD = ["| | worst | cells | profile | what differs | size | why |", "|---|---|---|---|---|---|---|"]
 CLOSING_ROOM = 4096  # kept back for what was left out, and for the last line
