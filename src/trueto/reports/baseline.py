@@ -53,7 +53,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is new against a base: `worse` (bad or unknown now, or vanished), `declared` anew, `better`; the worst first. `same` is the rest."""
+    """What is new against a base, worst first: `worse` (bad or unknown now, or vanished), `declared` anew, `better`; `same` is the rest."""
 
     run: RunRecord
     base: RunRecord
