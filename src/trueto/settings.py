@@ -6,7 +6,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FORMATS", "GATE_OPTIONS", "Option", "cache_dir", "data_root", "forget_pytest_options", "offline_environment"]
+__all__ = [
+    "FORMATS",
+    "GATE_OPTIONS",
+    "Option",
+    "cache_dir",
+    "data_root",
+    "environments_dir",
+    "forget_pytest_options",
+    "offline_environment",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,11 @@ def cache_dir() -> Path:
     if override:
         return Path(override)
     return Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "trueto"
+
+
+def environments_dir() -> Path:
+    """Where other releases of a library are kept, a folder a package (`TRUETO_ENVIRONMENTS`, else .trueto/environments here)."""
+    return Path(os.environ.get("TRUETO_ENVIRONMENTS") or Path(".trueto") / "environments")
 
 
 def forget_pytest_options() -> None:

@@ -2,6 +2,7 @@
 
 A candidate module has `ADAPTER`, an Adapter. Built-in ones are found by walking this package, others by the entry point
 group `trueto.candidates` or by the path of a .py file. A program in another language has a .toml file instead (docs/any-language.md).
+A name or path may be followed by a release, as `diffusers==0.25.1`: then that release is judged (docs/history.md).
 """
 
 from __future__ import annotations
@@ -19,7 +20,19 @@ from typing import Any, Protocol
 from trueto.errors import UnknownName, UsageError
 from trueto.model import Case, Claim
 
-__all__ = ["Adapter", "candidate_names", "check_spec", "chosen", "is_file", "kept_path", "ledger_path", "load_candidate", "short_name"]
+__all__ = [
+    "Adapter",
+    "candidate_names",
+    "check_spec",
+    "chosen",
+    "is_file",
+    "kept_path",
+    "ledger_path",
+    "load_candidate",
+    "parted",
+    "releases_path",
+    "short_name",
+]
 
 GROUP = "trueto.candidates"
 FILES = (".py", ".toml")  # an adapter, and the file of a program in any language (docs/any-language.md)
@@ -32,7 +45,8 @@ class Adapter(Protocol):
     imports the library; `sample` runs one claim on one run and ends with `run.finish(...)`. An adapter may have `source(claim)`
     besides: file and line of what it runs, as text for readers; and, for claims on functions whose named outputs are compared,
     `outputs(claim, task, flags)`, which gives them with `task.give(name, tensor)`, and `prepare(claim)`, which imports what that needs
-    beyond `load` (docs/outputs.md).
+    beyond `load` (docs/outputs.md). An adapter that is run on several releases of its library may say what one of them has not:
+    `lacks(claim)`, in words and empty where nothing is missing, and `ignored(claim, case)`, the settings that it does not know.
     """
 
     name: str
@@ -67,14 +81,21 @@ def candidate_names() -> tuple[str, ...]:
     return tuple(sorted(built_in | {point.name for point in entry_points(group=GROUP)}))
 
 
+def parted(spec: str) -> tuple[str, str]:
+    """The name or path of a candidate, and the release that is asked for: `diffusers==0.25.1`; empty for the installed one."""
+    name, _, release = spec.partition("==")
+    return name, release
+
+
 def is_file(spec: str) -> bool:
     """Whether a candidate is given by the path of a file, and not by name."""
-    return spec.endswith(FILES)
+    return parted(spec)[0].endswith(FILES)
 
 
 def short_name(spec: str) -> str:
     """What a ledger and the file of a run record call the candidate."""
-    return Path(spec).stem if is_file(spec) else spec
+    name = parted(spec)[0]
+    return Path(name).stem if is_file(name) else name
 
 
 def chosen(candidate: str | None) -> str:
@@ -109,6 +130,7 @@ def _of_project(file: Path) -> str | None:
 
 def check_spec(spec: str) -> None:
     """UsageError when no candidate has that name or path; imports nothing."""
+    spec, _ = parted(spec)
     if is_file(spec):
         if not Path(spec).is_file():
             raise UsageError(f"candidate file {spec} does not exist", "trueto list candidates")
@@ -118,6 +140,7 @@ def check_spec(spec: str) -> None:
 
 def _module(spec: str) -> Any:
     check_spec(spec)
+    spec, _ = parted(spec)
     if spec.endswith(".py"):
         path = Path(spec)
         found = importlib.util.spec_from_file_location(f"trueto_candidate_{path.stem}", path)
@@ -154,5 +177,12 @@ def kept_path(spec: str) -> Path:
     return _folder(spec) / "kept.toml"
 
 
+def releases_path(spec: str) -> Path | None:
+    """The candidate's releases.toml, which says what each release of its library needs to run, or None (docs/history.md)."""
+    path = _folder(spec) / "releases.toml"
+    return path if path.is_file() else None
+
+
 def _folder(spec: str) -> Path:
-    return Path(spec).parent if is_file(spec) else Path(__file__).parent / spec
+    name = parted(spec)[0]
+    return Path(name).parent if is_file(name) else Path(__file__).parent / name

@@ -25,6 +25,8 @@ COMMANDS = {
     "show": "the card of one original algorithm, in plain words",
     "report": "make the static site, tables and metrics from a run record",
     "publish": "send a run record to MLflow",
+    "env": "fetch another release of a library, to judge it beside the installed one",
+    "sweep": "judge the releases of a library one after the other, and keep their history",
     "power": "seed faults into a library and say which of them its checks see",
     "doctor": "what is installed, missing or stale, and what to type",
 }

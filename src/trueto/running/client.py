@@ -19,11 +19,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from trueto.candidates import check_spec, is_file
+from trueto.candidates import check_spec, is_file, parted
 from trueto.errors import DataError, TruetoError, WorkerError
 from trueto.model import Case, Claim, Profile
 from trueto.observe import Observation, StepError
 from trueto.outputs import Outputs
+from trueto.running.releases import release_folders, without
 from trueto.settings import offline_environment
 from trueto.workers.protocol import VERSION, claim_to_json, read_observation, read_outputs, run_request
 
@@ -67,7 +68,7 @@ class Worker:
 
     def __init__(self, spec: str, profile: Profile) -> None:
         self.spec, self.profile = spec, profile
-        self._of_program = spec.endswith(".toml")
+        self._of_program = parted(spec)[0].endswith(".toml")
         self._number = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
@@ -78,6 +79,9 @@ class Worker:
         """Name, version and claims, without importing the library; WorkerError when the adapter itself fails."""
         check_spec(self.spec)
         reply = self._ask({"op": "describe"}, DESCRIBE_SECONDS)
+        asked = parted(self.spec)[1]
+        if asked and reply.get("version", asked) != asked:
+            raise WorkerError(f"{self.spec} was asked for, and version {reply['version']} answered", f"trueto env --again {self.spec}")
         if str(reply.get("failed", "")).startswith("PackageNotFoundError"):
             raise WorkerError(f"the library of candidate {self.spec} is not installed", f"pip install 'trueto[{self.spec}]'")
         if "failed" in reply or "died" in reply:
@@ -157,7 +161,10 @@ class Worker:
             environment["TORCHINDUCTOR_CACHE_DIR"] = str(self._own_folder() / "compiled")
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             environment[name] = str(self.profile.threads)
-        command = [sys.executable, "-m", f"trueto.workers.{'program' if self._of_program else 'python'}", self.spec]
+        command = [sys.executable, "-m", f"trueto.workers.{'program' if self._of_program else 'python'}", parted(self.spec)[0]]
+        if folders := release_folders(self.spec):
+            environment["PYTHONPATH"] = os.pathsep.join([*map(str, folders), *filter(None, [environment.get("PYTHONPATH")])])
+            command += without(self.spec)
         return subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trueto.candidates import kept_path, ledger_path, short_name
+from trueto.candidates import kept_path, ledger_path, parted, short_name
 from trueto.errors import UsageError
 from trueto.running.gate import Gate
 from trueto.running.kept import load_kept
@@ -59,7 +60,10 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
     )
     name = short_name(spec)
     path = Path(options["ledger"]) if options["ledger"] else ledger_path(spec)
-    gate = Gate(spec, selection, load_ledger(path, name), jobs=_jobs(options["jobs"]), skipped=skipped)
+    ledger = load_ledger(path, name)
+    if parted(spec)[1] and not options["ledger"]:  # the candidate's own ledger speaks of the installed release
+        ledger = replace(ledger, binding=False)
+    gate = Gate(spec, selection, ledger, jobs=_jobs(options["jobs"]), skipped=skipped)
     gate.kept = [(one.claim, one.case) for one in load_kept(kept_path(spec))]
     gate.open()
     gate.search = prepared(str(options["laws"]), gate.claims, selection)

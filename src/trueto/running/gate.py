@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from trueto import __version__
+from trueto.candidates import parted
 from trueto.errors import TruetoError
 from trueto.events import RunWriter
 from trueto.fixtures import fixture_digest
@@ -30,7 +31,7 @@ from trueto.running.plan import Selection, plan
 from trueto.running.pool import Pool
 from trueto.running.profiles import absent, profile
 from trueto.running.search import Search
-from trueto.running.verdict import judge_cell
+from trueto.running.verdict import judge_cell, unbound
 from trueto.workers.protocol import claim_from_json
 
 __all__ = ["Gate", "exit_code"]
@@ -85,11 +86,13 @@ class Gate:
         first = Worker(self.spec, profile("default"))
         try:
             said = first.describe()
+            lacks = first.load().get("lacks", {}) if parted(self.spec)[1] else {}
         finally:
             first.close()
         self.name, self.version = str(said["candidate"]), str(said["version"])
-        self.claims = tuple(claim_from_json(claim) for claim in said["claims"])
-        self.no_claims = dict(said["no_claims"])
+        claims = [claim_from_json(claim) for claim in said["claims"]]
+        self.claims = tuple(claim for claim in claims if claim.id not in lacks)
+        self.no_claims = {**said["no_claims"], **{claim.reference: lacks[claim.id] for claim in claims if claim.id in lacks}}
         self.absent = {p: why for p in self.selection.profiles if (why := absent(profile(p)))}
 
     def start(self) -> None:
@@ -192,7 +195,7 @@ class Gate:
 
     def _explained(self, judgement: Judgement, more: Mapping[str, Any]) -> Judgement:
         """The judgement with what a reader needs to find and repeat it."""
-        cell = judgement.cell
+        judgement, cell = unbound(judgement, self.ledger), judgement.cell
         extra = {
             "claim_source": cell.claim.source,
             "quote": cell.claim.quote,
@@ -268,7 +271,7 @@ class Gate:
 
 def _told(native: Outcome) -> dict[str, Any]:
     """What a worker says of itself besides its tensors: how the library was configured, and where the code stands."""
-    names = {"settings": "settings", "source": "candidate_source"}
+    names = {"settings": "settings", "source": "candidate_source", "ignored": "ignored"}
     return {name: found for key, name in names.items() if (found := native.meta.get(key))}
 
 

@@ -61,6 +61,7 @@ class Context:
     runs: Runs
     entries: tuple[Deviation, ...]
     evidence: dict[str, Any] = field(default_factory=dict)
+    binding: bool = True
 
 
 def union(entries: tuple[Deviation, ...]) -> dict[str, str]:

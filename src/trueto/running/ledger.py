@@ -91,11 +91,16 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All entries of one candidate. A cell is covered by the combination of all entries that speak of it."""
+    """All entries of one candidate. A cell is covered by the combination of all entries that speak of it.
+
+    It speaks of the installed release. Of another one it is not `binding`: its entries explain what they explain, and an entry that
+    is not there is no fault.
+    """
 
     path: str
     candidate: str
     entries: tuple[Deviation, ...]
+    binding: bool = True
 
     def covering(self, cell: Cell) -> tuple[Deviation, ...]:
         """The entries for a cell, in the order of the file, those about rounding last."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 from trueto.errors import DataError
@@ -18,7 +20,7 @@ from trueto.running.ledger import Ledger
 from trueto.running.noise import judge_noise
 from trueto.running.words import difference, disagreement
 
-__all__ = ["Runs", "judge_cell"]
+__all__ = ["Runs", "judge_cell", "unbound"]
 
 # Network calls made before a step count is refused, by the value of the knob `refusal`.
 REFUSALS = {"at_once": 0, "after_first_call": 1}
@@ -27,7 +29,7 @@ REFUSALS = {"at_once": 0, "after_first_call": 1}
 def judge_cell(cell: Cell, version: str, ref: Reference, profile: Profile, runs: Runs, ledger: Ledger) -> Judgement:
     """The verdict on one cell, with its evidence; never raises for anything that a candidate did."""
     bench = Bench(ref, cell.case, cell.layer, profile, knobs_of(cell.claim, cell.case))
-    context = Context(cell, version, bench, runs, ledger.covering(cell))
+    context = Context(cell, version, bench, runs, ledger.covering(cell), binding=ledger.binding)
     try:
         return _judge(context)
     except DataError as error:
@@ -120,7 +122,7 @@ def _is_gone(context: Context, against_original: Seen) -> bool:
     Recorded cases are chosen so that every entry that speaks of them shows. A drawn X may be one on which variant and original are the
     same: there a difference is gone only where what was seen is the original and not the variant.
     """
-    if not _sees_everything(context, against_original) or all(entry.rounding for entry in context.entries):
+    if not context.binding or not _sees_everything(context, against_original) or all(entry.rounding for entry in context.entries):
         return False
     return not context.cell.case.drawn or not _compare(context, union(context.entries)).agrees
 
@@ -146,6 +148,8 @@ def _judge_declared(context: Context, against_original: Seen) -> Judgement:
             against_original.cause,
             f"the ledger allows {low:g} to {high:g} times the original's rounding: {entries[0].reason}",
         )
+    if not context.binding:
+        return _judge_unbound(context, against_original)
     variant = _compare(context, union(entries))
     if not variant.agrees:
         reason = f"is not the declared variant `{declared_text(entries)}`: {disagreement(variant.native, variant.twin)}"
@@ -162,3 +166,27 @@ def _judge_declared(context: Context, against_original: Seen) -> Judgement:
             )
     context.evidence["compared_with"] = "variant"
     return by_numbers(context, variant, Verdict.DECLARED, against_original.cause, "; ".join(entry.reason for entry in entries))
+
+
+def _judge_unbound(context: Context, against_original: Seen) -> Judgement:
+    """Another release than the ledger speaks of: the most of its entries that explain the difference, or a plain difference."""
+    entries = context.entries
+    for count in range(len(entries), 0, -1):
+        for some in combinations(entries, count):
+            variant = _compare(context, union(some)) if any(entry.knobs for entry in some) else against_original
+            if variant.agrees:
+                context.evidence["ledger"] = some[0].to_json() if count == 1 else joined(some)
+                context.evidence["compared_with"] = "variant"
+                said = "; ".join(entry.reason for entry in some)
+                return by_numbers(context, variant, Verdict.DECLARED, against_original.cause, said)
+    del context.evidence["ledger"]
+    said = difference(against_original.native, against_original.twin)
+    return by_numbers(context, against_original, Verdict.DRIFTED, against_original.cause, said)
+
+
+def unbound(judgement: Judgement, ledger: Ledger) -> Judgement:
+    """The judgement where the ledger does not bind: `stale` is then the same as the original, or a difference like any other."""
+    if ledger.binding or judgement.verdict is not Verdict.STALE:
+        return judgement
+    gone = judgement.cause in {"stale ledger", ""}
+    return replace(judgement, verdict=Verdict.FAITHFUL if gone else Verdict.DRIFTED)

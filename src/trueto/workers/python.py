@@ -1,4 +1,6 @@
-"""A worker for candidates written in Python: `python -m trueto.workers.python CANDIDATE`.
+"""A worker for candidates written in Python: `python -m trueto.workers.python CANDIDATE [MODULE]...`.
+
+Each MODULE is one that the candidate must not find: an old release does not run beside a new version of what it could use.
 
 The library is imported once; runs happen in forks (trueto.workers.rooms), so that nothing that a candidate prints, patches,
 reseeds or leaks reaches another cell. A fork has limits of time and memory, and its standard output is not the protocol's.
@@ -41,7 +43,10 @@ def _load(adapter: Adapter, profile: Mapping[str, Any]) -> dict[str, Any]:
         torch.backends.mkldnn.enabled = False
     adapter.load()
     _warm(adapter)
-    return {"torch": str(torch.__version__), "cpu": torch.backends.cpu.get_cpu_capability(), "cuda": torch.cuda.is_available()}
+    lacks = getattr(adapter, "lacks", None)
+    missing = {} if lacks is None else {claim.id: why for claim in adapter.claims if (why := lacks(claim))}
+    found = {"torch": str(torch.__version__), "cpu": torch.backends.cpu.get_cpu_capability(), "cuda": torch.cuda.is_available()}
+    return {**found, "lacks": missing}
 
 
 def _warm(adapter: Adapter) -> None:
@@ -54,11 +59,14 @@ def _warm(adapter: Adapter) -> None:
 
 def _unprepared(adapter: Adapter, claim: Claim, prepared: set[str]) -> dict[str, Any]:
     """Import once what one claim needs beyond `load`, so that its forks need not; what to reply where that fails."""
-    prepare = getattr(adapter, "prepare", None)
-    if prepare is None or claim.id in prepared:
+    prepare, lacks = getattr(adapter, "prepare", None), getattr(adapter, "lacks", None)
+    if claim.id in prepared:
         return {}
     try:
-        prepare(claim)
+        if lacks is not None and (why := lacks(claim)):
+            return {"failed": why, "import": True}
+        if prepare is not None:
+            prepare(claim)
     except Exception as error:  # noqa: BLE001 - whatever an import raises is data
         said = f"cannot be imported: {type(error).__name__}: {error}"
         return {"failed": said, "import": True, "trace": traceback.format_exc()[-TAIL:]}
@@ -96,6 +104,8 @@ def main() -> int:
     replies = os.fdopen(os.dup(1), "w")
     os.set_inheritable(replies.fileno(), False)  # noqa: FBT003 - the standard library's signature
     os.dup2(2, 1)
+    hidden: dict[str, Any] = dict.fromkeys(sys.argv[2:])
+    sys.modules.update(hidden)  # None there means: cannot be imported
     return serve(sys.argv[1], sys.stdin, replies)
 
 

@@ -283,5 +283,7 @@ def run_case(adapter: Adapter, request: Mapping[str, Any], built: Built | None =
     write_observation(Path(request["output"]), seen)
     claim = claim_from_json(request["claim"])
     answer = {"below": below, "dtype": str(seen.sample.dtype), "settings": adapter.settings(claim, run.case)}
-    place = getattr(adapter, "source", None)
+    place, ignored = getattr(adapter, "source", None), getattr(adapter, "ignored", None)
+    if ignored is not None and (names := ignored(claim, run.case)):
+        answer["ignored"] = names
     return _with_effect(answer if place is None else {**answer, "source": str(place(claim))}, request["profile"])

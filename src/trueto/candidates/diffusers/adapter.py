@@ -38,13 +38,26 @@ class DiffusersAdapter:
         return version("diffusers")
 
     def load(self) -> None:
-        """Import every scheduler that a claim names; the rest is for `prepare`."""
-        schedulers = importlib.import_module("diffusers.schedulers")
+        """Import every scheduler that a claim names and this release has; the rest is for `prepare`."""
         for claim in self.claims:
-            if claim.reference not in OUTPUTS:
-                getattr(schedulers, claim.implementation)
+            self.lacks(claim)
         logging = importlib.import_module("diffusers.utils.logging")
         logging.set_verbosity_error()
+
+    def lacks(self, claim: Claim) -> str:
+        """What this release has not: the scheduler that a claim names, or has only in name, for want of a package."""
+        if claim.reference in OUTPUTS:
+            return ""
+        found = getattr(importlib.import_module("diffusers.schedulers"), claim.implementation, None)
+        if found is None:
+            return f"has no such class: {claim.implementation}"
+        in_name = ".dummy_" in found.__module__
+        return f"has no such class without packages that it cannot have here: {claim.implementation}" if in_name else ""
+
+    def ignored(self, claim: Claim, case: Case) -> list[str]:
+        """Settings that the claim's class does not know, and passes over in silence."""
+        known = inspect.signature(_class(claim).__init__).parameters
+        return sorted(name for name in self.settings(claim, case) if name not in known)
 
     def prepare(self, claim: Claim) -> None:
         """Import what else a claim names: a network."""

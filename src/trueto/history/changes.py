@@ -1,0 +1,130 @@
+"""Where Y changed between releases: cell by cell, by what each of the two was to the original."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from trueto.history.records import Release
+from trueto.judge import factor
+from trueto.model import LAYERS, Verdict
+
+__all__ = ["Change", "changes", "changes_between", "first_part"]
+
+Cell = Mapping[str, Any]
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One cell that is not to the original what it was in the release before: `what` says it in words, `kind` in one."""
+
+    claim: str
+    layer: str
+    case: str
+    before: str
+    after: str
+    kind: str
+    was: Cell
+    now: Cell
+
+    @property
+    def worse(self) -> Cell:
+        """Of both sides the one that is further from the original."""
+        return self.was if self.kind == "back" else self.now
+
+    @property
+    def what(self) -> str:
+        """One sentence."""
+        settings = sorted(set(self.was["evidence"].get("ignored", ())) ^ set(self.now["evidence"].get("ignored", ())))
+        known = f" (the release {'learns' if self.was['evidence'].get('ignored') else 'no longer knows'} {', '.join(settings)})"
+        return f"{_said(self.was)} → {_said(self.now)}" + (known if settings else "")
+
+
+def _said(cell: Cell) -> str:
+    verdict, variant = Verdict(cell["verdict"]), cell["evidence"].get("variant")
+    if verdict.same or verdict is Verdict.BEYOND:
+        return "same as the original"
+    if verdict.declared and variant:
+        return f"as declared, {variant}"
+    if verdict is Verdict.BROKEN:
+        return f"broken ({cell['evidence'].get('error') or cell['cause'] or 'no result'})"
+    if verdict.unknown:
+        return "not judged"
+    return f"differs in {words}" if (words := cell["cause"]) else "differs"
+
+
+def _state(cell: Cell) -> tuple[str, ...]:
+    """What a cell is to the original; of two that differ, `_alike` looks closer."""
+    verdict, evidence = Verdict(cell["verdict"]), cell["evidence"]
+    if verdict.same:
+        return ("same",)
+    if verdict.declared:
+        return ("declared", str(evidence.get("variant")))
+    if verdict is Verdict.BROKEN:
+        return ("broken", str(evidence.get("error")), str(cell["cause"]))
+    return ("differs",) if verdict.bad else (str(verdict),)
+
+
+def _alike(was: Cell, now: Cell) -> bool:
+    """Whether two cells compute the same, as far as their records tell.
+
+    Two that differ from the original are held against each other at the places that both records keep, within the original's rounding.
+    """
+    if _state(was) != _state(now):
+        return False
+    if _state(was) != ("differs",):
+        return True
+    a, b = was["evidence"], now["evidence"]
+    rows = (a.get("marks"), b.get("marks"), a.get("mark_floors"))
+    if not all(rows) or len(rows[0]) != len(rows[1]):
+        return rows[0] is None and rows[1] is None
+    digits = 10.0**-2  # of the three digits that a record keeps
+    return all(abs(x - y) <= factor() * floor + digits * max(abs(x), abs(y)) for x, y, floor in zip(*rows, strict=True))
+
+
+def _kind(was: Cell, now: Cell) -> str:
+    first, second = Verdict(was["verdict"]), Verdict(now["verdict"])
+    if second is Verdict.BROKEN:
+        return "broke"
+    if second.same and not first.same:
+        return "back"
+    return "away" if first.same else "repaired" if first is Verdict.BROKEN else "other"
+
+
+def changes_between(before: Release, after: Release, claims: Iterable[str] | None = None) -> list[Change]:
+    """The cells in which Y changed from one release to another; cells that one of them has not, or that were not judged, say nothing."""
+    wanted = None if claims is None else set(claims)
+    old = {_key(cell): cell for cell in before.cells}
+    found: list[Change] = []
+    for now in after.cells:
+        was = old.get(_key(now))
+        if was is None or (wanted is not None and now["claim"] not in wanted):
+            continue
+        if any(Verdict(cell["verdict"]).unknown for cell in (was, now)) or _alike(was, now):
+            continue
+        found.append(Change(*_key(now), before.version, after.version, _kind(was, now), was, now))
+    return found
+
+
+def _key(cell: Cell) -> Key:
+    return str(cell["claim"]), str(cell["layer"]), str(cell["case"])
+
+
+def changes(releases: Sequence[Release], claims: Iterable[str] | None = None) -> list[Change]:
+    """All changes from each release to the next one that was judged, oldest first."""
+    judged = [release for release in releases if release.cells]
+    chosen = None if claims is None else set(claims)
+    return [change for before, after in pairwise(judged) for change in changes_between(before, after, chosen)]
+
+
+def first_part(found: Iterable[Change]) -> Change:
+    """The change that speaks for several of one claim: the largest of the first layer that changed, for later layers may only follow."""
+
+    def rank(change: Change) -> tuple[int, float]:
+        grey = change.worse["grey_levels"]
+        return [str(layer) for layer in LAYERS].index(change.layer), -(grey if isinstance(grey, int | float) else 0.0)
+
+    return min(found, key=rank)

@@ -1,0 +1,136 @@
+"""The record of one release: a run record without what a time line does not need, in a file of its name.
+
+A line leaves out what is the same for the whole file, and what says nothing; reading fills it in again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+from trueto.errors import DataError, UsageError
+from trueto.events import SCHEMA, SUITE, RunRecord
+from trueto.model import Verdict
+
+__all__ = ["Release", "newest_first", "read_history", "release_file", "write_release"]
+
+Cell = dict[str, Any]
+DIGITS = 3
+REASON = 200
+ALWAYS = ("reference", "claim", "layer", "case", "verdict")
+PLAIN = {"ratio": None, "grey_levels": None, "size": "none", "first_step": None, "cause": "", "reason": ""}
+EVIDENCE = ("original_ratio", "variant", "marks", "mark_floors", "ignored", "error")
+HEADER = ("id", "started", "trueto", "candidate", "version", "environment", "selection")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What one release computed: its cells, or why nothing could be judged; `lacks` are originals whose class it has not."""
+
+    candidate: str
+    version: str
+    header: Mapping[str, Any]
+    cells: tuple[Cell, ...]
+    lacks: Mapping[str, str]
+    unjudged: str = ""
+
+
+def release_file(folder: Path, version: str) -> Path:
+    """Where the record of a release is."""
+    return folder / f"{Version(version)}.jsonl"
+
+
+def newest_first(releases: Iterable[Release]) -> list[Release]:
+    """The newest release first."""
+    return sorted(releases, key=lambda release: Version(release.version), reverse=True)
+
+
+def _short(value: Any) -> Any:
+    """A number with the digits that a time line needs."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    return [_short(item) for item in value] if isinstance(value, list) else value
+
+
+def _slim(cell: Mapping[str, Any]) -> Cell:
+    evidence, verdict = cell["evidence"], Verdict(cell["verdict"])
+    ledger, original = evidence.get("ledger") or {}, evidence.get("original") or {}
+    kept: Cell = {name: cell[name] for name in ALWAYS}
+    kept.update({name: _short(cell[name]) for name, nothing in PLAIN.items() if cell[name] != nothing})
+    told = {"original_ratio": original.get("ratio"), "variant": ledger.get("variant"), "ignored": evidence.get("ignored")}
+    if not verdict.same:
+        told["error"] = (evidence.get("error") or {}).get("type")
+    if verdict in (Verdict.DRIFTED, Verdict.STALE):
+        told.update({name: _short(evidence.get(name)) for name in ("marks", "mark_floors")})
+    if verdict.same or verdict.declared:
+        kept.pop("reason", None)
+    kept.update({name: _short(value) for name, value in told.items() if value})
+    if "reason" in kept:
+        kept["reason"] = kept["reason"][:REASON]
+    return kept
+
+
+def write_release(folder: Path, run: RunRecord, *, goldens: str, unjudged: str = "") -> Path:
+    """Write the record of a release as a whole or not at all; UsageError where that cannot be done."""
+    header = {name: run.header[name] for name in HEADER if name in run.header}
+    events: list[Mapping[str, Any]] = [{"event": "run", "schema": SCHEMA, "suite": SUITE, "goldens": goldens, **header}]
+    events += [{"event": "cell", **_slim(cell)} for cell in run.cells]
+    events += [{"event": "no_claim", **{k: e[k] for k in ("reference", "reason")}} for e in run.no_claims if "no such" in e["reason"]]
+    events.append({"event": "end", "counts": dict(run.counts), **({"unjudged": unjudged} if unjudged else {})})
+    target = release_file(folder, str(header["version"]))
+    text = "".join(json.dumps(event, separators=(",", ":"), allow_nan=False) + "\n" for event in events)
+    temporary: Path | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".trueto-")
+        temporary = Path(name)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        raise UsageError(f"{target} cannot be written: {error.strerror or error}", "--history DIR") from error
+    return target
+
+
+def _filled(event: Mapping[str, Any], header: Mapping[str, Any]) -> Cell:
+    """A cell as the run record has it, with what was left out."""
+    whole = {"candidate": header["candidate"], "version": header["version"], "seed": 0, "profile": "default", "drift": None, "floor": None}
+    evidence = {name: event[name] for name in EVIDENCE if name in event}
+    return {**whole, **PLAIN, **{k: v for k, v in event.items() if k not in (*EVIDENCE, "event")}, "evidence": evidence}
+
+
+def _read(path: Path) -> Release:
+    again = "git checkout -- reports/history, or trueto sweep CANDIDATE --versions ==VERSION --again"
+    try:
+        events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        header, last = events[0], events[-1]
+        if header["event"] != "run" or last["event"] != "end":
+            raise DataError(f"{path} is not whole: it has no beginning or no end", again)
+        if header["schema"] != SCHEMA:
+            raise DataError(f"{path} has schema {header['schema']}, this trueto reads {SCHEMA}", "pip install -U trueto")
+        cells = tuple(_filled(event, header) for event in events if event["event"] == "cell")
+        for cell in cells:
+            Verdict(cell["verdict"])
+            _ = [cell[name] for name in ALWAYS]
+        lacks = {event["reference"]: event["reason"] for event in events if event["event"] == "no_claim"}
+        Version(header["version"])
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, InvalidVersion) as error:
+        raise DataError(f"{path} cannot be read as the record of a release: {type(error).__name__}: {error}", again) from error
+    return Release(str(header["candidate"]), str(header["version"]), header, cells, lacks, str(last.get("unjudged", "")))
+
+
+def read_history(folder: Path) -> list[Release]:
+    """Every release that is recorded, oldest first; none where nothing is. DataError names a record that is damaged."""
+    return newest_first(_read(path) for path in folder.glob("*.jsonl"))[::-1]

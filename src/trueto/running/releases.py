@@ -1,0 +1,153 @@
+"""Releases of a library beside the installed one: a folder for each package, put first on a worker's path over the shared torch.
+
+What a release needs stands in its candidate's releases.toml. Folders are made by `pip install --no-deps --target` in a temporary place
+and renamed, so that one that is there is whole. Nothing is fetched but by `build` and `published`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from trueto.candidates import check_spec, parted, releases_path
+from trueto.errors import DataError, UnknownName, UsageError
+from trueto.settings import environments_dir
+
+__all__ = ["build", "built", "missing", "published", "release_folders", "selected", "without"]
+
+PIP = ("--disable-pip-version-check", "--retries", "1", "--timeout", "15")
+HELP = "docs/history.md"
+KEYS = ("versions", "with", "without")
+
+
+@cache
+def _table(spec: str) -> Mapping[str, Any]:
+    """A candidate's releases.toml, checked."""
+    check_spec(spec)
+    path = releases_path(spec)
+    if path is None:
+        raise UsageError(f"candidate {parted(spec)[0]} has no releases.toml, so what a release of it needs is not known", HELP)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}", HELP) from error
+    if not isinstance(data.get("distribution"), str):
+        raise UsageError(f'{path}: distribution is {data.get("distribution")!r}, expected a name, as distribution = "diffusers"', HELP)
+    for entry in data.get("release", []):
+        for key in entry:
+            if key not in KEYS:
+                raise UnknownName(f"key in {path}", key, KEYS, HELP)
+        selected([], str(entry.get("versions", "")))
+    return data
+
+
+def _entry(spec: str) -> Mapping[str, Any]:
+    """What the table says of the release in `diffusers==0.25.1`."""
+    name, release = parted(spec)
+    table = _table(name)
+    try:
+        wanted = Version(release)
+    except InvalidVersion as error:
+        raise UsageError(f"{release!r} is no version, expected one as in {name}==1.2.3", f"trueto env {name}==VERSION") from error
+    for entry in table.get("release", []):
+        if SpecifierSet(entry.get("versions", "")).contains(wanted, prereleases=True):
+            return entry
+    return {}
+
+
+def _requirements(spec: str) -> list[str]:
+    """The release itself, then what it is to be run with."""
+    return [f"{_table(parted(spec)[0])['distribution']}=={parted(spec)[1]}", *_entry(spec).get("with", [])]
+
+
+def release_folders(spec: str) -> list[Path]:
+    """The folders that come first on the path of a release's worker, none for the installed one; UsageError where one is not made yet."""
+    if not parted(spec)[1]:
+        return []
+    folders = [environments_dir() / name for name in _requirements(spec)]
+    if absent := [folder.name for folder in folders if not folder.is_dir()]:
+        raise UsageError(f"{spec} has no environment here: {', '.join(absent)} missing in {environments_dir()}", f"trueto env {spec}")
+    return [folder.resolve() for folder in folders]
+
+
+def missing(spec: str) -> list[str]:
+    """What of a release's environment is not there yet."""
+    return [name for name in _requirements(spec) if not (environments_dir() / name).is_dir()]
+
+
+def without(spec: str) -> list[str]:
+    """Installed modules that a release must not find."""
+    return list(_entry(spec).get("without", []))
+
+
+def built(spec: str) -> list[str]:
+    """Releases of a candidate that have a folder here, oldest first."""
+    start = f"{_table(parted(spec)[0])['distribution']}=="
+    return sorted((path.name.removeprefix(start) for path in environments_dir().glob(f"{start}*")), key=Version)
+
+
+def build(spec: str, *, again: bool = False, say: Callable[[str], None] = print) -> list[Path]:
+    """Make what is missing of a release's environment; UnknownName for a release that does not exist, DataError without a network."""
+    root = environments_dir()
+    for name in _requirements(spec):
+        target = root / name
+        if target.is_dir() and again:
+            shutil.rmtree(target)
+        if target.is_dir():
+            continue
+        say(f"installing {name}")
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".building-", dir=root) as folder:
+            _install(spec, name, Path(folder) / "target")
+            if not target.is_dir():  # another process may have been faster
+                (Path(folder) / "target").rename(target)
+    return release_folders(spec)
+
+
+def _install(spec: str, name: str, folder: Path) -> None:
+    done = _pip("install", "--quiet", "--no-deps", "--no-compile", "--target", str(folder), name)
+    if done.returncode == 0 and folder.is_dir():
+        return
+    listed = re.search(r"\(from versions: (.*?)\)", done.stderr)
+    known = [] if listed is None or listed.group(1) == "none" else listed.group(1).split(", ")
+    package, _, version = name.partition("==")
+    if known:
+        raise UnknownName(f"release of {package}", version, known, f"trueto sweep {parted(spec)[0]} --versions '>=0' --list")
+    if listed is not None:
+        said = "the package index cannot be reached, or has nothing of that name"
+        raise DataError(f"{name} could not be fetched: {said}", f"trueto env {spec}")
+    last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+    raise DataError(f"{name} could not be installed: {last[:200]}", f"trueto env {spec}")
+
+
+def _pip(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pip", arguments[0], *PIP, *arguments[1:]]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def published(spec: str) -> list[str]:
+    """Final releases of a candidate's library that the package index has, oldest first; empty where it cannot be reached."""
+    done = _pip("index", "versions", str(_table(parted(spec)[0])["distribution"]))
+    found = re.search(r"^Available versions: (.+)$", done.stdout, re.MULTILINE)
+    names = found.group(1).split(", ") if found else []
+    return sorted((name for name in names if not Version(name).is_prerelease), key=Version)
+
+
+def selected(versions: Sequence[str], wanted: str) -> list[str]:
+    """Those that a specifier as `>=0.20,<0.30` allows, oldest first; UsageError for what is no specifier."""
+    try:
+        allowed = SpecifierSet(wanted)
+    except InvalidSpecifier as error:
+        raise UsageError(f"{wanted!r} does not say which versions, expected as in '>=0.20,<0.30'", HELP) from error
+    return [version for version in versions if allowed.contains(version)]

@@ -1,0 +1,134 @@
+"""A sweep: the releases of a library, each in its own environment, judged and kept as small records that add up to a history."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trueto.candidates import short_name
+from trueto.errors import DataError, TruetoError, UsageError
+from trueto.events import SUITE, RunRecord, RunWriter, read_run
+from trueto.fixtures import fixture_digest
+from trueto.history import read_history, release_file, write_release
+from trueto.model import SAMPLER_LAYERS, Judgement
+from trueto.references import load_golden, reference, reference_names
+from trueto.running.client import Worker
+from trueto.running.entry import open_gate
+from trueto.running.gate import environment, now, run_all
+from trueto.running.profiles import profile
+from trueto.running.releases import build
+
+__all__ = ["OPTIONS", "Swept", "goldens_digest", "history_folder", "judge_release", "recorded", "sweep"]
+
+OPTIONS: Mapping[str, Any] = {
+    "reference": (), "claim": (), "layer": tuple(str(layer) for layer in SAMPLER_LAYERS), "case": (), "seed": (), "profile": (),
+    "ledger": None, "quick": True, "jobs": "2", "laws": "none",
+}  # fmt: skip
+Progress = Callable[[Judgement], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How one release ended: `recorded` before, `judged`, `unjudged` with the reason, or `failed`, which leaves no record."""
+
+    version: str
+    outcome: str
+    said: str
+    seconds: float = 0.0
+
+
+def history_folder(root: Path, spec: str) -> Path:
+    """Where the history of a candidate is."""
+    return root / short_name(spec)
+
+
+def goldens_digest(names: Sequence[str]) -> str:
+    """SHA-256 over what the verdicts of a record rest on: the suite's version, X, and the goldens of these references."""
+    digest = hashlib.sha256(f"{SUITE}:{fixture_digest()}".encode())
+    for name in sorted(set(names)):
+        if name in reference_names() and reference(name).nets:
+            digest.update(f"{name}:{load_golden(name).digest}\n".encode())
+    return digest.hexdigest()
+
+
+def recorded(folder: Path, version: str, options: Mapping[str, Any]) -> bool:
+    """Whether a release is recorded on the same goldens, suite and selection; DataError for a damaged record."""
+    if not release_file(folder, version).is_file():
+        return False
+    release = next(one for one in read_history(folder) if one.version == version)
+    same = release.header.get("goldens") == goldens_digest([str(cell["reference"]) for cell in release.cells])
+    return same and release.header.get("selection", {}).get("layers") == list(options["layer"]) and _quick(release.header, options)
+
+
+def _quick(header: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
+    return header.get("selection", {}).get("quick") == bool(options["quick"])
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """One sweep of a history at a time; UsageError for the second."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(f"another sweep is writing to {folder}", "wait for it; what it has recorded is skipped afterwards") from error
+        yield
+
+
+def sweep(
+    name: str, versions: Sequence[str], folder: Path, options: Mapping[str, Any], *, again: bool = False, say: Callable[[str], None] = print
+) -> Generator[Swept]:
+    """Judge each release and record it; what is recorded already is passed over. A release that fails does not end the sweep."""
+    with _alone(folder):
+        for version in versions:
+            began = time.monotonic()
+            if not again and recorded(folder, version, options):
+                yield Swept(version, "recorded", "recorded before")
+                continue
+            try:
+                outcome, said = judge_release(f"{name}=={version}", folder, options, say)
+            except TruetoError as error:
+                outcome, said = "failed", error.message
+            yield Swept(version, outcome, said, time.monotonic() - began)
+
+
+def judge_release(spec: str, folder: Path, options: Mapping[str, Any], say: Callable[[str], None]) -> tuple[str, str]:
+    """Build what a release needs, judge it and write its record; how it ended, and in words."""
+    build(spec, say=say)
+    worker = Worker(spec, profile("default"))
+    try:
+        who, loaded = worker.describe(), worker.load()
+    finally:
+        worker.close()
+    if why := loaded.get("failed") or loaded.get("died"):
+        header = {"id": uuid.uuid4().hex[:12], "started": now(), "candidate": who["candidate"], "version": who["version"]}
+        chosen = {"layers": list(options["layer"]), "quick": bool(options["quick"])}
+        empty = RunRecord(Path(), {**header, "environment": environment(), "selection": chosen}, [], [], [])
+        write_release(folder, empty, goldens=goldens_digest([]), unjudged=f"cannot be imported: {why}")
+        return "unjudged", f"cannot be imported: {why}"
+    with tempfile.TemporaryDirectory(prefix="trueto-sweep-") as place:
+        run = _judged(spec, Path(place) / "run.jsonl", options)
+    write_release(folder, run, goldens=goldens_digest([str(cell["reference"]) for cell in run.cells]))
+    return "judged", ", ".join(f"{count} {verdict}" for verdict, count in sorted(run.counts.items()))
+
+
+def _judged(spec: str, path: Path, options: Mapping[str, Any]) -> RunRecord:
+    gate, target = open_gate(spec, options, str(path))
+    try:
+        with target.open("w", encoding="utf-8") as stream:
+            run_all(gate, RunWriter(stream), uuid.uuid4().hex[:12], "none")
+    finally:
+        gate.close()
+    run = read_run(target)
+    if not run.complete:
+        raise DataError(f"the run of {spec} did not come to its end", f"trueto gate {spec} --quick")
+    return run
