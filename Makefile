@@ -46,11 +46,14 @@ test: data ## the quick tests
 test-slow: data ## the others: wheel in a new environment, whole gates
 	python -m pytest -q -m slow tests
 
-lint: $(STAMP) ## ruff, import contracts, pyright
+lint: $(STAMP) ## ruff, import contracts, pyright, workflows
 	ruff check .
 	ruff format --check .
 	lint-imports
 	pyright --pythonpath $(BIN)/python
+	zizmor --offline --no-progress --quiet .
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.github-actions action.yml
 
 format: $(STAMP) ## let ruff lay out the code
 	ruff check --fix --quiet . || true

@@ -15,6 +15,7 @@ __all__ = [
     "environments_dir",
     "forget_pytest_options",
     "offline_environment",
+    "whole_environment",
 ]
 
 
@@ -97,3 +98,8 @@ def offline_environment() -> dict[str, str]:
         "PYTHONHASHSEED": "0",
     }
     return {**os.environ, **quiet}
+
+
+def whole_environment() -> dict[str, str]:
+    """This process's environment, for what GitHub Actions says in it."""
+    return dict(os.environ)

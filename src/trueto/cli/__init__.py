@@ -27,6 +27,7 @@ COMMANDS = {
     "publish": "send a run record to MLflow",
     "env": "fetch another release of a library, to judge it beside the installed one",
     "sweep": "judge the releases of a library one after the other, and keep their history",
+    "ci": "the gate as a step of GitHub Actions",
     "power": "seed faults into a library and say which of them its checks see",
     "doctor": "what is installed, missing or stale, and what to type",
 }

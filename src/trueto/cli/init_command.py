@@ -26,7 +26,11 @@ LEDGER = """# True differences of {name} from its originals, each declared by th
 candidate = "trueto_adapter"
 """
 WORKFLOW = """name: trueto
-on: [push, pull_request]
+on:
+  push:
+    branches: [main]
+  pull_request:
+    types: [opened, synchronize, reopened, labeled]
 permissions:
   contents: read
 jobs:
@@ -36,12 +40,13 @@ jobs:
       - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
         with:
           persist-credentials: false
+          fetch-depth: 0
       - uses: actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065 # v5.6.0
         with:
           python-version: "3.11"
       - run: pip install . trueto
       - run: trueto smoke
-      - run: trueto gate
+      - run: trueto ci gate
 """
 TABLE = '\n[tool.trueto]\ncandidate = "trueto_adapter.py"\n'
 

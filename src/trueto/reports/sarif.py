@@ -73,7 +73,6 @@ def to_sarif(record: RunRecord, root: Path | None = None) -> str:
     driver = {
         "name": "trueto",
         "semanticVersion": plain(record.header.get("trueto", "0")),
-        "informationUri": "https://pypi.org/project/trueto/",
         "rules": [_rule(verdict) for verdict in REPORTED],
     }
     invocation = {

@@ -1,0 +1,204 @@
+"""One gate in a workflow: run it with the guard up, write all reports, tell GitHub, and return the exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trueto.action.guard import LABEL, Guard, look
+from trueto.action.inputs import Inputs, read_inputs
+from trueto.errors import TruetoError
+from trueto.events import RunRecord, read_run
+from trueto.reports import SUMMARY_ROOM, render, to_annotations, to_markdown, write_site, write_text
+from trueto.reports.baseline import compare, read_base
+from trueto.reports.github import command
+from trueto.reports.matrix import escape, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FILES", "news_of", "proposal", "run_gate"]
+
+FILES = {"junit": "junit.xml", "sarif": "trueto.sarif", "badge": "badge.json", "json": "run.json"}
+VERDICTS = {0: "passed", 1: "failed", 2: "not judged", 3: "error", 4: "wrong usage", 5: "nothing selected"}
+HIDDEN = ("GITHUB_", "ACTIONS_", "RUNNER_", "INPUT_", "TRUETO_CI_")
+SECRET = re.compile(r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|CREDENTIALS?)(?:_|$)", re.IGNORECASE)
+CLOSING = 64 * 1024  # of a summary, for what is proposed and what went wrong
+SAID = 2000  # characters of an error message that a summary repeats
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a gate ended: exit code, the word for it, what it said on standard error, and its record if there is one."""
+
+    code: int
+    verdict: str
+    said: str
+    run: RunRecord | None
+
+    @property
+    def judged(self) -> bool:
+        """Whether it came to a judgement."""
+        return self.run is not None and self.code <= 2
+
+
+def run_gate(env: Mapping[str, str], echo: Callable[[str], None]) -> int:
+    """The gate as inputs in the environment ask for it. Errors are told to GitHub before they are raised."""
+    try:
+        inputs = read_inputs(env)
+        guard = look(inputs)
+    except TruetoError as error:
+        echo(command("error", f"{error.message} (try: {error.hint})" if error.hint else error.message, title="trueto"))
+        raise
+    out = _fresh(inputs)
+    end = _judge(inputs, guard, out, echo)
+    _reports(inputs, guard, end)
+    _tell(inputs, guard, end, echo)
+    return end.code
+
+
+def _fresh(inputs: Inputs) -> Path:
+    out = inputs.output
+    keep = inputs.root / inputs.given["baseline"] if inputs.given["baseline"] else None
+    if out.exists() and not (keep and keep.is_relative_to(out)):
+        shutil.rmtree(out)
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def _clean(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what speaks to GitHub: neither the gate nor a candidate has a use for it."""
+    return {k: v for k, v in env.items() if not k.startswith(HIDDEN) and not SECRET.search(k)}
+
+
+def _judge(inputs: Inputs, guard: Guard, out: Path, echo: Callable[[str], None]) -> _End:
+    """Run the gate. Whatever is printed meanwhile is no command for GitHub."""
+    words = [sys.executable, "-P", "-m", "trueto", "gate", guard.spec, *inputs.arguments(), f"--record={out / 'run.jsonl'}"]
+    token = secrets.token_hex(16)
+    echo(f"::stop-commands::{token}")
+    try:
+        with guard.put_back():
+            done = subprocess.run(words, cwd=inputs.root, env=_clean(inputs.env), capture_output=True, check=False)
+        said = done.stderr.decode("utf-8", "replace")
+        echo(done.stdout.decode("utf-8", "replace").rstrip("\n"))
+        echo(said.rstrip("\n"))
+    finally:
+        echo(f"::{token}::")
+    code = done.returncode if done.returncode in VERDICTS else 3
+    record = out / "run.jsonl"
+    run = read_run(record) if record.is_file() and record.stat().st_size else None
+    verdict = "proposed" if guard.red and code == 0 else VERDICTS[code]
+    return _End(1 if guard.red and code <= 2 else code, verdict, said, run)
+
+
+def proposal(proposed: list[str] | tuple[str, ...], digest: str, *, approved: bool) -> str:
+    """What the request changes of the settings that it is judged by, as Markdown."""
+    if not proposed:
+        return ""
+    names = ", ".join(escape(name, 200) for name in proposed[:40]) + (", …" if len(proposed) > 40 else "")
+    if approved:
+        return f"> [!NOTE]\n> Approved, and used for this judgement: {names}.\n\n"
+    return (
+        f"> [!CAUTION]\n> **proposed**: this request changes what it is judged by: {names}. It was judged by those of the "
+        f"merge base, where there are any, and stays red until somebody who may triage sets the label `{escape(LABEL + digest)}`.\n\n"
+    )
+
+
+def news_of(run: RunRecord, base: Path | None) -> str:
+    """What is new against a baseline, as Markdown; nothing without one."""
+    return compare(run, read_base(base)).markdown() if base is not None and run.complete else ""
+
+
+def _base(inputs: Inputs) -> Path | None:
+    return inputs.root / inputs.given["baseline"] if inputs.given["baseline"] else None
+
+
+def _reports(inputs: Inputs, guard: Guard, end: _End) -> None:
+    """All files of the output folder, and the job summary."""
+    out, run = inputs.output, end.run
+    begin = proposal(guard.proposed, guard.digest, approved=guard.approved)
+    if not end.judged:
+        begin += f"**trueto: {end.verdict} (exit code {end.code}).** {escape(end.said.strip()[-SAID:], SAID)}\n\n"
+    whole = begin
+    if run is not None:
+        begin += _news(inputs, run)
+        whole = begin + to_markdown(run, room=SUMMARY_ROOM - max(CLOSING, len(begin.encode())) - CLOSING, most=None)
+        for form, name in FILES.items():
+            write_text(out / name, render(run, form) + "\n")
+        write_text(out / "comment.md", begin + to_markdown(run))
+        write_site(run.path, out / "site")
+        if (base := _base(inputs)) and base.is_file():
+            shutil.copyfile(base, out / "base.jsonl")
+    write_text(out / "summary.md", whole)
+    write_text(out / "result.json", json.dumps(_result(inputs, guard, end), indent=1) + "\n")
+    if target := inputs.env.get("GITHUB_STEP_SUMMARY"):
+        with Path(target).open("a", encoding="utf-8") as stream:
+            stream.write(whole)
+
+
+def _news(inputs: Inputs, run: RunRecord) -> str:
+    try:
+        return news_of(run, _base(inputs))
+    except TruetoError as error:  # the gate has said so, and its exit code stands
+        return f"**{escape(error.message)}**\n\n"
+
+
+def _result(inputs: Inputs, guard: Guard, end: _End) -> dict[str, Any]:
+    """result.json: what another workflow reads, and believes nothing of."""
+    request = inputs.request or {}
+    return {
+        "schema": 1,
+        "verdict": end.verdict,
+        "exit_code": end.code,
+        "counts": dict(end.run.counts) if end.run is not None else {},
+        "proposed": list(guard.proposed),
+        "digest": guard.digest,
+        "approved": guard.approved,
+        "number": request.get("number"),
+        "head": (request.get("head") or {}).get("sha"),
+    }
+
+
+def _tell(inputs: Inputs, guard: Guard, end: _End, echo: Callable[[str], None]) -> None:
+    """Outputs and annotations."""
+    outputs = {
+        "verdict": end.verdict,
+        "exit-code": str(end.code),
+        "counts": json.dumps(dict(end.run.counts) if end.run is not None else {}),
+        "report": inputs.given["output"],
+        "badge": f"{inputs.given['output']}/{FILES['badge']}" if end.run is not None else "",
+    }
+    if target := inputs.env.get("GITHUB_OUTPUT"):
+        with Path(target).open("a", encoding="utf-8") as stream:
+            for name, value in outputs.items():
+                mark = secrets.token_hex(16)
+                stream.write(f"{name}<<{mark}\n{plain(value, 4000)}\n{mark}\n")
+    if guard.red:
+        echo(command("error", f"proposed, and red until approved: {', '.join(guard.proposed)} ({LABEL}{guard.digest})", title="trueto"))
+    if end.run is None or not end.judged:
+        echo(command("error", f"{end.verdict}: {end.said.strip()[-SAID:]}", title="trueto"))
+    else:
+        for line in to_annotations(_new(inputs, end.run), inputs.root).splitlines()[: 9 if guard.red else 10]:
+            echo(line)
+    echo(f"trueto: {end.verdict}, exit code {end.code}; reports in {inputs.given['output']}")
+
+
+def _new(inputs: Inputs, run: RunRecord) -> RunRecord:
+    """Only the cells that are new against the baseline, where there is one."""
+    base = _base(inputs)
+    if base is None:
+        return run
+    try:
+        news = compare(run, read_base(base)).news
+    except TruetoError:
+        return run
+    unknown = [cell for cell in run.cells if cell["verdict"] in ("unjudged", "disputed") and cell not in news.cells]
+    return replace(news, cells=[*news.cells, *unknown])

@@ -1,0 +1,200 @@
+"""`trueto ci`: a whole gate in a job, what GitHub is told, and the comment that is made of an untrusted artifact."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+import records
+from pull_request import ADAPTER, DRIFT, SAMPLERS, opened
+from support import trueto
+
+from trueto.action import make_comment, run_gate
+from trueto.action.guard import LABEL, look
+from trueto.action.inputs import read_inputs
+from trueto.errors import DataError, UsageError
+from trueto.settings import data_root
+
+HEAD = "a" * 40
+LEDGER = """candidate = "trueto_adapter"
+
+[[deviation]]
+reference = "k_diffusion/euler"
+layers = ["update", "trajectory"]
+band = [1.0, 1e9]
+reason = "Because it is so."
+owner = "me"
+since = "1.0"
+"""
+
+
+def ran(env):
+    """`trueto ci gate` with that environment: exit code, what the log shows, the outputs."""
+    said = []
+    base = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
+    code = run_gate({**base, "TRUETO_ROOT": str(data_root()), **env}, said.append)
+    outputs = re.findall(r"^([a-z-]+)<<(\w+)\n(.*)\n\2$", Path(env["GITHUB_OUTPUT"]).read_text(), re.MULTILINE)
+    return code, "\n".join(said), {name: value for name, _, value in outputs}
+
+
+def test_a_request_that_changes_nothing_of_y_is_green(tmp_path):
+    """A refactoring passes, with a summary, all files, and outputs."""
+    root = tmp_path / "repo"
+    code, log, outputs = ran(opened(root, {"mylib/samplers.py": SAMPLERS.replace("for i in", "for i  in")}))
+    assert 0 == code, log
+    assert ("passed", "0", "trueto-report", "trueto-report/badge.json") == tuple(
+        outputs[name] for name in ("verdict", "exit-code", "report", "badge")
+    )
+    assert {"faithful", "identical"} >= set(json.loads(outputs["counts"]))
+    assert "computes what the original computes" in (tmp_path / "summary.md").read_text()
+    assert "brightgreen" == json.loads((root / outputs["badge"]).read_text())["color"]
+    there = {path.name for path in (root / "trueto-report").iterdir()}
+    assert {"run.jsonl", "run.json", "junit.xml", "trueto.sarif", "comment.md", "summary.md", "result.json", "site"} <= there
+
+
+def test_a_drift_is_red_on_its_line_though_the_request_declares_it(tmp_path):
+    """A drift with a ledger entry in the same request: judged by the old ledger, annotated in the code, and `proposed` besides."""
+    root = tmp_path / "repo"
+    code, log, outputs = ran(opened(root, {"mylib/samplers.py": DRIFT, "deviations.toml": LEDGER}))
+    assert (1, "failed") == (code, outputs["verdict"]), log
+    assert LEDGER == (root / "deviations.toml").read_text()
+    cells = [json.loads(line) for line in (root / "trueto-report" / "run.jsonl").read_text().splitlines()]
+    assert "drifted" in {cell.get("verdict") for cell in cells}
+    assert re.search(r"^::error file=mylib/samplers.py,line=4,title=drifted%3A ", log, re.MULTILINE), log
+    assert re.search(
+        r"^::error title=trueto::proposed, and red until approved: deviations.toml \(trueto-approved-\w{16}\)", log, re.MULTILINE
+    )
+    assert (tmp_path / "summary.md").read_text().startswith("> [!CAUTION]\n> **proposed**")
+
+
+def test_a_declaration_is_green_when_it_is_approved(tmp_path):
+    """The same request with the label of its own digest is judged by its own ledger."""
+    changes = {"mylib/samplers.py": DRIFT, "deviations.toml": LEDGER}
+    digest = look(read_inputs(opened(tmp_path / "one", changes))).digest
+    code, log, outputs = ran(opened(tmp_path / "two", changes, labels=(LABEL + digest,)))
+    assert (0, "passed") == (code, outputs["verdict"]), log
+    assert {"declared, unexplained"} <= set(json.loads(outputs["counts"]))
+
+
+def test_a_faithful_request_with_new_settings_is_proposed(tmp_path):
+    """Where all is the same and only settings change, the word is `proposed`, and the code 1, also with fail-on none."""
+    env = opened(tmp_path / "repo", {"trueto_adapter.py": ADAPTER + "\n"}) | {"TRUETO_CI_FAIL_ON": "none"}
+    code, log, outputs = ran(env)
+    assert (1, "proposed") == (code, outputs["verdict"]), log
+
+
+LOUD = """
+
+import os, sys
+print("::error::mine\\n::set-output name=verdict::passed\\n::add-path::/tmp")
+sys.stderr.write("::warning::mine\\n")
+os.write(1, b"::set-env name=X::y\\n")
+for name in os.environ:
+    if name.startswith(("GITHUB_", "ACTIONS_")) or "TOKEN" in name.split("_"):
+        raise RuntimeError(name)
+"""
+
+
+def test_what_a_library_prints_is_no_command(tmp_path):
+    """Whatever the library writes stays between the two stop marks, of a word that it cannot know; nothing of GitHub's reaches it."""
+    changes = {"mylib/samplers.py": SAMPLERS + LOUD}
+    env = opened(tmp_path / "repo", changes) | {"GITHUB_TOKEN": "t", "ACTIONS_RUNTIME_TOKEN": "t", "MY_TOKEN": "t"}
+    code, log, _ = ran(env)
+    assert 0 == code, log
+    lines = log.splitlines()
+    token = lines[0].removeprefix("::stop-commands::")
+    rest = lines[lines.index(f"::{token}::") + 1 :]
+    assert (32, 1) == (len(token), lines.count(f"::{token}::"))
+    assert not [line for line in rest if line.startswith("::") and not line.startswith("::notice title=trueto::")]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "code", "words"),
+    [("def (:", 2, "SyntaxError"), (ADAPTER.replace("k_diffusion/euler", "k_diffusion/eular"), 2, "did you mean")],
+)
+def test_an_adapter_that_cannot_be_used_is_said(tmp_path, adapter, code, words):
+    """A syntax error and a claim on an unknown original end with their message in log, summary and result, and never green."""
+    env = opened(tmp_path / "repo", {}, base={"trueto_adapter.py": adapter})
+    found, log, outputs = ran(env)
+    assert (code, "") == (found, outputs["badge"]), log
+    assert words in log
+    assert words in (tmp_path / "summary.md").read_text()
+    assert code == json.loads((tmp_path / "repo" / "trueto-report" / "result.json").read_text())["exit_code"]
+
+
+def test_a_mistake_of_the_workflow_is_an_annotation(tmp_path):
+    """What cannot be used is an error on the job's page, with what to write, and exit code 4."""
+    said = trueto("ci", "gate", cwd=tmp_path, GITHUB_EVENT_NAME="pull_request_target", GITHUB_WORKSPACE=str(tmp_path))
+    assert (4, True) == (said.returncode, said.stdout.startswith("::error title=trueto::trueto does not run on pull_request_target")), said
+
+
+def artifact(folder, *, events=None, **changes):
+    """What `trueto ci gate` would have left."""
+    folder.mkdir(exist_ok=True)
+    result = {"schema": 1, "verdict": "failed", "exit_code": 1, "counts": {}, "proposed": [], "digest": "", "approved": False}
+    (folder / "result.json").write_text(json.dumps({**result, "number": 7, "head": HEAD, **changes}))
+    records.write(folder / "run.jsonl", events or records.events(hostile=True))
+    return folder
+
+
+def test_a_comment_is_made_of_the_record_alone(tmp_path):
+    """Hostile names come out as text, and what the artifact itself calls a comment is not used."""
+    folder = artifact(tmp_path / "artifact", proposed=[records.HOSTILE], digest="0" * 16)
+    (folder / "comment.md").write_text("@everybody <img src=x>")
+    assert 7 == make_comment(folder, HEAD, tmp_path / "comment.md")
+    text = (tmp_path / "comment.md").read_text()
+    assert text.startswith("<!-- trueto -->\n> [!CAUTION]\n> **proposed**")
+    assert all(part not in text for part in ("@everybody", "<script", "<img", "@octocat", "://evil"))
+    assert len(text) < 65_536
+
+
+WRONG = [
+    {"head": "b" * 40},
+    {"head": "a"},
+    {"number": "7; rm"},
+    {"number": True},
+    {"number": -1},
+    {"schema": 2},
+    {"proposed": "x"},
+    {"proposed": [1]},
+    {"digest": "x" * 16},
+    {"approved": "yes"},
+]
+
+
+@pytest.mark.parametrize("changes", WRONG)
+def test_an_artifact_of_something_else_is_refused(tmp_path, changes):
+    """Another commit, or fields that `trueto ci gate` never writes, make no comment."""
+    with pytest.raises(DataError):
+        make_comment(artifact(tmp_path / "artifact", **changes), HEAD, tmp_path / "comment.md")
+    assert not (tmp_path / "comment.md").exists()
+
+
+def test_an_artifact_with_links_or_nonsense_is_refused(tmp_path):
+    """A link, a folder, no JSON, a half-written record or an unknown verdict make no comment, and a head that is no commit none either."""
+    folder = artifact(tmp_path / "artifact")
+    (folder / "run.jsonl").unlink()
+    (folder / "run.jsonl").symlink_to("/etc/passwd")
+    bad = [folder]
+    for name, spoil in (
+        ("json", lambda one: (one / "result.json").write_text("[" * 100_000)),
+        ("half", lambda one: (one / "run.jsonl").write_bytes((one / "run.jsonl").read_bytes()[:-7])),
+        ("words", lambda one: records.write(one / "run.jsonl", [records.header(), records.cell("a/b", "c", "update", verdict="fine")])),
+    ):
+        bad.append(artifact(tmp_path / name))
+        spoil(bad[-1])
+    for one in bad:
+        with pytest.raises(DataError):
+            make_comment(one, HEAD, tmp_path / "comment.md")
+    with pytest.raises(UsageError):
+        make_comment(artifact(tmp_path / "fine"), "main", tmp_path / "comment.md")
+
+
+def test_an_incomplete_run_is_said_in_the_comment(tmp_path):
+    """A run without its end, and a job without a run, are told, and look like no pass."""
+    make_comment(artifact(tmp_path / "artifact", events=records.events(complete=False)), HEAD, tmp_path / "comment.md")
+    assert "did not finish" in (tmp_path / "comment.md").read_text()
+    (tmp_path / "artifact" / "run.jsonl").unlink()
+    make_comment(tmp_path / "artifact", HEAD, tmp_path / "comment.md")
+    assert "could not judge this request" in (tmp_path / "comment.md").read_text()
