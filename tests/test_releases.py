@@ -44,6 +44,7 @@ def test_without_its_environment_a_release_is_not_judged(bench):
     assert f"trueto env {TOY}==9.0" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_environment_is_made_once_and_its_release_judged(bench):
     """Release and helper have a folder each; the second time nothing is installed; the release itself is what is judged."""
     folder, pip = bench
@@ -69,6 +70,7 @@ def test_what_a_release_has_not_is_not_claimed(bench):
     assert "has no such class: Heun" == reasons["k_diffusion/heun"]
 
 
+@pytest.mark.slow
 def test_a_release_that_does_not_exist_names_the_nearest(bench):
     """A mistyped version, one that is no version, and a network that is not there each end in a sentence and the next thing to type."""
     folder, pip = bench
@@ -82,6 +84,7 @@ def test_a_release_that_does_not_exist_names_the_nearest(bench):
     assert not [path.name for path in (folder / ".trueto" / "environments").iterdir() if path.name.startswith(".building")]
 
 
+@pytest.mark.slow
 def test_a_ledger_of_another_release_explains_and_does_not_bind(bench):
     """What the ledger declares and an old release does not do is no fault; a difference that it does not explain is one."""
     folder, pip = bench

@@ -28,6 +28,8 @@ COMMANDS = {
     "env": "fetch another release of a library, to judge it beside the installed one",
     "sweep": "judge the releases of a library one after the other, and keep their history",
     "ci": "the gate as a step of GitHub Actions",
+    "history": "at which releases a library moved away from the originals, and back",
+    "bisect": "which release first changed what a library computes",
     "power": "seed faults into a library and say which of them its checks see",
     "doctor": "what is installed, missing or stale, and what to type",
 }

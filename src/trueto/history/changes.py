@@ -33,14 +33,15 @@ class Change:
     @property
     def worse(self) -> Cell:
         """Of both sides the one that is further from the original."""
-        return self.was if self.kind == "back" else self.now
+        return self.was if self.kind in {"back", "repaired"} else self.now
 
     @property
     def what(self) -> str:
         """One sentence."""
-        settings = sorted(set(self.was["evidence"].get("ignored", ())) ^ set(self.now["evidence"].get("ignored", ())))
-        known = f" (the release {'learns' if self.was['evidence'].get('ignored') else 'no longer knows'} {', '.join(settings)})"
-        return f"{_said(self.was)} → {_said(self.now)}" + (known if settings else "")
+        old, new = (set(cell["evidence"].get("ignored", ())) for cell in (self.was, self.now))
+        ran = Verdict.BROKEN not in (self.was["verdict"], self.now["verdict"])  # else which settings are known was not asked
+        learnt = f" (knows {', '.join(sorted(old - new))} now)" if ran and old - new else ""
+        return f"{_said(self.was)} → {_said(self.now)}{learnt}"
 
 
 def _said(cell: Cell) -> str:

@@ -2,6 +2,7 @@
 
 from trueto.reports.badge import to_badge
 from trueto.reports.github import to_annotations
+from trueto.reports.history import history_page
 from trueto.reports.markdown import SUMMARY_ROOM, summary_room, to_markdown
 from trueto.reports.sarif import to_sarif
 from trueto.reports.site import write_site, write_sites, write_text
@@ -11,6 +12,7 @@ from trueto.reports.view import overview
 __all__ = [
     "FORMATS",
     "SUMMARY_ROOM",
+    "history_page",
     "overview",
     "render",
     "summary_room",

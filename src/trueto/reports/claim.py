@@ -243,11 +243,13 @@ def _ledger(claim: ClaimView) -> Html:
 def claim_page(view: Overview, claim: ClaimView) -> str:
     """The text of one claim's page."""
     back = el("a", "← all originals", href="../index.html")
+    past = el("p", el("a", "Over the releases of the library", href=f"history.html#{claim.slug}")) if view.releases else EMPTY
     header = join(
         [
             el("small", back),
             el("h1", f"{claim.title}: {view.library} {'on against off' if _switch(claim) else 'against the original'}"),
             el("p", el("code", claim.claim), class_="soft"),
+            past,
         ]
     )
     command = f"trueto gate {view.record.header.get('candidate', '')} --claim '{claim.claim}'"

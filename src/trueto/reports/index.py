@@ -139,9 +139,9 @@ def index_page(view: Overview) -> str:
         "computes with what the original computed, number by number: "
         f"{plural(len(record.cells), 'comparison')} for {plural(len(view.claims), 'algorithm')}."
     )
-    header = join(
-        [el("small", "trueto · still true to the original?"), el("h1", headline(view)), el("p", lead, class_="lead soft"), _counts(view)]
-    )
+    past = el("p", el("a", f"How it was over {plural(view.releases, 'release')}", href="claims/history.html")) if view.releases else EMPTY
+    top = el("small", "trueto · still true to the original?")
+    header = join([top, el("h1", headline(view)), el("p", lead, class_="lead soft"), _counts(view), past])
     notes = card("Notes on this run", el("ul", *(el("li", note) for note in record.notes))) if record.notes else EMPTY
     body = [_matrix(view) if view.claims else EMPTY, figures_card(view), notes, _legend(view), _no_claims(view), _reproduce(view)]
     return page(view, f"{view.library}: still true to the original?", header, body)

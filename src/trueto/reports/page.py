@@ -13,7 +13,7 @@ from trueto.reports.markup import EMPTY, Html, el, icon, join, raw
 from trueto.reports.view import Overview
 from trueto.reports.words import LEGEND, size_words, step_words, times, verdict_of
 
-__all__ = ["GENERATOR", "card", "page", "sentences", "table", "terms", "tile"]
+__all__ = ["GENERATOR", "card", "document", "page", "sentences", "table", "terms", "tile"]
 
 GENERATOR = "trueto"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -26,7 +26,15 @@ def _own(name: str) -> Html:
 
 
 def page(view: Overview, title: str, header: Html, body: Iterable[Html]) -> str:
-    """A whole document; an incomplete run is said before anything else."""
+    """A whole document about one run; an incomplete run is said before anything else."""
+    alert = el("section", el("p", view.incomplete()), class_="alert", role="alert") if view.incomplete() else EMPTY
+    started = str(view.record.header.get("started", ""))[:16].replace("T", " ")
+    foot = f"Made by trueto from the run record {view.record.header.get('id', '')}" + (f", begun {started} UTC." if started else ".")
+    return document(title, header, [alert, *body], foot)
+
+
+def document(title: str, header: Html, body: Iterable[Html], foot: str) -> str:
+    """A whole document."""
     head = [
         el("meta", charset="utf-8"),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
@@ -36,14 +44,11 @@ def page(view: Overview, title: str, header: Html, body: Iterable[Html]) -> str:
         el("title", title),
         el("style", _own("style.css")),
     ]
-    alert = el("section", el("p", view.incomplete()), class_="alert", role="alert") if view.incomplete() else EMPTY
-    started = str(view.record.header.get("started", ""))[:16].replace("T", " ")
-    foot = f"Made by trueto from the run record {view.record.header.get('id', '')}" + (f", begun {started} UTC." if started else ".")
     content = [
         _own("icons.svg"),
         el("a", "Skip to the content", class_="skip", href="#content"),
         el("header", header),
-        el("main", alert, *body, id="content"),
+        el("main", *body, id="content"),
         el("footer", el("p", foot)),
     ]
     return "<!doctype html>\n" + el("html", el("head", *head), "\n", el("body", join(content, "\n")), lang="en") + "\n"

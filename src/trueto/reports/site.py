@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from trueto.errors import UsageError
@@ -15,6 +16,7 @@ from trueto.events import RunRecord, read_run
 from trueto.model import Verdict
 from trueto.reports.claim import claim_page, plot_label
 from trueto.reports.dispute import disputed
+from trueto.reports.history import HISTORY, history_of, history_page
 from trueto.reports.index import index_page
 from trueto.reports.matrix import matrix
 from trueto.reports.page import GENERATOR
@@ -25,6 +27,7 @@ from trueto.reports.view import Overview, overview
 
 __all__ = ["render_site", "write_site", "write_sites", "write_text"]
 
+PAGE = "claims/history.html"
 OURS = f'<meta name="generator" content="{GENERATOR}">'
 
 
@@ -95,7 +98,7 @@ def write_site(record_path: Path, out_dir: Path) -> list[Path]:
 
     Everything is rendered before the first file is written. Raises DataError for a record that cannot be read, UsageError where
     nothing can be written. A certificate (power.json) and the false alarms (false_alarms.json) in the folder are shown where they are
-    of the same candidate and version.
+    of the same candidate and version, and the history of its releases (history/<candidate>/) on a page of its own.
     """
     return _write(read_run(Path(record_path)), Path(out_dir))
 
@@ -112,8 +115,11 @@ def write_sites(record_paths: Sequence[Path], out_dir: Path) -> dict[str, tuple[
 def _write(record: RunRecord, out_dir: Path) -> list[Path]:
     """Write everything about one run; returns the files."""
     header = record.header
-    view = overview(record, certified(out_dir / CERTIFICATE, header), false_alarms(out_dir / ALARMS, header))
-    files = {out_dir / name: text for name, text in render_site(view).items()}
+    releases = history_of(out_dir / HISTORY / safe_name(str(header.get("candidate"))))
+    seen = overview(record, certified(out_dir / CERTIFICATE, header), false_alarms(out_dir / ALARMS, header))
+    view = replace(seen, releases=len(releases))
+    pages = {PAGE: history_page(releases, "../index.html")} if releases else {}
+    files = {out_dir / name: text for name, text in {**pages, **render_site(view)}.items()}
     for path, text in files.items():
         write_text(path, text)
     _forget(out_dir / "claims", set(files))

@@ -14,7 +14,7 @@ from trueto.model import LAYERS, Verdict
 from trueto.references import Reference, reference
 from trueto.reports.words import RANK, size_words, verdict_of
 
-__all__ = ["Cells", "ClaimView", "Overview", "alike", "badness", "cell_name", "overview", "row_name", "steps_of", "worst_of"]
+__all__ = ["Cells", "ClaimView", "Overview", "alike", "badness", "cell_name", "overview", "row_name", "slug_of", "steps_of", "worst_of"]
 
 Cells = list[dict[str, Any]]
 SLUG_LENGTH = 60
@@ -149,6 +149,7 @@ class Overview:
     claims: tuple[ClaimView, ...]
     power: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # counts of seeded faults by claim
     alarms: Mapping[str, Any] = field(default_factory=dict)  # counts of false alarms
+    releases: int = 0  # of how many releases a history is shown beside it
 
     @property
     def library(self) -> str:
@@ -170,7 +171,7 @@ class Overview:
         return f"This run did not finish: {judged}. What is missing was not judged, and nothing here is a pass."
 
 
-def _slug(text: str, taken: set[str]) -> str:
+def slug_of(text: str, taken: set[str]) -> str:
     """A file name for any text: readable where it can be, with a digest where that is not enough to tell two apart."""
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
     name = re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-")
@@ -195,7 +196,7 @@ def overview(record: RunRecord, power: Mapping[str, Mapping[str, Any]] | None = 
         by_claim.setdefault(str(cell["claim"]), []).append(cell)
     taken: set[str] = set()
     claims = [
-        ClaimView(claim, str(cells[0]["reference"]), _slug(claim, taken), cells, _original(str(cells[0]["reference"])))
+        ClaimView(claim, str(cells[0]["reference"]), slug_of(claim, taken), cells, _original(str(cells[0]["reference"])))
         for claim, cells in sorted(by_claim.items())
     ]
 
