@@ -18,7 +18,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 unexport PYTHONPATH
 
-.PHONY: help repro data test test-slow lint format bench false-alarms wheel plots goldens clean
+.PHONY: help repro data test test-slow act lint format bench false-alarms wheel plots goldens clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -43,8 +43,11 @@ data: $(STAMP) ## restore fixtures and goldens, checked against their manifests
 test: data ## the quick tests
 	python -m pytest -q -m 'not slow' tests
 
-test-slow: data ## the others: wheel in a new environment, whole gates
+test-slow: data ## the others: wheel in a new environment, whole gates, workflows under act
 	python -m pytest -q -m slow tests
+
+act: data ## run the workflows on the example libraries, with act and without a network
+	python -m pytest -q tests/test_act.py
 
 lint: $(STAMP) ## ruff, import contracts, pyright, workflows
 	ruff check .
@@ -52,8 +55,8 @@ lint: $(STAMP) ## ruff, import contracts, pyright, workflows
 	lint-imports
 	pyright --pythonpath $(BIN)/python
 	zizmor --offline --no-progress --quiet .
-	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	check-jsonschema --builtin-schema vendor.github-actions action.yml
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*/.github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.github-actions action.yml .github/act/*/action.yml
 
 format: $(STAMP) ## let ruff lay out the code
 	ruff check --fix --quiet . || true

@@ -99,7 +99,7 @@ def read_inputs(env: Mapping[str, str]) -> Inputs:
         raise UsageError(f"quick is '{given['quick']}'", "quick: true")
     if is_file(given["candidate"]):
         given["candidate"] = inside(root, given["candidate"], "candidate")
-    elif given["candidate"] and not re.fullmatch(r"[A-Za-z0-9_]+", given["candidate"]):
+    elif given["candidate"] and not re.fullmatch(r"[A-Za-z0-9_]+(==[A-Za-z0-9.]+)?", given["candidate"]):
         raise UsageError(f"candidate is '{given['candidate']}', expected a name or a .py or .toml file", "trueto list candidates")
     for name in ("ledger", "baseline", "output"):
         given[name] = inside(root, given[name], name) if given[name] else ""

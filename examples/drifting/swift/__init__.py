@@ -1,0 +1,1 @@
+"""swift: a sampler of second order for diffusion models."""

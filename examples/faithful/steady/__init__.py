@@ -1,0 +1,1 @@
+"""steady: two samplers for diffusion models, as k-diffusion has them."""
