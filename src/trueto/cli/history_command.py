@@ -81,9 +81,10 @@ def _chosen(releases: Sequence[Release], claims: Sequence[str]) -> list[str] | N
 
 def _large(change: Change, size: str) -> bool:
     """Whether a change is at least so large; what has no size, as a crash, always is."""
-    sizes = ("none", "negligible", "small", "visible", "another image")
+    from trueto.history import SIZES
+
     said = change.worse["size"]
-    return size == "any" or said not in sizes or change.kind in {"broke", "repaired"} or sizes.index(said) >= sizes.index(size)
+    return size == "any" or said not in SIZES or change.kind in {"broke", "repaired"} or SIZES.index(said) >= SIZES.index(size)
 
 
 def _data(change: Change) -> dict[str, Any]:

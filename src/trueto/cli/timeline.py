@@ -13,8 +13,16 @@ from trueto.running.words import number
 
 __all__ = ["change_line", "history_text"]
 
-KINDS = {"away": ("✗ ", "red"), "back": ("✓ ", "green"), "other": ("≠ ", "yellow"), "broke": ("✗✗", "red"), "repaired": ("✓ ", "green")}
-MEANS = "✗ moved away from the original   ✓ moved back, or works again   ≠ another difference than before   ✗✗ stopped working"
+KINDS = {
+    "away": ("✗ ", "red"),
+    "further": ("↑ ", "red"),
+    "other": ("≠ ", "yellow"),
+    "nearer": ("↓ ", "yellow"),
+    "back": ("✓ ", "green"),
+    "broke": ("✗✗", "red"),
+    "repaired": ("✓ ", "green"),
+}
+MEANS = "✗ moved away from the original   ↑ further   ≠ another difference of the same size   ↓ nearer   ✓ back, or works again   ✗✗ stopped working"
 
 
 def _size(cell: Mapping[str, Any]) -> str:

@@ -11,15 +11,20 @@ from trueto.history.records import Release
 from trueto.judge import factor
 from trueto.model import LAYERS, Verdict
 
-__all__ = ["Change", "changes", "changes_between", "first_part"]
+__all__ = ["SIZES", "Change", "changes", "changes_between", "first_part"]
 
 Cell = Mapping[str, Any]
 Key = tuple[str, str, str]
+SIZES = ("none", "negligible", "small", "visible", "another image")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One cell that is not to the original what it was in the release before: `what` says it in words, `kind` in one."""
+    """One cell that is not to the original what it was in the release before.
+
+    `what` says it in words, `kind` in one: `away` from the original or `back`, `further` or `nearer` by what can be seen, `other`, `broke`,
+    `repaired`.
+    """
 
     claim: str
     layer: str
@@ -92,7 +97,17 @@ def _kind(was: Cell, now: Cell) -> str:
         return "broke"
     if second.same and not first.same:
         return "back"
-    return "away" if first.same else "repaired" if first is Verdict.BROKEN else "other"
+    if first.same:
+        return "away"
+    return "repaired" if first is Verdict.BROKEN else _direction(was, now)
+
+
+def _direction(was: Cell, now: Cell) -> str:
+    """Whether another difference than before is nearer to the original or further from it, by what can be seen of it."""
+    if any(cell["size"] not in SIZES for cell in (was, now)):
+        return "other"
+    old, new = SIZES.index(was["size"]), SIZES.index(now["size"])
+    return "other" if old == new else "further" if new > old else "nearer"
 
 
 def changes_between(before: Release, after: Release, claims: Iterable[str] | None = None) -> list[Change]:

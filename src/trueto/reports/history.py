@@ -19,15 +19,19 @@ __all__ = ["HISTORY", "history_of", "history_page"]
 HISTORY = "history"
 KIND_WORDS = {
     "away": "moved away from the original",
+    "further": "moved further from the original",
+    "other": "differs in another way, of the same size",
+    "nearer": "moved nearer to the original",
     "back": "moved back to the original",
-    "other": "differs in another way than before",
     "broke": "stopped working",
     "repaired": "works again",
 }
 KIND_SIGNS = {
     "away": Verdict.DRIFTED,
-    "back": Verdict.FAITHFUL,
+    "further": Verdict.DRIFTED,
     "other": Verdict.DECLARED,
+    "nearer": Verdict.DECLARED,
+    "back": Verdict.FAITHFUL,
     "broke": Verdict.BROKEN,
     "repaired": Verdict.FAITHFUL,
 }
