@@ -35,6 +35,9 @@ NOT_SHOWN = {
     4: ("0.4.0", "older than the oldest record"),
     5: ("0.4.0", "older than the oldest record"),
     8: ("0.4.0", "older than the oldest record"),
+    13: ("0.12.0", "older than the oldest record"),
+    14: ("0.13.0", "older than the oldest record"),
+    21: ("0.18.0", "older than the oldest record"),
 }
 
 

@@ -22,7 +22,10 @@ KINDS = {
     "broke": ("✗✗", "red"),
     "repaired": ("✓ ", "green"),
 }
-MEANS = "✗ moved away from the original   ↑ further   ≠ another difference of the same size   ↓ nearer   ✓ back, or works again   ✗✗ stopped working"
+MEANS = (
+    "✗ moved away from the original   ↑ further   ≠ another difference of the same size   ↓ nearer   "
+    "✓ back, or works again   ✗✗ stopped working"
+)
 
 
 def _size(cell: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from trueto.reports.words import LAYER_WORDS, LEGEND, number, verdict_of
 __all__ = ["Line", "far", "line_of", "time_plot"]
 
 Cell = dict[str, Any]
-LEFT, COLUMN, TOP, PLOT, ROW, BOTTOM = 128, 34, 20, 130, 24, 46
+LEFT, COLUMN, TOP, PLOT, ROW, BOTTOM = 128, 34, 28, 130, 24, 46
 SIGN = 16
 LOWEST = -1  # a tenth of the original's own rounding; what is nearer is drawn there
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
