@@ -151,7 +151,7 @@ def history_page(releases: Sequence[Release], back: str = "") -> str:
         _legend(),
     ]
     span = f"Made by trueto from the records of {releases[0].version} to {releases[-1].version}."
-    return document(f"{candidate} over its releases", header, body, span)
+    return document(f"{candidate} over its releases", header, body, span, "history.css")
 
 
 def _tally(found: Sequence[Change]) -> Html:

@@ -33,8 +33,8 @@ def page(view: Overview, title: str, header: Html, body: Iterable[Html]) -> str:
     return document(title, header, [alert, *body], foot)
 
 
-def document(title: str, header: Html, body: Iterable[Html], foot: str) -> str:
-    """A whole document."""
+def document(title: str, header: Html, body: Iterable[Html], foot: str, style: str = "") -> str:
+    """A whole document; `style` is a file of this folder with what only such pages need."""
     head = [
         el("meta", charset="utf-8"),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
@@ -42,7 +42,7 @@ def document(title: str, header: Html, body: Iterable[Html], foot: str) -> str:
         el("meta", name="generator", content=GENERATOR),
         el("meta", name="referrer", content="no-referrer"),
         el("title", title),
-        el("style", _own("style.css")),
+        el("style", _own("style.css"), _own(style) if style else EMPTY),
     ]
     content = [
         _own("icons.svg"),
