@@ -129,6 +129,23 @@ def test_a_mistake_of_the_workflow_is_an_annotation(tmp_path):
     assert (4, True) == (said.returncode, said.stdout.startswith("::error title=trueto::trueto does not run on pull_request_target")), said
 
 
+def test_a_baseline_in_the_output_folder_is_refused(tmp_path):
+    """What a request commits as a report is thrown away, and a baseline among it is a mistake that is said before."""
+    env = opened(tmp_path / "repo", {"trueto-report/run.jsonl": "{}"}) | {"TRUETO_CI_BASELINE": "trueto-report/run.jsonl"}
+    said = []
+    with pytest.raises(UsageError, match="lies in the output folder"):
+        run_gate(env, said.append)
+    assert said[-1].startswith("::error title=trueto::the baseline")
+
+
+def test_no_folder_with_other_things_is_emptied(tmp_path):
+    """The library itself, given as the output folder by mistake, is still there afterwards."""
+    env = opened(tmp_path / "repo", {}) | {"TRUETO_CI_OUTPUT": "mylib"}
+    with pytest.raises(UsageError, match="other things than reports"):
+        run_gate(env, [].append)
+    assert SAMPLERS == (tmp_path / "repo" / "mylib" / "samplers.py").read_text()
+
+
 def artifact(folder, *, events=None, **changes):
     """What `trueto ci gate` would have left."""
     folder.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from trueto.action.guard import LABEL, Guard, look
 from trueto.action.inputs import Inputs, read_inputs
-from trueto.errors import TruetoError
+from trueto.errors import TruetoError, UsageError
 from trueto.events import RunRecord, read_run
 from trueto.reports import SUMMARY_ROOM, render, to_annotations, to_markdown, write_site, write_text
 from trueto.reports.baseline import compare, read_base
@@ -55,10 +56,10 @@ def run_gate(env: Mapping[str, str], echo: Callable[[str], None]) -> int:
     try:
         inputs = read_inputs(env)
         guard = look(inputs)
+        out = _fresh(inputs)
     except TruetoError as error:
         echo(command("error", f"{error.message} (try: {error.hint})" if error.hint else error.message, title="trueto"))
         raise
-    out = _fresh(inputs)
     end = _judge(inputs, guard, out, echo)
     _reports(inputs, guard, end)
     _tell(inputs, guard, end, echo)
@@ -66,11 +67,15 @@ def run_gate(env: Mapping[str, str], echo: Callable[[str], None]) -> int:
 
 
 def _fresh(inputs: Inputs) -> Path:
-    out = inputs.output
-    keep = inputs.root / inputs.given["baseline"] if inputs.given["baseline"] else None
-    if out.exists() and not (keep and keep.is_relative_to(out)):
+    """The output folder, empty: what a request has put there must not pass for a report."""
+    out, base = inputs.output, _base(inputs)
+    if base is not None and base.is_relative_to(out):
+        raise UsageError(f"the baseline {inputs.given['baseline']} lies in the output folder, which is emptied", "baseline: base/run.jsonl")
+    if out.exists():
+        if not out.is_dir() or (any(out.iterdir()) and not (out / "result.json").is_file()):
+            raise UsageError(f"output is {inputs.given['output']}, a folder with other things than reports in it", "output: trueto-report")
         shutil.rmtree(out)
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True)
     return out
 
 
@@ -85,14 +90,16 @@ def _judge(inputs: Inputs, guard: Guard, out: Path, echo: Callable[[str], None])
     token = secrets.token_hex(16)
     echo(f"::stop-commands::{token}")
     try:
-        with guard.put_back():
-            done = subprocess.run(words, cwd=inputs.root, env=_clean(inputs.env), capture_output=True, check=False)
-        said = done.stderr.decode("utf-8", "replace")
-        echo(done.stdout.decode("utf-8", "replace").rstrip("\n"))
+        with guard.put_back(), tempfile.TemporaryFile() as errors:
+            with subprocess.Popen(words, cwd=inputs.root, env=_clean(inputs.env), stdout=subprocess.PIPE, stderr=errors) as process:
+                for line in process.stdout or ():
+                    echo(line.decode("utf-8", "replace").rstrip("\n"))
+            errors.seek(0)
+            said = errors.read().decode("utf-8", "replace")
         echo(said.rstrip("\n"))
     finally:
         echo(f"::{token}::")
-    code = done.returncode if done.returncode in VERDICTS else 3
+    code = process.returncode if process.returncode in VERDICTS else 3
     record = out / "run.jsonl"
     run = read_run(record) if record.is_file() and record.stat().st_size else None
     verdict = "proposed" if guard.red and code == 0 else VERDICTS[code]

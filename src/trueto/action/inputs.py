@@ -24,6 +24,7 @@ INPUTS = {
     "fail-on": "undeclared, any or none",
     "baseline": "a run record inside the repository's folder, as restored from an artifact: fail only on what is new",
     "quick": "true for one or two cases a claim",
+    "laws": "none, dev, ci or nightly: how many X to draw beyond the recorded ones (docs/laws.md)",
     "protected": "more files that decide what is judged, as helpers of the adapter: on pull requests taken from the merge base",
     "output": "the folder to write to, inside the repository's folder",
 }
@@ -66,6 +67,7 @@ class Inputs:
         """Options of `trueto gate`; each is one word, so that no value becomes an option of its own."""
         chosen = [f"--{option}={value}" for name, option in LISTS.items() for value in re.split(r"[\s,]+", self.given[name]) if value]
         chosen += [f"--fail-on={self.given['fail-on']}"]
+        chosen += [f"--laws={self.given['laws']}"] if self.given["laws"] else []
         chosen += [f"--ledger={self.given['ledger']}"] if self.given["ledger"] else []
         chosen += [f"--baseline={self.given['baseline']}"] if self.given["baseline"] else []
         return [*chosen, *(["--quick"] if self.given["quick"] == "true" else [])]
@@ -95,6 +97,8 @@ def read_inputs(env: Mapping[str, str]) -> Inputs:
     given = {**given, "fail-on": given["fail-on"] or "undeclared", "output": given["output"] or "trueto-report"}
     if given["fail-on"] not in ("undeclared", "any", "none"):
         raise UsageError(f"fail-on is '{given['fail-on']}'", "fail-on: undeclared, any or none")
+    if given["laws"] not in ("", "none", "dev", "ci", "nightly"):
+        raise UsageError(f"laws is '{given['laws']}'", "laws: none, dev, ci or nightly")
     if given["quick"] not in ("", "true", "false"):
         raise UsageError(f"quick is '{given['quick']}'", "quick: true")
     if is_file(given["candidate"]):

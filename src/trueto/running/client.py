@@ -83,7 +83,8 @@ class Worker:
         if asked and reply.get("version", asked) != asked:
             raise WorkerError(f"{self.spec} was asked for, and version {reply['version']} answered", f"trueto env --again {self.spec}")
         if str(reply.get("failed", "")).startswith("PackageNotFoundError"):
-            raise WorkerError(f"the library of candidate {self.spec} is not installed", f"pip install 'trueto[{self.spec}]'")
+            fix = "pip install ." if is_file(self.spec) else f"pip install 'trueto[{self.spec}]'"
+            raise WorkerError(f"the library of candidate {self.spec} is not installed", fix)
         if "failed" in reply or "died" in reply:
             said = f"candidate {self.spec} cannot be read: {reply.get('failed') or reply['died']}"
             raise WorkerError(said, _what_to_correct(self.spec, str(reply.get("trace", ""))))
