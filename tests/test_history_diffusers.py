@@ -29,15 +29,15 @@ SHOWN = [
 
 # case: release that repaired it, and why no record shows it
 NOT_SHOWN = {
-    1: ("0.2.0", "older than the oldest record"),
-    2: ("0.2.0", "older than the oldest record"),
-    3: ("0.3.0", "older than the oldest record"),
-    4: ("0.4.0", "older than the oldest record"),
-    5: ("0.4.0", "older than the oldest record"),
-    8: ("0.4.0", "older than the oldest record"),
-    13: ("0.12.0", "older than the oldest record"),
-    14: ("0.13.0", "older than the oldest record"),
-    21: ("0.18.0", "older than the oldest record"),
+    1: ("0.2.0", "older than the oldest record, since the adapter reads what schedulers before 0.18 do not keep"),
+    2: ("0.2.0", "older than the oldest record, since the adapter reads what schedulers before 0.18 do not keep"),
+    3: ("0.3.0", "older than the oldest record, since the adapter reads what schedulers before 0.18 do not keep"),
+    4: ("0.4.0", "older than the oldest record, since the adapter reads what schedulers before 0.18 do not keep"),
+    5: ("0.4.0", "older than the oldest record, since the adapter reads what schedulers before 0.18 do not keep"),
+    8: ("0.4.0", "older than the oldest record, since the adapter reads what schedulers before 0.18 do not keep"),
+    13: ("0.12.0", "older than the oldest record, since the adapter reads what schedulers before 0.18 do not keep"),
+    14: ("0.13.0", "older than the oldest record, since the adapter reads what schedulers before 0.18 do not keep"),
+    21: ("0.18.0", "older than the oldest record, since the adapter reads what schedulers before 0.18 do not keep"),
 }
 
 

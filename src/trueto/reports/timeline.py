@@ -56,7 +56,7 @@ def line_of(claim: str, releases: Sequence[Release], changed: frozenset[str]) ->
             if cell["claim"] == claim and (cell["layer"] not in found or badness(cell) > badness(found[cell["layer"]])):
                 found[cell["layer"]] = cell
         cells.append(found)
-        missing.append("" if found else release.unjudged or release.lacks.get(reference, "not recorded"))
+        missing.append("" if found else release.unjudged or release.lacks.get(reference, "nothing recorded: it may have no such class"))
     layers = tuple(str(layer) for layer in LAYERS if any(layer in found for found in cells))
     return Line(claim, tuple(release.version for release in releases), layers, tuple(cells), tuple(missing), changed)
 
