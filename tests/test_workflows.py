@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from trueto.action.inputs import INPUTS, PREFIX
+from trueto.cli.ci_command import gate
 from trueto.cli.init_command import WORKFLOW
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +70,16 @@ def test_each_input_reaches_the_program(name):
     assert wanted == handed
     assert set(inputs) - set(INPUTS) == ({"version"} if name == "action.yml" else {"version", "install", "python-version"})
     assert name != "action.yml" or set(INPUTS) <= set(inputs)
+
+
+def test_help_and_docs_name_every_variable():
+    """Each input has its variable in `trueto ci gate --help` and in docs/ci.md."""
+    said = " ".join(CliRunner().invoke(gate, ["--help"]).output.split())
+    docs = (ROOT / "docs" / "ci.md").read_text()
+    for name in INPUTS:
+        variable = "_" + name.upper().replace("-", "_")
+        assert variable in said, name
+        assert f"{variable}`" in docs, name
 
 
 def test_the_outputs_of_the_action_are_written():

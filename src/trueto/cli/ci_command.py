@@ -26,6 +26,16 @@ def gate() -> int:
 
     On a pull request [tool.trueto], adapter, ledger and workflows are those of the merge base; what the request changes of them is
     `proposed` and red until a label approves just that.
+
+    Options are variables of the step: TRUETO_CI_CANDIDATE, _REFERENCES, _LAYERS, _PROFILES, _LEDGER, _FAIL_ON, _BASELINE, _QUICK, _LAWS,
+    _PROTECTED and _OUTPUT (docs/ci.md). Reports are in trueto-report/.
+
+    \b
+    Exit code: that of `trueto gate`, and 1 for what is only proposed
+
+    \b
+    Example
+      TRUETO_CI_QUICK=true trueto ci gate
     """
     from trueto.action import run_gate
     from trueto.settings import whole_environment
