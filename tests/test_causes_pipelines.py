@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 from driving_networks import judged
+from PIL import Image, UnidentifiedImageError
 
 from trueto.candidates import ledger_path
+from trueto.fixtures.pictures import picture_file
 from trueto.model import Verdict
+from trueto.references import load_golden
 from trueto.running.ledger import load_ledger
 
 torch = pytest.importorskip("torch")
@@ -35,6 +38,51 @@ def test_the_fraction_of_a_grey_level_is_rounded():
         files = diffusers.image_processor.VaeImageProcessor.numpy_to_pil(picture)
         assert {wanted} == {int(np.asarray(file)[0, 0, 0]) - level for level, file in enumerate(files)}
         assert {0} == set((np.trunc(255 * picture[:, 0, 0, 0]) - np.arange(255)).tolist())
+
+
+def test_sides_are_cut_down_to_multiples_of_eight():
+    """A picture of 104 x 72 keeps all its pixels; cut down to multiples of 32 it would be 96 x 64."""
+    picture = Image.fromarray(np.arange(72 * 104 * 3, dtype=np.uint8).reshape(72, 104, 3))
+    read = diffusers.VaeImageProcessor(vae_scale_factor=8).preprocess(picture)
+    assert picture.tobytes() == np.rint((read[0].permute(1, 2, 0).numpy() + 1) * 127.5).astype(np.uint8).tobytes()
+    again = diffusers.VaeImageProcessor(vae_scale_factor=32).preprocess(picture)
+    assert (1, 3, 64, 96) == tuple(again.shape)
+
+
+def test_a_picture_is_turned_as_its_file_says(tmp_path):
+    """`load_image` gives 32 x 64 of 64 x 32 stored pixels, the same ones turned by a quarter."""
+    file = picture_file(tmp_path, "turned", (64, 32))
+    read = diffusers.utils.load_image(str(file))
+    assert ((32, 64), (64, 32)) == (read.size, Image.open(file).size)
+    assert np.rot90(np.asarray(Image.open(file)), -1).tobytes() == read.tobytes()
+
+
+@pytest.mark.parametrize("case", ["rgb-104x72", "turned-104x40", "cmyk-50x41", "grey16-64x32"])
+def test_picture_files_are_read_as_declared(case):
+    """Files of all kinds: without the ledger those of another size are broken, with it each is the original's or the declared variant's."""
+    declared = judged(ADAPTER, "stable_diffusion/picture", case, LEDGER)
+    assert not declared.verdict.bad, declared.reason
+    other = case.startswith(("rgb-104", "turned", "cmyk"))
+    assert other is judged(ADAPTER, "stable_diffusion/picture", case).verdict.bad
+    assert other is (declared.verdict is Verdict.DECLARED)
+
+
+@pytest.mark.parametrize(("case", "error"), [("truncated-64x32", OSError), ("empty-64x32", UnidentifiedImageError)])
+def test_damaged_files_are_refused_by_both(case, error):
+    """Where the original raises, so does diffusers."""
+    refused = load_golden("stable_diffusion/picture").refusal(case)
+    assert refused is not None
+    assert error.__name__ == refused.type
+    with pytest.raises(error):
+        judged(ADAPTER, "stable_diffusion/picture", case, LEDGER)
+
+
+def test_image_to_image_is_the_script():
+    """Image to image from the file to the PNG, as declared; the noise of another level is seen where it is added."""
+    claim, case = "stable_diffusion/image_to_image", "strength0.8-5-unguided"
+    assert Verdict.DECLARED is judged(ADAPTER, claim, case, LEDGER).verdict
+    found = judged(ADAPTER, claim, case)
+    assert (Verdict.DRIFTED, True) == (found.verdict, found.reason.startswith("noised is the first that differs")), found.reason
 
 
 def skipped_layer(pipe):

@@ -10,9 +10,9 @@ from unittest.mock import patch
 import numpy as np
 import torch
 import transformers
-from PIL import Image
+from PIL import Image, ImageOps
 
-from trueto.recording.harness import Run, Task, import_file, quiet_progress, stand_in, vocabulary, write_tokenizer
+from trueto.recording.harness import Run, Task, import_file, picture_file, quiet_progress, stand_in, vocabulary, write_tokenizer
 
 ARGUMENTS = ("--n_iter", "1", "--skip_grid", "--precision", "full")
 UNUSED = ("diffusers", "pytorch_lightning", "torchvision", "taming", "kornia", "clip", "cv2", "imwatermark")
@@ -150,18 +150,28 @@ def no_more_than_asked(times):
     return lambda **named: times(**named)[: named["num_ddim_timesteps"]]
 
 
-def drive_script(original, name: str, task: Task) -> None:
-    """Run a script's `main()` as the command line would, on the toy model, and give what passes through it.
+def watched_text(task: Task, text) -> None:
+    """Give tokens and embeddings whenever the text encoder is asked."""
+    text.register_forward_pre_hook(lambda _, __, named: task.give("tokens", named["input_ids"]), with_kwargs=True)
+    text.register_forward_hook(lambda _, __, result: task.give("embeddings", result.last_hidden_state))
 
-    The tokens, the embeddings, the latents after each step, the picture before it is cut to 8 bits, and the PNG as it is read again.
-    """
+
+def run_main(script, model, folder: str, typed: list[str]) -> list[np.ndarray]:
+    """Run a script's `main()` as the command line would, on the toy model; the files that it wrote, read again: (C, H, W)."""
+    script.load_model_from_config = lambda *_, **__: model
+    script.OmegaConf = SimpleNamespace(load=lambda _: SimpleNamespace(model=None))
+    with patch.object(sys, "argv", ["script", *ARGUMENTS, *typed, "--outdir", folder]):
+        script.main()
+    return [np.moveaxis(np.asarray(Image.open(file)), 2, 0) for file in sorted(Path(folder, "samples").glob("*.png"))]
+
+
+def drive_text_to_image(original, task: Task) -> None:
+    """scripts/txt2img.py: the tokens, the embeddings, the latents after each step, the picture before it is cut to 8 bits, and the PNG."""
     from ldm.models.diffusion import ddim, plms
 
     with tempfile.TemporaryDirectory() as folder, ExitStack() as replaced:
         model = toy_model(task, Path(folder))
-        text = model.cond_stage_model.transformer
-        text.register_forward_pre_hook(lambda _, __, named: task.give("tokens", named["input_ids"]), with_kwargs=True)
-        text.register_forward_hook(lambda _, __, result: task.give("embeddings", result.last_hidden_state))
+        watched_text(task, model.cond_stage_model.transformer)
         for sampler, step in ((ddim.DDIMSampler, "p_sample_ddim"), (plms.PLMSSampler, "p_sample_plms")):
             replaced.enter_context(patch.object(sampler, step, given_latents(task, getattr(sampler, step))))
 
@@ -172,24 +182,82 @@ def drive_script(original, name: str, task: Task) -> None:
         if task.knobs.get("steps") == "asked":
             for module in (ddim, plms):
                 replaced.enter_context(patch.object(module, "make_ddim_timesteps", no_more_than_asked(module.make_ddim_timesteps)))
-        script = import_file(f"stable_diffusion_{name}", original.source / "scripts" / f"{name}.py")
-        script.load_model_from_config = lambda *_, **__: model
+        script = import_file("stable_diffusion_txt2img", original.source / "scripts" / "txt2img.py")
         script.check_safety = looked_at
         script.put_watermark = lambda picture, _: picture
-        script.OmegaConf = SimpleNamespace(load=lambda _: SimpleNamespace(model=None))
-        replaced.enter_context(patch.object(sys, "argv", ["script", *ARGUMENTS, *arguments(task), "--outdir", folder]))
-        script.main()
-        for file in sorted(Path(folder, "samples").glob("*.png")):
-            task.give("png", np.moveaxis(np.asarray(Image.open(file)), 2, 0))
+        _, _, height, width = task.case.shape
+        typed = [*arguments(task), "--H", str(8 * height), "--W", str(8 * width)]
+        for file in run_main(script, model, folder, [*typed, *(["--plms"] if task.case.options["sampler"] == "plms" else [])]):
+            task.give("png", file)
+
+
+def drive_image_to_image(original, task: Task) -> None:
+    """scripts/img2img.py: the picture as it is read, its latents, texts, the noisy latents, those after each step, the picture, the PNG."""
+    from ldm.models.diffusion import ddim
+
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as replaced:
+        model = toy_model(task, Path(folder))
+        watched_text(task, model.cond_stage_model.transformer)
+        read, scaled = model.encode_first_stage, model.get_first_stage_encoding
+
+        def encoded_first(picture):
+            task.give("picture", picture.to(task.dtype))
+            return read(task.moved(picture.to(task.dtype).contiguous()))
+
+        def drawn(said):
+            latents = scaled(said)
+            task.give("encoded", latents)
+            return latents
+
+        model.encode_first_stage, model.get_first_stage_encoding = encoded_first, drawn
+        sampler, encode = ddim.DDIMSampler, ddim.DDIMSampler.stochastic_encode
+        earlier = int(task.knobs.get("encoded_at") == "first_step")
+
+        def encoded(self, latents, step, **named):
+            result = encode(self, latents, step - earlier, **named)
+            task.give("noised", result)
+            return result
+
+        replaced.enter_context(patch.object(sampler, "stochastic_encode", encoded))
+        replaced.enter_context(patch.object(sampler, "p_sample_ddim", given_latents(task, sampler.p_sample_ddim)))
+        if task.knobs.get("steps") == "asked":
+            replaced.enter_context(patch.object(ddim, "make_ddim_timesteps", no_more_than_asked(ddim.make_ddim_timesteps)))
+        script = import_file("stable_diffusion_img2img", original.source / "scripts" / "img2img.py")
+        turned = script.rearrange
+
+        def looked_at(picture, axes):
+            task.give("image", 2 * picture - 1)
+            return turned(picture, axes)
+
+        script.rearrange = looked_at
+        _, _, height, width = task.case.shape
+        first = picture_file(Path(folder), "rgb", (8 * width, 8 * height))
+        typed = [*arguments(task), "--init-img", str(first), "--strength", str(task.case.options["strength"])]
+        for file in run_main(script, model, folder, typed):
+            task.give("png", file)
+
+
+def drive_read(original, task: Task) -> None:
+    """`load_img` of scripts/img2img.py on a file; variants keep more of its pixels, or show it as it says that it is to be shown."""
+    script = import_file("stable_diffusion_img2img", original.source / "scripts" / "img2img.py")
+    if task.knobs.get("multiple") == "8":
+        script.map = lambda _, sizes: [size - size % 8 for size in sizes]
+    options = task.case.options
+    if task.knobs.get("orientation") == "upright" and options["kind"] == "turned":
+        script.Image = SimpleNamespace(open=lambda file: ImageOps.exif_transpose(Image.open(file)))
+    with tempfile.TemporaryDirectory() as folder:
+        file = picture_file(Path(folder), options["kind"], (options["width"], options["height"]))
+        task.give("picture", script.load_img(str(file)).to(task.dtype))
 
 
 def arguments(task: Task) -> list[str]:
-    """What is typed behind the script's name for a case."""
-    case, options = task.case, task.case.options
-    batch, _, height, width = case.shape
-    typed = ["--prompt", options["prompt"], "--scale", str(case.guidance), "--ddim_steps", str(case.steps), "--seed", str(case.seed)]
-    typed += ["--n_samples", str(batch), "--H", str(8 * height), "--W", str(8 * width)]
-    return [*typed, *(["--plms"] if options["sampler"] == "plms" else [])]
+    """What is typed behind the name of either script for a case."""
+    case = task.case
+    typed = ["--prompt", case.options["prompt"], "--scale", str(case.guidance), "--ddim_steps", str(case.steps), "--seed", str(case.seed)]
+    return [*typed, "--n_samples", str(case.shape[0])]
+
+
+SCRIPTS = {"txt2img": drive_text_to_image, "image_to_image": drive_image_to_image, "picture": drive_read}
 
 
 def drive(original, name: str, run) -> None:
@@ -197,4 +265,4 @@ def drive(original, name: str, run) -> None:
     if name == "img2img":
         drive_sampler(original.img2img, run)
     else:
-        drive_script(original, name, run)
+        SCRIPTS[name](original, run)

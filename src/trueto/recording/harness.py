@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
+from trueto.fixtures.pictures import picture_file
 from trueto.fixtures.prompts import LENGTH, prompts
 from trueto.fixtures.words import END, MERGES, vocabulary, write_tokenizer
 from trueto.torch_run import Run
@@ -28,6 +29,7 @@ __all__ = [
     "Run",
     "Task",
     "import_file",
+    "picture_file",
     "prompts",
     "quiet_progress",
     "stand_in",

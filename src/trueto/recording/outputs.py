@@ -15,7 +15,7 @@ from trueto.errors import DataError
 from trueto.interpose import TORCH_OF, Interposer
 from trueto.model import Case
 from trueto.outputs import Outputs
-from trueto.references.golden import kept_under
+from trueto.references.golden import as_read, kept_under, run_so
 from trueto.references.library import OUTPUTS, Reference
 from trueto.references.spec import NUDGES
 from trueto.running.likewise import ill_conditioned
@@ -27,9 +27,12 @@ LIMIT = 1e-3
 
 
 def variants_of(ref: Reference) -> list[dict[str, str]]:
-    """The original as it is, and each of its knobs turned alone, but for those of which a variant is a formula of the outputs."""
+    """The original as it is, each of its knobs turned alone, and those that are declared together.
+
+    Knobs of which a variant is a formula of the outputs are left out.
+    """
     turned = ((knob, values) for knob, values in ref.knobs.items() if knob not in ref.varied)
-    return [{}, *({knob: value} for knob, values in turned for value in values[1:])]
+    return [{}, *({knob: value} for knob, values in turned for value in values[1:]), *map(dict, ref.together)]
 
 
 def call_original(
@@ -74,7 +77,7 @@ def record_outputs(module: Any, original: Any, ref: Reference, case: Case, write
     """Record one case of one reference, and its variants; `quick` leaves out the repetitions."""
     plain: dict[str, Outputs] = {}
     for knobs in variants_of(ref):
-        net = OUTPUTS + "".join(f"@{knob}={value}" for knob, value in knobs.items())
+        net = "@".join((OUTPUTS, *([run_so(knobs)] if knobs else [])))
         try:
             tasks = {dtype: call_original(module, original, ref, case, dtype, knobs) for dtype in ("float32", "float64")}
         except DataError:
@@ -105,7 +108,7 @@ def _write(writer: Any, case: Case, net: str, seen: Mapping[str, Outputs]) -> No
                 continue
             key, *others = kept_under(case.id, net, dtype, name.removeprefix("value/"))
             kept = next((writer.tensors[other] for other in others if other in writer.tensors), None)
-            if kept is None or not same_bits(kept, value):
+            if kept is None or not same_bits(as_read(kept, dtype), as_read(value, dtype)):
                 writer.tensors[key] = value
 
 

@@ -84,8 +84,8 @@ def observe_original(  # noqa: PLR0913 - a run of an original has that many side
 
 
 def _starts_in(ref: Reference, error: Exception) -> str:
-    """Where an exception starts; raised again where that is not a file of the original."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in _OURS]
+    """Where an exception starts; raised again where that is not a file of the original, or a reader of files that it called."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in _OURS and "/PIL/" not in f.filename]
     if not (frames and Path(frames[-1].filename).name in {Path(f).name for f in ref.codebase.files}):
         raise error
     return f"{Path(frames[-1].filename).name}: {frames[-1].name}"

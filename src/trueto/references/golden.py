@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,16 @@ def golden_path(name: str) -> Path:
 def manifest_of(codebase_name: str) -> Manifest:
     """The committed SHA-256 manifest of a codebase's goldens."""
     return Manifest(codebase(codebase_name).folder / "manifest.json")
+
+
+def as_read(value: Array, dtype: str) -> Array:
+    """An output as it was seen in a precision, from what is kept: float64 that float32 can hold is kept so; whole numbers are int64."""
+    return value.astype(dtype) if value.dtype.kind == "f" and dtype == "float64" else wide(value)
+
+
+def run_so(knobs: Mapping[str, str]) -> str:
+    """The name under which outputs of an original are kept that was run with these knobs."""
+    return ",".join(f"{knob}={value}" for knob, value in sorted(knobs.items()))
 
 
 def kept_under(case: str, net: str, dtype: str, name: str) -> list[str]:
@@ -73,7 +84,7 @@ class Golden:
         spread = self.spread(case, net, dtype)
         values: dict[str, Array] = {}
         for name in json.loads(names):
-            values[name] = wide(next(self.tensors[key] for key in kept_under(case, net, dtype, name) if key in self.tensors))
+            values[name] = as_read(next(self.tensors[key] for key in kept_under(case, net, dtype, name) if key in self.tensors), dtype)
         return Outputs(values, spread.rms, spread.maximum)
 
     def refusal(self, case: str, variant: str = "") -> StepError | None:

@@ -91,7 +91,8 @@ class Reference:
     """One algorithm of a codebase: its card, cases and certified spec.
 
     A function whose named outputs are compared has no spec: its goldens alone speak for it. `vary` makes of such outputs those of a
-    variant, where that is a formula; of the knobs in `varied` it is.
+    variant, where that is a formula; of the knobs in `varied` it is. The original is recorded with each other knob turned, and with those
+    of each set in `together` turned at once.
     """
 
     codebase: Codebase
@@ -106,6 +107,7 @@ class Reference:
     line: int
     vary: Callable[..., Any] | None = None
     varied: frozenset[str] = frozenset()
+    together: tuple[dict[str, str], ...] = ()
 
     @property
     def of_outputs(self) -> bool:
@@ -234,6 +236,7 @@ def reference(name: str) -> Reference:
         path=Path(str(module.__file__)),
         line=1 if of_outputs else inspect.getsourcelines(sample)[1],
         vary=getattr(module, "vary", None),
+        together=tuple(getattr(module, "TOGETHER", ())),
         varied=frozenset(getattr(module, "VARIED", knobs if hasattr(module, "vary") else ())),
     )
 

@@ -14,6 +14,7 @@ from trueto.likeness import grey_levels, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
 from trueto.outputs import Outputs
 from trueto.references import Reference, load_golden
+from trueto.references.golden import run_so
 from trueto.running.client import Outcome
 from trueto.running.faults import cause_of_death, ineffective, out_of_memory
 from trueto.running.judging import Seen, declared_text, joined, stale_words, union
@@ -108,17 +109,17 @@ def _refuses_as_declared(context: _Context) -> Judgement | None:
     raised, entries, ref = context.calls.native.raised, context.entries, context.ref
     if raised is None or not raised.own or not entries or not ref.nets or any(entry.band for entry in entries):
         return None
-    run_so = _run_so(ref, union(entries))
-    if not run_so or load_golden(ref.id).refusal(context.cell.case.id, run_so) is None:
+    variant = _run(ref, union(entries))
+    if not variant or load_golden(ref.id).refusal(context.cell.case.id, variant) is None:
         return None
     context.evidence |= {"ledger": _said(entries), "compared_with": "variant"}
     reason = "; ".join(entry.reason for entry in entries)
     return context.plain(Verdict.DECLARED, "", f"raises {raised.type} ({raised.where}), as the declared variant does: {reason}")
 
 
-def _run_so(ref: Reference, knobs: Mapping[str, str]) -> str:
+def _run(ref: Reference, knobs: Mapping[str, str]) -> str:
     """The name under which the original was recorded with these knobs, of which some may be a formula of its outputs."""
-    return ",".join(f"{knob}={value}" for knob, value in sorted(knobs.items()) if knob not in ref.varied)
+    return run_so({knob: value for knob, value in knobs.items() if knob not in ref.varied})
 
 
 def _ended_badly(context: _Context, outcome: Outcome, what: str = "") -> Judgement | None:
@@ -181,8 +182,8 @@ def _compare(context: _Context, truth: Truth) -> Seen | str:
 def _variant(context: _Context, truth: Truth) -> Truth:
     """The outputs of the variant that the ledger names: a formula of the original's, or the original run so."""
     ref, case, knobs = context.ref, context.cell.case, union(context.entries)
-    if run_so := _run_so(ref, knobs):
-        truth = {dtype: load_golden(ref.id).outputs(case.id, dtype, run_so) for dtype in TWO}
+    if variant := _run(ref, knobs):
+        truth = {dtype: load_golden(ref.id).outputs(case.id, dtype, variant) for dtype in TWO}
     if ref.vary is None or not ref.varied & knobs.keys():
         return truth
     return {dtype: replace(seen, arrays=ref.vary(dict(seen.arrays), knobs, case)) for dtype, seen in truth.items()}

@@ -71,7 +71,7 @@ class DiffusersAdapter:
     def source(self, claim: Claim) -> str:
         """File and line of the claimed scheduler's step, or of what the claimed network does."""
         claimed = _class(claim)
-        names = ("step", "step_pred", "forward", "__call__")  # predictor and corrector step apart in score_sde's
+        names = ("step", "step_pred", "forward", "preprocess", "__call__")  # predictor and corrector step apart in score_sde's
         step = next((getattr(claimed, name) for name in names if hasattr(claimed, name)), claimed) if inspect.isclass(claimed) else claimed
         code = inspect.unwrap(step).__code__
         return f"diffusers/{code.co_filename.rpartition('/diffusers/')[2]}:{code.co_firstlineno}"

@@ -32,6 +32,12 @@ DIT = "diffusers, DiTTransformer2DModel"
 DIT_SAID = "A 2D Transformer model as introduced in DiT (https://huggingface.co/papers/2212.09748)."
 RENAMED = "under the names that DiTTransformer2DModel has for them"
 
+IMG2IMG = "diffusers documentation, api/pipelines/stable_diffusion/img2img"
+IMG2IMG_SAID = (
+    "The Stable Diffusion model can also be applied to image-to-image generation by passing a text prompt and an initial image to "
+    "condition the generation of new images."
+)
+
 CLAIMS: tuple[Claim, ...] = (
     network("compvis/unet", "UNet2DConditionModel"),
     network("compvis/autoencoder", "AutoencoderKL"),
@@ -48,5 +54,7 @@ CLAIMS: tuple[Claim, ...] = (
         "diffusers documentation, api/pipelines/stable_diffusion/overview",
         "You can find the original codebase for Stable Diffusion v1.0 at CompVis/stable-diffusion",
     ),
+    network("stable_diffusion/image_to_image", "StableDiffusionImg2ImgPipeline", IMG2IMG, IMG2IMG_SAID),
+    network("stable_diffusion/picture", "VaeImageProcessor", IMG2IMG, IMG2IMG_SAID, by="none; load_image reads the file"),
 )
 NO_CLAIMS: dict[str, str] = {}

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trueto.fixtures.pictures import picture_file
 from trueto.fixtures.words import vocabulary, write_tokenizer
 
 if TYPE_CHECKING:
@@ -81,6 +82,53 @@ def _pipeline(pipeline: Any, task: Task, folder: Path) -> Any:
     return pipe.to(task.device)
 
 
+class _Watched:
+    """What passes through a pipeline while it makes a picture: texts with embeddings, latents after each step, pictures before the file."""
+
+    def __init__(self, pipe: Any) -> None:
+        self.texts: list[tuple[Any, Any]] = []
+        self.latents: list[Any] = []
+        self.pictures: list[Any] = []
+        self._cut = pipe.image_processor.numpy_to_pil
+        pipe.text_encoder.register_forward_hook(self._after_text)
+        pipe.image_processor.numpy_to_pil = self._before_file
+
+    def _after_text(self, _: Any, given: Any, result: Any) -> None:
+        self.texts.append((given[0], result[0]))
+
+    def after_step(self, _: Any, __: int, ___: Any, named: dict[str, Any]) -> dict[str, Any]:
+        """For `callback_on_step_end`."""
+        self.latents.append(named["latents"])
+        return named
+
+    def _before_file(self, images: Any) -> Any:
+        self.pictures.append(images)
+        return self._cut(images)
+
+    def give_texts(self, task: Task) -> None:
+        """Tokens and embeddings, the empty prompt first, as the original reads them."""
+        for tokens, embeddings in reversed(self.texts):
+            task.give("tokens", tokens)
+            task.give("embeddings", embeddings)
+
+
+def _give_files(task: Task, images: Any) -> None:
+    numpy = importlib.import_module("numpy")
+    for picture in images:
+        task.give("png", numpy.moveaxis(numpy.asarray(picture), 2, 0))
+
+
+def _as_stored(read: Any, *args: Any, **named: Any) -> Any:
+    """Pixels are read in float32 in both precisions, here and by the original."""
+    torch = importlib.import_module("torch")
+    with torch._C.DisableTorchFunction():  # noqa: SLF001 - the only way for a twin to leave something as it is
+        return read(*args, **named)
+
+
+def _ddim(pipe: Any) -> None:
+    pipe.scheduler = importlib.import_module("diffusers").DDIMScheduler.from_config(pipe.scheduler.config)
+
+
 def text_to_image(pipeline: Any, task: Task) -> None:
     """StableDiffusionPipeline, with everything that passes through it given in the order of the original's script."""
     torch, numpy = importlib.import_module("torch"), importlib.import_module("numpy")
@@ -88,25 +136,8 @@ def text_to_image(pipeline: Any, task: Task) -> None:
     with tempfile.TemporaryDirectory() as folder:
         pipe = _pipeline(pipeline, task, Path(folder))
         if case.options["sampler"] == "ddim":
-            pipe.scheduler = importlib.import_module("diffusers").DDIMScheduler.from_config(pipe.scheduler.config)
-        texts: list[tuple[Any, Any]] = []
-        latents: list[Any] = []
-        pictures: list[Any] = []
-
-        def after_text(_: Any, given: Any, result: Any) -> None:
-            texts.append((given[0], result[0]))
-
-        def after_step(_: Any, __: int, ___: Any, named: dict[str, Any]) -> dict[str, Any]:
-            latents.append(named["latents"])
-            return named
-
-        def before_file(images: Any) -> Any:
-            pictures.append(images)
-            return cut(images)
-
-        pipe.text_encoder.register_forward_hook(after_text)
-        cut = pipe.image_processor.numpy_to_pil
-        pipe.image_processor.numpy_to_pil = before_file
+            _ddim(pipe)
+        watched = _Watched(pipe)
         made = pipe(
             [case.options["prompt"]] * batch,
             height=8 * case.shape[2],
@@ -114,17 +145,68 @@ def text_to_image(pipeline: Any, task: Task) -> None:
             num_inference_steps=case.steps,
             guidance_scale=case.guidance,
             generator=torch.Generator(task.device).manual_seed(case.seed),
-            callback_on_step_end=after_step,
+            callback_on_step_end=watched.after_step,
         )
-    for tokens, embeddings in reversed(texts):  # the original reads the empty prompt first
-        task.give("tokens", tokens)
-        task.give("embeddings", embeddings)
+    watched.give_texts(task)
     # PNDM's first step takes two calls, of which the first is no step of the original
-    for seen in latents[len(latents) - case.steps :]:
+    for seen in watched.latents[len(watched.latents) - case.steps :]:
         task.give("latents", seen)
-    task.give("image", numpy.moveaxis(pictures[0], 3, 1) * 2 - 1)
-    for picture in made.images:
-        task.give("png", numpy.moveaxis(numpy.asarray(picture), 2, 0))
+    task.give("image", numpy.moveaxis(watched.pictures[0], 3, 1) * 2 - 1)
+    _give_files(task, made.images)
 
 
-OUTPUTS = {"stable_diffusion/txt2img": text_to_image}
+def image_to_image(pipeline: Any, task: Task) -> None:
+    """StableDiffusionImg2ImgPipeline with DDIM on a picture file, as `load_image` reads it, once for each sample of the batch."""
+    torch, numpy, diffusers = (importlib.import_module(name) for name in ("torch", "numpy", "diffusers"))
+    case, batch = task.case, task.case.shape[0]
+    with tempfile.TemporaryDirectory() as folder:
+        pipe = _pipeline(pipeline, task, Path(folder))
+        _ddim(pipe)
+        watched = _Watched(pipe)
+        read, noised = pipe.image_processor.preprocess, pipe.scheduler.add_noise
+        begun: dict[str, Any] = {}
+
+        def preprocess(*args: Any, **named: Any) -> Any:
+            begun["picture"] = _as_stored(read, *args, **named)
+            return begun["picture"]
+
+        def add_noise(latents: Any, noise: Any, times: Any) -> Any:
+            begun["encoded"], begun["noised"] = latents, noised(latents, noise, times)
+            return begun["noised"]
+
+        pipe.image_processor.preprocess, pipe.scheduler.add_noise = preprocess, add_noise
+        file = picture_file(Path(folder), "rgb", (8 * case.shape[3], 8 * case.shape[2]))
+        made = pipe(
+            [case.options["prompt"]] * batch,
+            image=[diffusers.utils.load_image(str(file))] * batch,
+            strength=case.options["strength"],
+            num_inference_steps=case.steps,
+            guidance_scale=case.guidance,
+            generator=torch.Generator(task.device).manual_seed(case.seed),
+            callback_on_step_end=watched.after_step,
+        )
+    task.give("picture", begun["picture"].to(task.dtype))
+    task.give("encoded", begun["encoded"])
+    watched.give_texts(task)
+    task.give("noised", begun["noised"])
+    for seen in watched.latents:
+        task.give("latents", seen)
+    for picture in watched.pictures[0]:
+        task.give("image", numpy.moveaxis(picture, 2, 0) * 2 - 1)
+    _give_files(task, made.images)
+
+
+def read_picture(processor: Any, task: Task) -> None:
+    """A file as the documentation reads it, `load_image`, and as the pipeline makes numbers of it."""
+    diffusers, options = importlib.import_module("diffusers"), task.case.options
+    with tempfile.TemporaryDirectory() as folder:
+        file = picture_file(Path(folder), options["kind"], (options["width"], options["height"]))
+        read = _as_stored(processor(vae_scale_factor=8).preprocess, diffusers.utils.load_image(str(file)))
+    task.give("picture", read.to(task.dtype))
+
+
+OUTPUTS = {
+    "stable_diffusion/txt2img": text_to_image,
+    "stable_diffusion/image_to_image": image_to_image,
+    "stable_diffusion/picture": read_picture,
+}
