@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
+# Processes for the quick tests; files of tests are spread over them.
+JOBS ?= 2
 STAMP := $(VENV)/.trueto-installed
 
 export PATH := $(BIN):$(PATH)
@@ -41,7 +43,7 @@ data: $(STAMP) ## restore fixtures and goldens, checked against their manifests
 	@python -m trueto.environment --check-data --root .
 
 test: data ## the quick tests
-	python -m pytest -q -m 'not slow' tests
+	python -m pytest -q -n $(JOBS) --dist loadfile -m 'not slow' tests
 
 test-slow: data ## the others: wheel in a new environment, whole gates, workflows under act
 	python -m pytest -q -m slow tests

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trueto.errors import TruetoError
 from trueto.settings import FORMATS, GATE_OPTIONS, data_root, forget_pytest_options
 
 if TYPE_CHECKING:
@@ -83,17 +84,21 @@ def command(candidate: str | None, form: str, output: str | None, record: str | 
     progress = _Progress(quiet=form != "table")
     session = GateSession(gate, path, options["fail-on"], progress)
     suites = data_root() / "suites"
-    arguments = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites), "-p", "no:terminal", "-p", "no:trueto", str(suites)]
+    arguments = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites), "-p", "no:terminal", "--disable-plugin-autoload", str(suites)]
     forget_pytest_options()
     try:
         ended = pytest.main(arguments, plugins=[plugin, Given(session)])
     finally:
         progress.stop()
+    interrupted = int(ended) == pytest.ExitCode.INTERRUPTED and not session.trouble
+    if session.writer is None:  # what may lie there is of another run
+        raise _incomplete(path, session, interrupted=interrupted)
     run = read_run(path)
     found = compare(run, base) if base is not None and run.complete else None
     if summary:
         _summarise(run, found, Path(summary), room)
-    _check_whole(run, session, interrupted=int(ended) == pytest.ExitCode.INTERRUPTED)
+    if not run.complete:
+        raise _incomplete(path, session, interrupted=interrupted)
     _print(run, form, output)
     if found is None:
         return session.exit_code
@@ -113,12 +118,10 @@ def _refuse_other(gate: Gate, base: RunRecord) -> None:
         raise
 
 
-def _check_whole(run: RunRecord, session: GateSession, *, interrupted: bool) -> None:
-    from trueto.errors import TruetoError
-
-    if not run.complete:
-        said = "interrupted" if interrupted else f"trueto itself failed: {session.trouble or 'no reason is known'}"
-        raise TruetoError(f"the run is incomplete ({said}); what was judged is in {run.path}", "trueto doctor")
+def _incomplete(path: Path, session: GateSession, *, interrupted: bool) -> TruetoError:
+    """Why not every cell was judged."""
+    said = "interrupted" if interrupted else f"trueto itself failed: {session.trouble or 'no reason is known'}"
+    return TruetoError(f"the run is incomplete ({said}); what was judged is in {path}", "trueto doctor")
 
 
 def _print(run: RunRecord, form: str, output: str | None) -> None:
