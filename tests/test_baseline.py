@@ -90,6 +90,19 @@ def test_a_difference_of_another_kind_is_new(tmp_path):
         assert (1, True) == (said.exit_code(), "differs in another way than before" in said.text())
 
 
+def test_another_declared_variant_is_newly_declared(tmp_path):
+    """A cell that was declared as one variant and is another now is told, and fails with --fail-on any."""
+
+    def declared(variant):
+        cell = one("declared")
+        return cell | {"evidence": {**cell["evidence"], "ledger": {"variant": variant}}}
+
+    assert 1 == len(found(tmp_path, [declared("offset=one")], [declared("offset=one")]).same)
+    said = found(tmp_path, [declared("offset=two")], [declared("offset=one")])
+    assert (1, 0, 1) == (len(said.declared), said.exit_code(), said.exit_code("any"))
+    assert "differs in another way than before" in said.text()
+
+
 def test_a_crash_of_another_kind_is_new(tmp_path):
     """Another exception than before is new."""
     other = one("broken")

@@ -36,6 +36,15 @@ def test_a_picture_is_shown_as_it_is_and_its_difference_amplified():
     assert 255 == difference[2, 3, 1]
 
 
+def test_a_picture_by_itself_is_shown_like_the_first_of_a_batch():
+    """Pictures that are given one by one, `image` and `image#2`, are shown as those of a batch are."""
+    both, moved = picture(), picture(1)
+    shown = pictures(Outputs({"image": moved[0], "image#2": moved[1]}), Outputs({"image": both[0], "image#2": both[1]}))
+    (alone,) = pictures(Outputs({"image": moved}), Outputs({"image": both}))
+    assert ["image", "image#2"] == [entry["name"] for entry in shown]
+    assert alone == shown[0]
+
+
 def test_the_same_picture_has_no_difference():
     """Nothing to amplify: all grey, and nothing is divided by zero."""
     (entry,) = pictures(Outputs({"image": picture()}), Outputs({"image": picture()}))

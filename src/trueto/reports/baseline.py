@@ -46,7 +46,7 @@ class Change:
         """One sentence in plain words."""
         if self.now is None:
             return "it was judged before, and no cell of this name is left"
-        changed = "differs in another way than before. " if self.was is self.now and self.now.bad else ""
+        changed = "differs in another way than before. " if self.was is self.now and (self.now.bad or self.now.declared) else ""
         size = f", {size_words(self.cell['size'], self.cell['grey_levels'])}" if self.now.bad and self.cell["ratio"] is not None else ""
         return f"{changed}{sentence(self.cell)}{size}. {self.cell['reason']}"
 
@@ -173,9 +173,16 @@ def _key(cell: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(cell[name] for name in ("claim", "layer", "case", "seed", "profile"))
 
 
+def _variant(cell: Mapping[str, Any]) -> Any:
+    """The variant of the original that a declared cell equals."""
+    return (cell["evidence"].get("ledger") or {}).get("variant")
+
+
 def _as_before(cell: dict[str, Any], old: dict[str, Any]) -> bool:
-    """Whether a cell is what it was: the same kind of verdict, and where it differs undeclared, in the same way."""
+    """Whether a cell is what it was: the same kind of verdict, the same variant, and where it differs undeclared, in the same way."""
     now, was = verdict_of(cell), verdict_of(old)
+    if now.declared and was.declared and _variant(cell) != _variant(old):
+        return False
     if not now.bad:
         return (now.same, now.declared, now.unknown, now is Verdict.BEYOND) == (was.same, was.declared, was.unknown, was is Verdict.BEYOND)
     if now is not was:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from trueto.model import Comparison
 from trueto.outputs import Outputs
 from trueto.running.truth import seen_in_float64
 
-__all__ = ["PICTURE", "compare_outputs", "expected_of", "ill_conditioned"]
+__all__ = ["compare_outputs", "expected_of", "ill_conditioned", "is_picture"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -22,12 +23,18 @@ PICTURE, FILE = "image", "png"  # a picture from -1 to 1, and the same in 8 bits
 GREY = 127.5  # grey levels in one unit of a picture
 
 
+def is_picture(name: str) -> bool:
+    """Whether an output is a picture from -1 to 1: `image`, `image.left`, or `image#2`, the second that was given."""
+    return re.split(r"[.#]", name)[0] == PICTURE
+
+
 def expected_of(place: int, name: str, exact: Outputs, native: Outputs, dtype: str) -> Expected:
     """One value of the original with its floor in float32 or float64, as one row; whole numbers have no rounding of their own."""
     wanted, seen = (outputs.arrays[name][None] for outputs in (exact, native))
     spread = _spread(native, place)
     if name.partition("#")[0] == FILE and PICTURE in exact.arrays:
-        cut = _of_cut_picture(exact, native, dtype)
+        own = PICTURE + name.removeprefix(FILE)  # of several pictures the file's own; a batch is one picture with a file for each sample
+        cut = _of_cut_picture(own if own in exact.arrays else PICTURE, exact, native, dtype)
         return Expected(wanted.astype(np.float64), cut.rms, cut.maximum, np.array([place]), cut.maximum == 0, seen)
     if wanted.dtype.kind == "i":
         rms, maximum = measure(seen, wanted)
@@ -41,7 +48,7 @@ def expected_of(place: int, name: str, exact: Outputs, native: Outputs, dtype: s
     return expect(wanted, wanted, dtype="float64", spread=_spread(exact, place), steps=steps, scale_from=expected)
 
 
-def _of_cut_picture(exact: Outputs, native: Outputs, dtype: str) -> Spread:
+def _of_cut_picture(picture: str, exact: Outputs, native: Outputs, dtype: str) -> Spread:
     """How far a picture's own rounding moves its 8-bit file.
 
     Moved by d grey levels, a share d of the values comes out as the next whole number, for they lie anywhere between two. A faithful
@@ -49,8 +56,8 @@ def _of_cut_picture(exact: Outputs, native: Outputs, dtype: str) -> Spread:
     share is factor (d + 1 / size), its RMS the root of that, and no value is more than one level off. The judge multiplies floors by
     the factor, so that it is taken out of them here.
     """
-    place, size = list(exact.arrays).index(PICTURE), exact.arrays[PICTURE].size
-    moved = GREY * float(expected_of(place, PICTURE, exact, native, dtype).floor_rms[0])
+    place, size = list(exact.arrays).index(picture), exact.arrays[picture].size
+    moved = GREY * float(expected_of(place, picture, exact, native, dtype).floor_rms[0])
     share = factor() * (moved + 1 / size)
     return Spread(np.array([math.sqrt(share) / factor()]), np.array([1 / factor()]))
 

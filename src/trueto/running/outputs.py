@@ -19,7 +19,7 @@ from trueto.running.client import Outcome
 from trueto.running.faults import cause_of_death, ineffective, out_of_memory
 from trueto.running.judging import Seen, declared_text, joined, stale_words, union
 from trueto.running.ledger import Deviation, Ledger
-from trueto.running.likewise import PICTURE, compare_outputs
+from trueto.running.likewise import compare_outputs, is_picture
 from trueto.running.pictures import pictures
 from trueto.running.profiles import profile as named_profile
 from trueto.running.words import number
@@ -282,7 +282,7 @@ def _outputs(context: _Context) -> Outputs:
 def _grey(context: _Context, truth: Truth) -> float | None:
     """The largest change of a picture among the outputs, in grey levels; None where none is one."""
     outputs, wanted = _outputs(context), truth["float64"].arrays
-    names = [name for name in wanted if name.partition(".")[0] == PICTURE and wanted[name].shape == outputs.arrays[name].shape]
+    names = [name for name in wanted if is_picture(name) and wanted[name].shape == outputs.arrays[name].shape]
     return max((grey_levels(outputs.arrays[name], wanted[name]) for name in names), default=None)
 
 

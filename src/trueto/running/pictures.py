@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 from typing import Any
 
 import numpy as np
 
 from trueto.outputs import Outputs
-from trueto.running.likewise import PICTURE
+from trueto.running.likewise import is_picture
 
 __all__ = ["pictures"]
 
@@ -23,23 +22,24 @@ LARGEST = 256  # pixels of a side
 
 
 def pictures(got: Outputs, wanted: Outputs) -> list[dict[str, Any]]:
-    """What can be looked at among named outputs: `image` (B, 3, H, W) from -1 to 1, and `latents` (B, C, h, w) after each step as a strip.
+    """What can be looked at among named outputs: `image` from -1 to 1, and `latents` (B, C, h, w) after each step as a strip.
 
-    Of the first of a batch. Each has its `name`, `original`, `candidate` and `difference` as PNG in base64, and by what the difference was
-    multiplied (`amplified`) until its largest value is black or white; grey is none.
+    An image is (B, 3, H, W) or (3, H, W), and the first of a batch is shown. Each has its `name`, `original`, `candidate` and `difference`
+    as PNG in base64, and by what the difference was multiplied (`amplified`) until its largest value is black or white; grey is none.
     """
     found: list[dict[str, Any]] = []
     latents = [name for name in wanted.arrays if name.partition("#")[0] == LATENTS and name in got.arrays]
     if latents:
         chosen = [latents[round(place)] for place in np.linspace(0, len(latents) - 1, min(SHOWN, len(latents)))]
         found.append(_side_by_side(LATENTS, *(_strip(outputs, chosen) for outputs in (wanted, got))))
-    names = [name for name in wanted.arrays if re.split(r"[.#]", name)[0] == PICTURE and name in got.arrays]
+    names = [name for name in wanted.arrays if is_picture(name) and name in got.arrays]
     found += [_side_by_side(name, *(_first(outputs.arrays[name]) for outputs in (wanted, got))) for name in names]
     return [entry for entry in found if entry]
 
 
 def _first(values: Array) -> Array:
-    """The first of a batch as (H, W, 3) from -1 to 1; empty where it is no picture of at most 256 pixels a side."""
+    """The first of a batch, or the only one, as (H, W, 3) from -1 to 1; empty where it is no picture of at most 256 pixels a side."""
+    values = values[None] if values.ndim == 3 else values
     fits = values.ndim == 4 and len(values) > 0 and values.shape[1] >= 3 and max(values.shape[2:]) <= LARGEST
     return np.moveaxis(values[0, :3].astype(np.float64), 0, -1) if fits else np.zeros((0, 0, 3))
 

@@ -188,5 +188,6 @@ def unbound(judgement: Judgement, ledger: Ledger) -> Judgement:
     """The judgement where the ledger does not bind: `stale` is then the same as the original, or a difference like any other."""
     if ledger.binding or judgement.verdict is not Verdict.STALE:
         return judgement
-    gone = judgement.cause in {"stale ledger", ""}
-    return replace(judgement, verdict=Verdict.FAITHFUL if gone else Verdict.DRIFTED)
+    if judgement.cause == "stale ledger":
+        return replace(judgement, verdict=Verdict.FAITHFUL, cause="", reason="the same as the original, within its own rounding")
+    return replace(judgement, verdict=Verdict.DRIFTED if judgement.cause else Verdict.FAITHFUL)
