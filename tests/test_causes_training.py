@@ -2,18 +2,23 @@
 
 import math
 
+import numpy as np
 import pytest
 from driving_networks import judged
 
+from trueto.candidates import ledger_path
+from trueto.fixtures import schedule
 from trueto.model import Verdict
+from trueto.running.ledger import load_ledger
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
-from diffusers.training_utils import EMAModel  # noqa: E402 - after the check that it is there
+from diffusers.schedulers.scheduling_ddpm import rescale_zero_terminal_snr  # noqa: E402 - after the check that it is there
+from diffusers.training_utils import EMAModel  # noqa: E402
 
 from trueto.candidates.diffusers import ADAPTER  # noqa: E402
-from trueto.candidates.diffusers.networks import dreambooth  # noqa: E402
+from trueto.candidates.diffusers.networks import dreambooth, min_snr  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -57,3 +62,90 @@ def test_a_small_fault_of_training_is_seen(name, value, first, monkeypatch):
     monkeypatch.setattr(dreambooth, name, value)
     found = judged(ADAPTER, "dreambooth/training_step")
     assert (Verdict.DRIFTED, first) == (found.verdict, found.evidence["names"][found.first_step]), found.reason
+
+
+LOSSES = "min_snr/training_losses"
+scheduled, losses = min_snr._scheduler, min_snr._losses  # as they are when nothing is taken away
+LEDGER = load_ledger(ledger_path("diffusers"), "diffusers")
+
+
+class Unrounded(diffusers.DDPMScheduler):
+    """A scheduler that works out noisy pictures and velocities in float64 and rounds them once."""
+
+    def add_noise(self, picture, noise, times):
+        """As the scheduler."""
+        return super().add_noise(picture.double(), noise.double(), times).to(picture.dtype)
+
+    def get_velocity(self, picture, noise, times):
+        """As the scheduler."""
+        return super().get_velocity(picture.double(), noise.double(), times).to(picture.dtype)
+
+
+def unrounded(_, options):
+    """That scheduler with its table of levels in float64."""
+    alpha_bar = schedule(options["schedule"]).alphas_cumprod
+    betas = torch.tensor(1 - alpha_bar / np.append(1.0, alpha_bar[:-1]))
+    betas = rescale_zero_terminal_snr(betas) if options.get("zero_snr") else betas
+    scheduler = scheduled(Unrounded, options)
+    scheduler.alphas_cumprod = torch.cumprod(1 - betas, 0)
+    return scheduler
+
+
+@pytest.mark.parametrize("case", ["v-plain", "eps-plain", "eps-linear-min-snr-1", "v-linear-min-snr-1", "v-min-snr-5"])
+def test_losses_differ_by_the_rounded_table_alone(case, monkeypatch):
+    """With levels in float64, rounded once, noisy pictures, losses and gradient are the original's."""
+    found = judged(ADAPTER, LOSSES, case)
+    assert (Verdict.DRIFTED, "noisy", True) == (found.verdict, found.evidence["names"][found.first_step], found.ratio < 30), found.reason
+    assert Verdict.DECLARED is judged(ADAPTER, LOSSES, case, LEDGER).verdict
+    monkeypatch.setattr(min_snr, "_scheduler", unrounded)
+    assert judged(ADAPTER, LOSSES, case).verdict.same
+
+
+def test_the_noisiest_time_has_no_weight(monkeypatch):
+    """With velocity and zero terminal SNR that one picture has loss 0; with weight 1 it has the original's. With epsilon it has NaN."""
+    case = "v-zero-snr-min-snr-5"
+    monkeypatch.setattr(min_snr, "_scheduler", unrounded)
+    found = judged(ADAPTER, LOSSES, case)
+    assert (Verdict.DRIFTED, "losses", True) == (found.verdict, found.evidence["names"][found.first_step], found.ratio > 1e6), found.reason
+    weighted = min_snr._losses
+
+    def with_weight_one(scheduler, answer, target, times, gamma):
+        plain = weighted(scheduler, answer, target, times, None)
+        return torch.where(times == 999, plain, weighted(scheduler, answer, target, times, gamma))
+
+    monkeypatch.setattr(min_snr, "_losses", with_weight_one)
+    assert judged(ADAPTER, LOSSES, case).verdict.same
+    monkeypatch.setattr(min_snr, "_losses", weighted)
+    found = judged(ADAPTER, LOSSES, "eps-zero-snr-min-snr-5")
+    assert (Verdict.BROKEN, "losses has NaN or infinite values") == (found.verdict, found.reason)
+
+
+def test_weights_of_other_pictures_with_prior_preservation():
+    """The DreamBooth example weights errors of own pictures with times of own and class pictures: two do not fit, one is averaged."""
+    scheduler = diffusers.DDPMScheduler(**dreambooth.SCHEDULE)
+
+    def weighted(own, times):  # train_dreambooth.py, once model_pred and target are those of own pictures
+        target = torch.zeros(own, 4, 2, 2)
+        return min_snr._losses(scheduler, target + 1, target, torch.tensor(times), 5.0)
+
+    seen, alone = weighted(1, [500, 10]), weighted(1, [500])
+    assert ((2,), 1.0, True) == (tuple(seen.shape), alone.item(), 0.52 < seen.mean().item() < 0.53)
+    with pytest.raises(RuntimeError, match="must match the size"):
+        weighted(2, [500, 10, 700, 20])
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "first"),
+    [
+        ("BETAS", {**min_snr.BETAS, "linear": "scaled_linear"}, "noisy"),
+        ("_target", lambda scheduler, picture, noise, times: scheduler.get_velocity(picture, noise, times).neg(), "losses"),
+        ("_losses", lambda *args: losses(*args[:4], 5.01), "losses"),
+        ("_losses", lambda *args: losses(*args) * 1.0001, "losses"),
+    ],
+)
+def test_a_small_fault_of_a_loss_is_seen(name, wrong, first, monkeypatch):
+    """Another schedule, the velocity's sign, another bound of the weight or a scale is not what the ledger declares."""
+    monkeypatch.setattr(min_snr, name, wrong)
+    case = "v-linear-min-snr-1" if name == "BETAS" else "v-min-snr-5"
+    found = judged(ADAPTER, LOSSES, case, LEDGER)
+    assert (Verdict.STALE, True) == (found.verdict, f"{first} is the first that differs" in found.reason), found.reason

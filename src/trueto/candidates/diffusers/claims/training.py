@@ -1,4 +1,4 @@
-"""What diffusers says of its training: the step of its published example for DreamBooth, and its average of weights."""
+"""What diffusers says of its training: the step of its example for DreamBooth, its losses with Min-SNR weights, its average of weights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from trueto.model import Claim
 __all__ = ["CLAIMS", "NO_CLAIMS"]
 
 EXAMPLE = "as examples/dreambooth/train_dreambooth.py: DDPMScheduler.add_noise, UNet2DConditionModel, F.mse_loss, clip_grad_norm_, AdamW"
+LOSSES = "as examples/text_to_image/train_text_to_image.py --snr_gamma: add_noise, get_velocity, training_utils.compute_snr, F.mse_loss"
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "dreambooth/training_step",
@@ -24,6 +25,16 @@ CLAIMS: tuple[Claim, ...] = (
         "diffusers, training_utils.EMAModel",
         "Exponential Moving Average of models weights",
         settings={"network": {"class": "EMAModel", "decay": "as the case says, without warm-up"}},
+    ),
+    Claim(
+        "min_snr/training_losses",
+        "min_snr/training_losses",
+        "DDPMScheduler",
+        "diffusers documentation, training/text2image, 'Min-SNR weighting'",
+        "The Min-SNR weighting strategy can help with training by rebalancing the loss to achieve faster convergence. The training script "
+        "supports predicting `epsilon` (noise) or `v_prediction`, but Min-SNR is compatible with both prediction types.",
+        cases=("v-*", "eps-min*", "eps-plain", "eps-linear*"),  # no picture as target; with epsilon, zero terminal SNR is NaN
+        settings={"network": {"class": "DDPMScheduler", "losses": LOSSES}},
     ),
 )
 NO_CLAIMS: dict[str, str] = {}
