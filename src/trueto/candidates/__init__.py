@@ -77,8 +77,12 @@ class Adapter(Protocol):
 
 def candidate_names() -> tuple[str, ...]:
     """Built-in and installed candidates."""
-    built_in = {module.name for module in pkgutil.iter_modules(__path__)}
-    return tuple(sorted(built_in | {point.name for point in entry_points(group=GROUP)}))
+    return tuple(sorted(_built_in() | {point.name for point in entry_points(group=GROUP)}))
+
+
+def _built_in() -> set[str]:
+    """Files and folders here; one that begins with an underscore is shared by several and is no candidate."""
+    return {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
 
 
 def parted(spec: str) -> tuple[str, str]:
@@ -149,7 +153,7 @@ def _module(spec: str) -> Any:
         module = importlib.util.module_from_spec(found)
         found.loader.exec_module(module)
         return module
-    if spec in {module.name for module in pkgutil.iter_modules(__path__)}:
+    if spec in _built_in():
         return importlib.import_module(f"{__name__}.{spec}")
     for point in entry_points(group=GROUP):
         if point.name == spec:

@@ -47,8 +47,20 @@ def _candidates(_: str | None) -> list[dict[str, Any]]:
         try:
             rows.append({"name": name, "version": version(name)})
         except PackageNotFoundError:
-            rows.append({"name": name, "version": f"not installed: pip install 'trueto[{name}]'"})
+            rows.append({"name": name, "version": _elsewhere(name)})
     return rows
+
+
+def _elsewhere(name: str) -> str:
+    """Where a candidate is that is not installed: in environments of its own, or nowhere yet."""
+    from trueto.running.releases import built, written_for
+
+    known = written_for(name)
+    if not known:
+        return f"not installed: pip install 'trueto[{name}]'"
+    here = built(name)
+    ready = [f"trueto gate {name}=={release}" for release in here]
+    return ", ".join(ready) if ready else f"trueto env {' '.join(f'{name}=={release}' for release in known)}"
 
 
 def _claims(name: str | None) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from trueto.errors import DataError, TruetoError, WorkerError
 from trueto.model import Case, Claim, Profile
 from trueto.observe import Observation, StepError
 from trueto.outputs import Outputs
-from trueto.running.releases import release_folders, without
+from trueto.running.releases import release_folders, without, written_for
 from trueto.settings import offline_environment
 from trueto.workers.protocol import VERSION, claim_to_json, read_observation, read_outputs, run_request
 
@@ -84,6 +84,8 @@ class Worker:
             raise WorkerError(f"{self.spec} was asked for, and version {reply['version']} answered", f"trueto env --again {self.spec}")
         if str(reply.get("failed", "")).startswith("PackageNotFoundError"):
             fix = "pip install ." if is_file(self.spec) else f"pip install 'trueto[{self.spec}]'"
+            if (releases := written_for(self.spec)) and not asked:
+                fix = f"trueto env {self.spec}=={releases[-1]}, then that name instead of {self.spec}"
             raise WorkerError(f"the library of candidate {self.spec} is not installed", fix)
         if "failed" in reply or "died" in reply:
             said = f"candidate {self.spec} cannot be read: {reply.get('failed') or reply['died']}"

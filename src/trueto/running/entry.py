@@ -15,6 +15,7 @@ from trueto.running.kept import load_kept
 from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection
 from trueto.running.profiles import absent, profile, profile_names
+from trueto.running.releases import written_for
 from trueto.running.search import prepared
 
 __all__ = ["open_gate", "writable"]
@@ -61,7 +62,8 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
     name = short_name(spec)
     path = Path(options["ledger"]) if options["ledger"] else ledger_path(spec)
     ledger = load_ledger(path, name)
-    if parted(spec)[1] and not options["ledger"]:  # the candidate's own ledger speaks of the installed release
+    release = parted(spec)[1]
+    if release and release not in written_for(spec) and not options["ledger"]:  # else the ledger speaks of the installed release
         ledger = replace(ledger, binding=False)
     gate = Gate(spec, selection, ledger, jobs=_jobs(options["jobs"]), skipped=skipped)
     gate.kept = [(one.claim, one.case) for one in load_kept(kept_path(spec))]

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,11 @@ from trueto.candidates import check_spec, parted, releases_path
 from trueto.errors import DataError, UnknownName, UsageError
 from trueto.settings import environments_dir
 
-__all__ = ["build", "built", "missing", "published", "release_folders", "selected", "without"]
+__all__ = ["build", "built", "missing", "published", "release_folders", "selected", "without", "written_for"]
 
 PIP = ("--disable-pip-version-check", "--retries", "1", "--timeout", "15")
 HELP = "docs/history.md"
+TABLE = ("distribution", "written_for", "release")
 KEYS = ("versions", "with", "without")
 
 
@@ -44,12 +45,17 @@ def _table(spec: str) -> Mapping[str, Any]:
         raise UsageError(f"{path} is not TOML: {error}", HELP) from error
     if not isinstance(data.get("distribution"), str):
         raise UsageError(f'{path}: distribution is {data.get("distribution")!r}, expected a name, as distribution = "diffusers"', HELP)
+    _check_keys(path, data, TABLE)
     for entry in data.get("release", []):
-        for key in entry:
-            if key not in KEYS:
-                raise UnknownName(f"key in {path}", key, KEYS, HELP)
+        _check_keys(path, entry, KEYS)
         selected([], str(entry.get("versions", "")))
     return data
+
+
+def _check_keys(path: Path, given: Iterable[str], known: Sequence[str]) -> None:
+    for key in given:
+        if key not in known:
+            raise UnknownName(f"key in {path}", key, known, HELP)
 
 
 def _entry(spec: str) -> Mapping[str, Any]:
@@ -69,6 +75,11 @@ def _entry(spec: str) -> Mapping[str, Any]:
 def _requirements(spec: str) -> list[str]:
     """The release itself, then what it is to be run with."""
     return [f"{_table(parted(spec)[0])['distribution']}=={parted(spec)[1]}", *_entry(spec).get("with", [])]
+
+
+def written_for(spec: str) -> list[str]:
+    """Releases that the candidate's claims and ledger were written for, where that is not the installed one; oldest first."""
+    return [] if releases_path(spec) is None else list(_table(parted(spec)[0]).get("written_for", []))
 
 
 def release_folders(spec: str) -> list[Path]:
