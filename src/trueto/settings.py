@@ -9,12 +9,15 @@ from pathlib import Path
 __all__ = [
     "FORMATS",
     "GATE_OPTIONS",
+    "Dashboard",
     "Option",
     "cache_dir",
+    "dashboard",
     "data_root",
     "environments_dir",
     "forget_pytest_options",
     "offline_environment",
+    "serving_environment",
     "whole_environment",
 ]
 
@@ -30,6 +33,15 @@ class Option:
     choices: tuple[str, ...] = ()
     default: str | None = None
     flag: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """What the page inside MLflow's server shows: the site's folder, the store of the runs, and whether users have to say who they are."""
+
+    site: Path
+    tracking_uri: str
+    auth: bool
 
 
 LAYERS = ("schedule", "start", "update", "trajectory", "noise", "module", "preprocess", "pipeline", "training", "invariance")
@@ -98,6 +110,25 @@ def offline_environment() -> dict[str, str]:
         "PYTHONHASHSEED": "0",
     }
     return {**os.environ, **quiet}
+
+
+def dashboard() -> Dashboard:
+    """The settings of the page in MLflow's server (`TRUETO_SITE`, `TRUETO_TRACKING_URI`, `TRUETO_AUTH`)."""
+    uri = os.environ.get("TRUETO_TRACKING_URI") or "sqlite:///mlflow.db"
+    return Dashboard(Path(os.environ.get("TRUETO_SITE") or "reports"), uri, os.environ.get("TRUETO_AUTH") == "1")
+
+
+def serving_environment(site: Path, tracking_uri: str, *, auth: bool) -> dict[str, str]:
+    """This process's environment for MLflow's server: telemetry and background jobs off, and what `dashboard` reads."""
+    own = {
+        "TRUETO_SITE": str(site.resolve()),
+        "TRUETO_TRACKING_URI": tracking_uri,
+        "TRUETO_AUTH": "1" if auth else "",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "1",
+    }
+    return {**os.environ, **own}
 
 
 def whole_environment() -> dict[str, str]:

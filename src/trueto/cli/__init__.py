@@ -25,6 +25,7 @@ COMMANDS = {
     "show": "the card of one original algorithm, in plain words",
     "report": "make the static site, tables and metrics from a run record",
     "publish": "send a run record to MLflow",
+    "serve": "MLflow with the report at /drift, in one server",
     "env": "fetch another release of a library, to judge it beside the installed one",
     "sweep": "judge the releases of a library one after the other, and keep their history",
     "ci": "the gate as a step of GitHub Actions",

@@ -30,5 +30,9 @@ class Telling:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the line away, for what is printed next."""
         if self._shown:
             click.echo(f"\r{'':{WIDTH}}\r", err=True, nl=False)

@@ -9,7 +9,7 @@ from trueto.model import Verdict
 from trueto.power.certificate import said_of
 from trueto.reports.details import exact_card, layers_card, source_link
 from trueto.reports.markup import EMPTY, Html, el, icon, join, link, raw
-from trueto.reports.page import card, page, sentences, terms, tile
+from trueto.reports.page import card, gateway, page, sentences, terms, tile
 from trueto.reports.pictures import pictures_card
 from trueto.reports.plot import Series, drift_plot, plotted, series_of
 from trueto.reports.power import power_card
@@ -250,6 +250,7 @@ def claim_page(view: Overview, claim: ClaimView) -> str:
             el("h1", f"{claim.title}: {view.library} {'on against off' if _switch(claim) else 'against the original'}"),
             el("p", el("code", claim.claim), class_="soft"),
             past,
+            gateway(claim.claim),
         ]
     )
     command = f"trueto gate {view.record.header.get('candidate', '')} --claim '{claim.claim}'"

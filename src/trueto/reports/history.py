@@ -9,7 +9,7 @@ from trueto.history import Change, Release, changes, first_part, read_history
 from trueto.judge import factor
 from trueto.model import Verdict
 from trueto.reports.markup import EMPTY, Html, el, icon, join
-from trueto.reports.page import card, document, terms
+from trueto.reports.page import card, document, gateway, terms
 from trueto.reports.timeline import Line, line_of, said_of, time_plot
 from trueto.reports.view import slug_of
 from trueto.reports.words import LAYER_WORDS, LEGEND, plural, size_words, verdict_of
@@ -114,6 +114,7 @@ def _claim(candidate: str, line: Line, found: Sequence[Change]) -> Html:
         el("figure", plot),
         el("ul", *(_change(several) for several in groups.values()), class_="changes") if groups else EMPTY,
         repeat,
+        gateway(line.claim),
         id=_anchor(line),
         tabindex="-1",
     )

@@ -8,7 +8,7 @@ from trueto.judge import factor
 from trueto.model import LAYERS, SAMPLER_LAYERS
 from trueto.reports.markup import EMPTY, Html, el, icon, join
 from trueto.reports.matrix import headline
-from trueto.reports.page import card, page, table, terms, tile
+from trueto.reports.page import card, gateway, page, table, terms, tile
 from trueto.reports.power import figures_card
 from trueto.reports.view import ClaimView, Overview
 from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, SIZE_WORDS, plural
@@ -141,7 +141,7 @@ def index_page(view: Overview) -> str:
     )
     past = el("p", el("a", f"How it was over {plural(view.releases, 'release')}", href="claims/history.html")) if view.releases else EMPTY
     top = el("small", "trueto · still true to the original?")
-    header = join([top, el("h1", headline(view)), el("p", lead, class_="lead soft"), _counts(view), past])
+    header = join([top, el("h1", headline(view)), el("p", lead, class_="lead soft"), _counts(view), past, gateway()])
     notes = card("Notes on this run", el("ul", *(el("li", note) for note in record.notes))) if record.notes else EMPTY
     body = [_matrix(view) if view.claims else EMPTY, figures_card(view), notes, _legend(view), _no_claims(view), _reproduce(view)]
     return page(view, f"{view.library}: still true to the original?", header, body)

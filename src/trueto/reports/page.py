@@ -7,22 +7,34 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from trueto.model import Verdict
 from trueto.reports.markup import EMPTY, Html, el, icon, join, raw
 from trueto.reports.view import Overview
 from trueto.reports.words import LEGEND, size_words, step_words, times, verdict_of
 
-__all__ = ["GENERATOR", "card", "document", "page", "sentences", "table", "terms", "tile"]
+__all__ = ["GATEWAY", "GENERATOR", "POLICY", "card", "document", "gateway", "page", "script_policy", "sentences", "table", "terms", "tile"]
 
 GENERATOR = "trueto"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+GATEWAY = r"<!--mlflow:([A-Za-z0-9/_.~%@-]*)-->"  # what `gateway` writes
 
 
 @cache
 def _own(name: str) -> Html:
     """A file of this folder, without the line breaks that only its authors need."""
     return raw(re.sub(r"\n\s*", "", (Path(__file__).parent / name).read_text(encoding="utf-8")))
+
+
+def gateway(claim: str = "") -> Html:
+    """A place for a link to the runs of a claim in MLflow, or to MLflow; empty on disk, filled in by `trueto serve`."""
+    return raw(f"<!--mlflow:{quote(claim, safe='/@', errors='replace')}-->")
+
+
+def script_policy() -> str:
+    """The one script that a page may hold, by its digest."""
+    return "script-src 'none'"
 
 
 def page(view: Overview, title: str, header: Html, body: Iterable[Html]) -> str:

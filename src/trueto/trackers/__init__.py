@@ -7,10 +7,11 @@ import pkgutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from trueto.errors import TruetoError, UnknownName
 
-__all__ = ["Published", "TrackerError", "publish", "tracker_names"]
+__all__ = ["Published", "Store", "TrackerError", "publish", "shown", "tracker_names"]
 
 
 class TrackerError(TruetoError):
@@ -47,3 +48,28 @@ def publish(record_path: Path, tracking_uri: str | None = None, *, tracker: str 
         raise UnknownName("tracker", tracker, tracker_names())
     module = importlib.import_module(f"{__name__}.{tracker}")
     return module.publish(record_path, tracking_uri, **options)
+
+
+def shown(uri: str) -> str:
+    """A tracking URI without its password."""
+    parts = urlsplit(uri)
+    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What MLflow holds already, for links to it."""
+
+    uri: str
+
+    def references(self) -> frozenset[str]:
+        """The originals that it has an experiment of."""
+        from trueto.trackers import mlflow
+
+        return mlflow.references(self.uri)
+
+    def drift_page(self, claim: str, layer: str = "") -> str | None:
+        """Where MLflow's server shows drift per step of a claim, a curve a release; None where it has no run of it."""
+        from trueto.trackers import mlflow
+
+        return mlflow.drift_page(self.uri, claim, layer)

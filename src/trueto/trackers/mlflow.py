@@ -18,17 +18,18 @@ from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from trueto.events import RunRecord, read_run
-from trueto.trackers import Published, TrackerError
+from trueto.trackers import Published, TrackerError, shown
 from trueto.trackers._plan import RunPlan, plans, text
 
-__all__ = ["DEFAULT_URI", "publish"]
+__all__ = ["DEFAULT_URI", "drift_page", "publish", "reachable", "references"]
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 BATCH = 1000
 PAIRS = 100
+MOST_CURVES = 100  # of more, MLflow makes no usable picture
 DIGEST = 36
 CONNECT_SECONDS = 3.0
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -52,11 +53,11 @@ def publish(record_path: Path, tracking_uri: str | None = None, *, site: Path | 
     """
     record, uri = read_run(Path(record_path)), tracking_uri or DEFAULT_URI
     stays = f"The run record stays in {record_path}"
-    resend = f"trueto publish {shlex.quote(str(record_path))} --tracking-uri {shlex.quote(_shown(uri))}"
+    resend = f"trueto publish {shlex.quote(str(record_path))} --tracking-uri {shlex.quote(shown(uri))}"
     try:
-        _reachable(uri)
+        reachable(uri)
     except OSError as error:
-        raise TrackerError(f"MLflow at {_shown(uri)} cannot be reached: {error.strerror or error}. {stays}", resend) from error
+        raise TrackerError(f"MLflow at {shown(uri)} cannot be reached: {error.strerror or error}. {stays}", resend) from error
     try:
         with _quiet():
             return _Sender(record, uri, site, prefix).send()
@@ -66,16 +67,10 @@ def publish(record_path: Path, tracking_uri: str | None = None, *, site: Path | 
         raise TrackerError(f"MLflow is not installed: {error}. {stays}", "pip install 'trueto[mlflow]'") from error
     except Exception as error:
         why = text(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__, 300)
-        raise TrackerError(f"MLflow at {_shown(uri)} did not take the run: {why}. {stays}", resend) from error
+        raise TrackerError(f"MLflow at {shown(uri)} did not take the run: {why}. {stays}", resend) from error
 
 
-def _shown(uri: str) -> str:
-    """A tracking URI without its password."""
-    parts = urlsplit(uri)
-    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
-
-
-def _reachable(uri: str) -> None:
+def reachable(uri: str) -> None:
     """Fail in seconds where MLflow itself would try again for minutes; OSError says why."""
     parts = urlsplit(uri)
     scheme = parts.scheme.partition("+")[0]
@@ -145,6 +140,43 @@ def _pages(site: Path | None, record: RunRecord) -> dict[str, list[Path]]:
     return {claim: [path for name in entry.values() if (path := Path(site) / name).is_file()] for claim, entry in book["claims"].items()}
 
 
+def references(uri: str) -> frozenset[str]:
+    """The names of all experiments: of each original that has runs, one."""
+    import mlflow
+
+    return frozenset(str(experiment.name) for experiment in mlflow.MlflowClient(tracking_uri=uri).search_experiments())
+
+
+def drift_page(uri: str, claim: str, layer: str = "") -> str | None:
+    """MLflow's own page with the ratio per step of a claim, the newest run of each version; None where there is none."""
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name(claim.partition("@")[0])
+    if experiment is None or experiment.lifecycle_stage != "active" or "'" in claim:
+        return None
+    own, order = f"tags.claim = '{claim}'", ["attributes.start_time DESC"]
+    found = client.search_runs([experiment.experiment_id], own, max_results=1000, order_by=order)
+    metric = f"ratio/{layer}" if layer else "ratio"
+    newest: dict[tuple[str, ...], str] = {}
+    for run in found:
+        if metric in run.data.metrics:
+            newest.setdefault(tuple(run.data.tags.get(tag, "") for tag in ("candidate", "version", "profile")), run.info.run_id)
+    if not newest:
+        return None
+    asked = {
+        "runs": quote(json.dumps(list(newest.values())[:MOST_CURVES])),
+        "metric": quote(json.dumps(metric)),
+        "experiments": quote(json.dumps([experiment.experiment_id])),
+        "plot_metric_keys": quote(json.dumps([metric])),
+        "x_axis": "step",
+        "y_axis_scale": "log",
+        "line_smoothness": "1",
+        "show_point": "true",
+    }
+    return "/#/metric?" + "&".join(f"{name}={value}" for name, value in asked.items())
+
+
 class _Sender:
     """One sending of one record: holds the client and the count of what was done."""
 
@@ -174,7 +206,7 @@ class _Sender:
                 metrics += self._fill(run, plan, fresh=found is None)
             done[outcome] += 1
             runs[f"{plan.claim} · {plan.profile}"] = run.info.run_id
-        return Published(uri=_shown(self.uri), metrics=metrics, runs=runs, **done)
+        return Published(uri=shown(self.uri), metrics=metrics, runs=runs, **done)
 
     def _experiment(self, reference: str) -> str:
         """The experiment of a reference, made where it is missing."""
@@ -183,7 +215,7 @@ class _Sender:
             found = self.client.get_experiment_by_name(name)
             if found is not None and found.lifecycle_stage != "active":
                 hint = f"mlflow experiments restore --experiment-id {found.experiment_id}"
-                raise TrackerError(f"the experiment {name} was deleted in MLflow at {_shown(self.uri)}", hint)
+                raise TrackerError(f"the experiment {name} was deleted in MLflow at {shown(self.uri)}", hint)
             self.experiments[name] = found.experiment_id if found else self._create(name)
         return self.experiments[name]
 
