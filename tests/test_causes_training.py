@@ -104,6 +104,7 @@ def test_losses_differ_by_the_rounded_table_alone(case, monkeypatch):
 def test_the_noisiest_time_has_no_weight(monkeypatch):
     """With velocity and zero terminal SNR that one picture has loss 0; with weight 1 it has the original's. With epsilon it has NaN."""
     case = "v-zero-snr-min-snr-5"
+    assert Verdict.DECLARED is judged(ADAPTER, LOSSES, case, LEDGER).verdict
     monkeypatch.setattr(min_snr, "_scheduler", unrounded)
     found = judged(ADAPTER, LOSSES, case)
     assert (Verdict.DRIFTED, "losses", True) == (found.verdict, found.evidence["names"][found.first_step], found.ratio > 1e6), found.reason

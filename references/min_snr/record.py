@@ -21,25 +21,25 @@ def load(source: Path) -> ModuleType:
     return import_file("guided_diffusion.script_util", folder / "script_util.py")
 
 
-def ending_in_noise(betas: np.ndarray) -> np.ndarray:
+def ending_in_noise(betas: torch.Tensor) -> torch.Tensor:
     """Betas after whose last step nothing of the picture is left: Lin et al. 2023 (arXiv 2305.08891), algorithm 1."""
-    root = np.sqrt(np.cumprod(1 - betas))
-    alpha_bar = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
-    return 1 - np.append(alpha_bar[:1], alpha_bar[1:] / alpha_bar[:-1])
+    root = torch.cumprod(1 - betas, 0).sqrt()
+    alpha_bar = ((root - root[-1]) * (root[0] / (root[0] - root[-1]))) ** 2
+    return 1 - torch.cat([alpha_bar[:1], alpha_bar[1:] / alpha_bar[:-1]])
 
 
-def with_float32_table(diffusion, betas: np.ndarray) -> None:
+def with_float32_table(diffusion, betas: torch.Tensor) -> None:
     """For a variant: the table of levels made of betas in float32; all that `training_losses` reads of it for these losses."""
-    alpha_bar = torch.cumprod(1 - torch.tensor(betas, dtype=torch.float32), 0)
+    alpha_bar = torch.cumprod(1 - betas, 0)
     diffusion.sqrt_alphas_cumprod = (alpha_bar**0.5).numpy()
     diffusion.sqrt_one_minus_alphas_cumprod = ((1 - alpha_bar) ** 0.5).numpy()
 
 
 def made(original: ModuleType, task: Task):
     """What the original trains with, in the settings of a case."""
-    options, named = task.case.options, original.gd.get_named_beta_schedule
-    chosen = (lambda *args: ending_in_noise(named(*args))) if options.get("zero_snr") else named
-    with patch.object(original.gd, "get_named_beta_schedule", chosen), np.errstate(divide="ignore"):
+    options, betas = task.case.options, torch.tensor(original.gd.get_named_beta_schedule(task.case.options["schedule"], 1000))
+    ended = ending_in_noise if options.get("zero_snr") else torch.clone
+    with patch.object(original.gd, "get_named_beta_schedule", lambda *_: ended(betas).numpy()), np.errstate(divide="ignore"):
         diffusion = original.create_gaussian_diffusion(
             noise_schedule=options["schedule"],
             predict_xstart=options["predicts"] == "x0",
@@ -47,7 +47,7 @@ def made(original: ModuleType, task: Task):
             mse_loss_weight_type=options["weight"],
         )
     if task.knobs.get("table") == "float32" and task.dtype == torch.float32:
-        with_float32_table(diffusion, chosen(options["schedule"], 1000))
+        with_float32_table(diffusion, ended(betas.float()))
     return diffusion
 
 
