@@ -31,6 +31,7 @@ COMMANDS = {
     "ci": "the gate as a step of GitHub Actions",
     "history": "at which releases a library moved away from the originals, and back",
     "bisect": "which release first changed what a library computes",
+    "matrix": "every recorded library beside every original that it claims",
     "power": "seed faults into a library and say which of them its checks see",
     "doctor": "what is installed, missing or stale, and what to type",
 }

@@ -140,8 +140,11 @@ def index_page(view: Overview) -> str:
         f"{plural(len(record.cells), 'comparison')} for {plural(len(view.claims), 'algorithm')}."
     )
     past = el("p", el("a", f"How it was over {plural(view.releases, 'release')}", href="claims/history.html")) if view.releases else EMPTY
+    others = (
+        el("p", el("a", f"{view.libraries} libraries beside each other", href="claims/implementations.html")) if view.libraries else EMPTY
+    )
     top = el("small", "trueto · still true to the original?")
-    header = join([top, el("h1", headline(view)), el("p", lead, class_="lead soft"), _counts(view), past, gateway()])
+    header = join([top, el("h1", headline(view)), el("p", lead, class_="lead soft"), _counts(view), past, others, gateway()])
     notes = card("Notes on this run", el("ul", *(el("li", note) for note in record.notes))) if record.notes else EMPTY
     body = [_matrix(view) if view.claims else EMPTY, figures_card(view), notes, _legend(view), _no_claims(view), _reproduce(view)]
     return page(view, f"{view.library}: still true to the original?", header, body)

@@ -17,6 +17,7 @@ from trueto.model import Verdict
 from trueto.reports.claim import claim_page, plot_label
 from trueto.reports.dispute import disputed
 from trueto.reports.history import HISTORY, history_of, history_page
+from trueto.reports.implementations import beside, implementations_of, implementations_page
 from trueto.reports.index import index_page
 from trueto.reports.matrix import matrix
 from trueto.reports.page import GENERATOR
@@ -28,6 +29,7 @@ from trueto.reports.view import Overview, overview
 __all__ = ["render_site", "write_site", "write_sites", "write_text"]
 
 PAGE = "claims/history.html"
+BESIDE = "claims/implementations.html"
 OURS = f'<meta name="generator" content="{GENERATOR}">'
 
 
@@ -98,7 +100,8 @@ def write_site(record_path: Path, out_dir: Path) -> list[Path]:
 
     Everything is rendered before the first file is written. Raises DataError for a record that cannot be read, UsageError where
     nothing can be written. A certificate (power.json) and the false alarms (false_alarms.json) in the folder are shown where they are
-    of the same candidate and version, and the history of its releases (history/<candidate>/) on a page of its own.
+    of the same candidate and version, the history of its releases (history/<candidate>/) on a page of its own, and all libraries that have
+    a history beside each other on another.
     """
     return _write(read_run(Path(record_path)), Path(out_dir))
 
@@ -117,8 +120,10 @@ def _write(record: RunRecord, out_dir: Path) -> list[Path]:
     header = record.header
     releases = history_of(out_dir / HISTORY / safe_name(str(header.get("candidate"))))
     seen = overview(record, certified(out_dir / CERTIFICATE, header), false_alarms(out_dir / ALARMS, header))
-    view = replace(seen, releases=len(releases))
+    found = implementations_of(out_dir / HISTORY)
+    view = replace(seen, releases=len(releases), libraries=beside(found))
     pages = {PAGE: history_page(releases, "../index.html")} if releases else {}
+    pages |= {BESIDE: implementations_page(found, view)} if view.libraries else {}
     files = {out_dir / name: text for name, text in {**pages, **render_site(view)}.items()}
     for path, text in files.items():
         write_text(path, text)

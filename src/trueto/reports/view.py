@@ -150,6 +150,7 @@ class Overview:
     power: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # counts of seeded faults by claim
     alarms: Mapping[str, Any] = field(default_factory=dict)  # counts of false alarms
     releases: int = 0  # of how many releases a history is shown beside it
+    libraries: int = 0  # how many libraries are shown beside each other on a page of their own
 
     @property
     def library(self) -> str:
