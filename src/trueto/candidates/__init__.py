@@ -45,8 +45,10 @@ class Adapter(Protocol):
     imports the library; `sample` runs one claim on one run and ends with `run.finish(...)`. An adapter may have `source(claim)`
     besides: file and line of what it runs, as text for readers; and, for claims on functions whose named outputs are compared,
     `outputs(claim, task, flags)`, which gives them with `task.give(name, tensor)`, and `prepare(claim)`, which imports what that needs
-    beyond `load` (docs/outputs.md). An adapter that is run on several releases of its library may say what one of them has not:
-    `lacks(claim)`, in words and empty where nothing is missing, and `ignored(claim, case)`, the settings that it does not know.
+    beyond `load` (docs/outputs.md). `build(claim, case)` makes what `sample` finds as `run.built`; `alike(claim, case)` says as text
+    what building depends on: where it takes long, it is done once for all cases of a claim that are alike. An adapter that is run on
+    several releases of its library may say what one of them has not: `lacks(claim)`, in words and empty where nothing is missing, and
+    `ignored(claim, case)`, the settings that it does not know.
     """
 
     name: str

@@ -1,10 +1,7 @@
-"""A few workers of one candidate, fed from one queue; whoever already waits is served first."""
+"""A few workers of one candidate, fed from one list; whoever already waits is served first."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -18,24 +15,29 @@ __all__ = ["Pool"]
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One run that somebody waits for."""
+    """Runs of one case, each (network, twin), that somebody waits for now if it is `urgent`."""
 
-    future: Future[Outcome]
     claim: Claim
     case: Case
-    net: str
-    twin: bool
+    runs: Sequence[tuple[str, bool]]
+    futures: Sequence[Future[Outcome]]
+    urgent: bool
 
 
 class Pool:
-    """A few workers of one candidate under one profile, fed from one queue; results come as futures."""
+    """A few workers of one candidate under one profile, fed from one list; results come as futures.
+
+    A worker keeps to the cases of one claim while there are any: it has built for them what others would have to build again.
+    """
 
     def __init__(self, spec: str, profile: Profile, size: int, limits: Limits) -> None:
         self.limits = limits
-        self._tasks: queue.PriorityQueue[tuple[int, int, list[_Task] | None]] = queue.PriorityQueue()
-        self._number = itertools.count()
+        self._tasks: list[_Task] = []
+        self._changed = threading.Condition()
+        self._closed = False
         self._workers = [Worker(spec, profile) for _ in range(size)]
-        self._threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
+        self._claims = [""] * size
+        self._threads = [threading.Thread(target=self._serve, args=(place,), daemon=True) for place in range(size)]
         for thread in self._threads:
             thread.start()
 
@@ -44,25 +46,45 @@ class Pool:
 
         What is `urgent`, because somebody waits for it now, goes before what was asked for in advance.
         """
-        tasks = [_Task(Future(), claim, case, net, twin) for net, twin in runs]
-        self._tasks.put((not urgent, next(self._number), tasks))
-        return [task.future for task in tasks]
+        futures: list[Future[Outcome]] = [Future() for _ in runs]
+        with self._changed:
+            self._tasks.append(_Task(claim, case, runs, futures, urgent))
+            self._changed.notify()
+        return futures
 
-    def _serve(self, worker: Worker) -> None:
-        while (tasks := self._tasks.get()[-1]) is not None:
-            for task in tasks:
+    def _next(self, place: int) -> _Task | None:
+        """The next task of a worker, once there is one; None when there will be none."""
+        with self._changed:
+            while not self._tasks and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return None
+            mine, others = self._claims[place], {claim for other, claim in enumerate(self._claims) if other != place}
+
+            def rank(task: _Task) -> tuple[bool, ...]:
+                own, taken = task.claim.id == mine, task.claim.id in others
+                return not (task.urgent and (own or not taken)), not own, taken, not task.urgent
+
+            task = min(self._tasks, key=rank)  # of equals the first
+            self._tasks.remove(task)
+            self._claims[place] = task.claim.id
+            return task
+
+    def _serve(self, place: int) -> None:
+        worker = self._workers[place]
+        while (task := self._next(place)) is not None:
+            for (net, twin), future in zip(task.runs, task.futures, strict=True):
                 try:
-                    task.future.set_result(worker.run(task.claim, task.case, task.net, self.limits, twin=task.twin))
+                    future.set_result(worker.run(task.claim, task.case, net, self.limits, twin=twin))
                 except Exception as error:  # noqa: BLE001 - handed to whoever waits
-                    task.future.set_exception(error)
+                    future.set_exception(error)
 
     def close(self) -> None:
         """Stop the workers; runs that were not started are dropped."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._tasks.get_nowait()
-        for _ in self._workers:
-            self._tasks.put((True, next(self._number), None))
+        with self._changed:
+            self._tasks.clear()
+            self._closed = True
+            self._changed.notify_all()
         for worker in self._workers:
             worker.close()
         for thread in self._threads:

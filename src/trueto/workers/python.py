@@ -2,7 +2,7 @@
 
 Each MODULE is one that the candidate must not find: an old release does not run beside a new version of what it could use.
 
-The library is imported once; runs happen in forks (trueto.workers.rooms), so that nothing that a candidate prints, patches,
+The library is imported once; runs happen in forks (trueto.workers.rooms and halls), so that nothing that a candidate prints, patches,
 reseeds or leaks reaches another cell. A fork has limits of time and memory, and its standard output is not the protocol's.
 """
 
@@ -19,8 +19,9 @@ from typing import Any
 
 from trueto.candidates import Adapter, load_candidate
 from trueto.model import Claim
+from trueto.workers.halls import Halls
 from trueto.workers.protocol import VERSION, claim_from_json, claim_to_json
-from trueto.workers.rooms import TAIL, Rooms
+from trueto.workers.rooms import TAIL
 
 __all__ = ["main"]
 
@@ -77,7 +78,7 @@ def _unprepared(adapter: Adapter, claim: Claim, prepared: set[str]) -> dict[str,
 def serve(spec: str, requests: Any, replies: Any) -> int:
     """Answer requests until the input ends."""
     adapter: Adapter | None = None
-    rooms: Rooms | None = None
+    halls: Halls | None = None
     prepared: set[str] = set()
     for line in requests:
         request = json.loads(line)
@@ -90,8 +91,8 @@ def serve(spec: str, requests: Any, replies: Any) -> int:
                 reply = _load(adapter, request["profile"])
             else:
                 claim = claim_from_json(request["claim"])
-                rooms = rooms or Rooms(adapter, replies.fileno())
-                reply = _unprepared(adapter, claim, prepared) or rooms.run(request)
+                halls = halls or Halls(adapter, replies.fileno())
+                reply = _unprepared(adapter, claim, prepared) or halls.run(request)
         except BaseException as error:  # noqa: BLE001 - any failure of a candidate is data
             reply = {"failed": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-TAIL:]}
         replies.write(json.dumps({"protocol": VERSION, "id": request["id"], **reply}) + "\n")

@@ -2,12 +2,14 @@
 
 Forking a process with torch in it costs more than most runs, and building some schedulers takes longer than running them. Runs of one
 case therefore share a fork and what the library built for that case, unless a run patches, reseeds or leaves anything behind
-(trueto.workers.traces): then the next one gets a fork of its own. No two cases ever share one.
+(trueto.workers.traces): then the next one gets a fork of its own. No two cases ever share one; where building takes long, their rooms
+are forks of one process that did nothing but build (trueto.workers.halls).
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
@@ -15,40 +17,47 @@ import select
 import signal
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from trueto.candidates import Adapter
 from trueto.workers.walls import Walls
 
-__all__ = ["TAIL", "Rooms"]
+__all__ = ["GARBAGE", "TAIL", "Rooms", "confine", "line_from", "used_memory"]
 
 KEYS = ("op", "claim", "case", "profile", "fault")
 TAIL = 2000
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 GARBAGE = "garbage: its answer is not what was agreed"
 
 
 class Rooms:
     """The one room that is open, if any; a request for another case closes it."""
 
-    def __init__(self, adapter: Adapter, protocol: int) -> None:
-        self.adapter, self.protocol = adapter, protocol
-        self._walls = Walls()
+    def __init__(self, adapter: Adapter, *ours: int, prepared: Any = None) -> None:
+        """Rooms of one adapter, in which the descriptors `ours` are out of reach.
+
+        `prepared` is the Room (trueto.workers.run) that each is to begin as, of a process that is behind walls already.
+        """
+        self.adapter, self.ours, self.prepared = adapter, set(ours), prepared
+        self._walls = Walls() if prepared is None else None
         self._key = ""
         self._child = 0
         self._twin = False
         self._ask, self._reply = -1, -1
 
+    def fits(self, request: Mapping[str, Any]) -> bool:
+        """Whether the open room is for this request: one promoted to float64 stays so; whoever speaks unasked is not waited for."""
+        promoted = self._twin and not request["twin"]
+        return _key(request) == self._key and not promoted and not select.select([self._reply], [], [], 0)[0]
+
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a run request in the room of its case; {"died": why} when there is no answer."""
-        key = json.dumps([request.get(name) for name in KEYS], sort_keys=True)
-        twin = bool(request["twin"])
-        # A room once promoted to float64 stays so; and whoever speaks unasked is not waited for.
-        if key != self._key or (self._twin and not twin) or select.select([self._reply], [], [], 0)[0]:
+        if not self.fits(request):
             self.close()
-            self._open(key)
-        self._twin = twin
+            self._open(_key(request))
+        self._twin = bool(request["twin"])
         with contextlib.suppress(BrokenPipeError):  # said by the end of its replies
             os.write(self._ask, (json.dumps(request) + "\n").encode())
         said = self._said(float(request["limits"]["seconds"]))
@@ -90,23 +99,18 @@ class Rooms:
         if self._child == 0:
             os.close(self._ask)
             os.close(self._reply)
-            serve(self.adapter, ask_end, reply_end, self.protocol, self._walls)
+            confine(self.ours, self._walls)
+            serve(self.adapter if self.prepared is None else self.prepared, ask_end, reply_end)
         os.close(ask_end)
         os.close(reply_end)
 
     def _said(self, seconds: float) -> bytes | None:
         """What the room said: one line; None when the time is over, empty when the room is gone."""
-        found, deadline = b"", time.monotonic() + seconds
-        while not found.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._reply], [], [], left)[0]:
-                return None
-            chunk = os.read(self._reply, 1 << 16)
-            if not chunk:
-                self._wait_for_end()
-                return found and GARBAGE.encode()
-            found += chunk
-        return found
+        found = line_from(self._reply, time.monotonic() + seconds)
+        if found is None or found.endswith(b"\n"):
+            return found
+        self._wait_for_end()
+        return found and GARBAGE.encode()
 
     def _wait_for_end(self) -> None:
         """Let a room that closed its end of the pipe come to its own end, so that the signal it died by can be told."""
@@ -117,6 +121,35 @@ class Rooms:
                 time.sleep(0.01)
 
 
+def _key(request: Mapping[str, Any]) -> str:
+    return json.dumps([request.get(name) for name in KEYS], sort_keys=True)
+
+
+def line_from(pipe: int, deadline: float) -> bytes | None:
+    """The next line that comes out of a pipe; without its end where the pipe was closed, None when the time (monotonic) is over."""
+    found = b""
+    while not found.endswith(b"\n"):
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([pipe], [], [], left)[0]:
+            return None
+        chunk = os.read(pipe, 1 << 16)
+        if not chunk:
+            return found
+        found += chunk
+    return found
+
+
+def confine(ours: Iterable[int], walls: Walls | None) -> None:
+    """Put this fork into a session of its own and behind walls, without the harness's pipes; it ends with the process that made it."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, *ours):  # the harness's requests and replies are not a candidate's to read and write
+        os.dup2(nothing, descriptor)
+    if walls is not None:
+        walls.enter()
+
+
 def _end_of(status: int) -> str:
     if os.WIFSIGNALED(status):
         return f"died by {signal.Signals(os.WTERMSIG(status)).name}"
@@ -124,16 +157,11 @@ def _end_of(status: int) -> str:
     return f"exited with status {code}" if code else "ended without an answer"
 
 
-def serve(adapter: Adapter, ask: int, reply: int, protocol: int, walls: Walls) -> None:
-    """The room: what a candidate may see and use is limited; then it answers until the worker leaves. Never returns."""
-    os.setsid()
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for ours in (0, protocol):  # the harness's requests and replies are not a candidate's to read and write
-        os.dup2(nothing, ours)
-    walls.enter()
+def serve(begun: Any, ask: int, reply: int) -> None:
+    """The room of an adapter, or one prepared for it: what may be used is limited; then it answers until it is left. Never returns."""
     from trueto.workers.run import Room
 
-    room = Room(adapter)
+    room = begun if isinstance(begun, Room) else Room(begun)
     with os.fdopen(ask) as requests, os.fdopen(reply, "w") as replies:
         for number, line in enumerate(requests):
             request = json.loads(line)
@@ -147,10 +175,15 @@ def serve(adapter: Adapter, ask: int, reply: int, protocol: int, walls: Walls) -
     os._exit(0)
 
 
+def used_memory() -> int:
+    """Bytes of address space that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
 def _limit(beyond: int) -> None:
     """Memory beyond what the loaded library uses, and no core files."""
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + beyond, used + beyond))
+    most = used_memory() + beyond
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -203,6 +203,7 @@ class Room:
         self.adapter = adapter
         self._built: dict[bool, Built | None] = {}
         self._watch: Watch | None = None
+        self._seconds = 0.0
 
     def run(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         """The answer to one request, and whether the run left anything behind that another run could see (a compiler always does)."""
@@ -215,16 +216,18 @@ class Room:
         if not self._built and request.get("fault") is not None:
             _put_fault(request["fault"], self.adapter)
         if twin not in self._built:
-            self._enter(request, twin=twin)
+            self.enter(request, twin=twin)
         assert self._watch is not None
-        answer = run_case(self.adapter, request, self._built[twin])
+        answer = {**run_case(self.adapter, request, self._built[twin]), "built": self._seconds}
         return answer, self._watch.anything_left() or bool(request["profile"].get("flags", {}).get("compile"))
 
-    def _enter(self, request: Mapping[str, Any], *, twin: bool) -> None:
-        """Get ready for runs in one precision."""
+    def enter(self, request: Mapping[str, Any], *, twin: bool) -> None:
+        """Get ready for runs in one precision: build what the case of this request needs."""
+        began = time.process_time()
         self._promote(twin=twin)
         self._built.clear()  # a room once promoted stays so, and a twin begins where nothing in float32 is alive
         self._built[twin] = build_for(self.adapter, request) if hasattr(self.adapter, "build") else None
+        self._seconds = time.process_time() - began
         self._watch = Watch(self.adapter.modules)
 
     def _promote(self, *, twin: bool) -> None:

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import importlib
 import inspect
+import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,10 @@ class DiffusersAdapter:
     def build(self, claim: Claim, case: Case) -> Any:
         """The claimed scheduler in its configuration; some take longer to build than to run."""
         return _class(claim).from_config(self.settings(claim, case))
+
+    def alike(self, claim: Claim, case: Case) -> str:
+        """What a scheduler is built from."""
+        return json.dumps(self.settings(claim, case), sort_keys=True)
 
     def sample(self, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
         """The claimed scheduler in the loop that its claim names."""
