@@ -87,12 +87,13 @@ def test_every_page_forbids_scripts_and_requests(site: Path) -> None:
 def test_a_claim_leads_to_mlflow_where_it_has_runs(site: Path) -> None:
     """The link names the claim, also a hostile one, as an address; where MLflow has no run of an original, there is none."""
     book = json.loads((site / "claims" / "pages.json").read_text())["claims"]
-    pages = Pages(site, lambda name: name == "k_diffusion/heun")
+    pages = Pages(site, lambda name: frozenset({"runs"} if name == "k_diffusion/heun" else ()))
     assert b'href="../open?claim=k_diffusion/heun"' in pages.reply(book["k_diffusion/heun"]["page"]).body
     assert b"open?claim=" not in pages.reply(book["compvis/ddim"]["page"]).body
     hostile = next(name for name in book if "script" in name)
-    linked = Pages(site, lambda _: True).reply(book[hostile]["page"]).body
+    linked = Pages(site, lambda _: frozenset({"runs", "releases"})).reply(book[hostile]["page"]).body
     assert f'open?claim={quote(hostile, safe="/@", errors="replace")}"'.encode() in linked
+    assert b"&amp;releases" in linked
     assert b"<script" not in linked
 
 

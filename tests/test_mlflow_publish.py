@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import records
 
-from trueto.errors import UnknownName
+from trueto.errors import DataError, UnknownName
 from trueto.trackers import TrackerError, publish, tracker_names
 
 mlflow = pytest.importorskip("mlflow")
@@ -208,3 +208,72 @@ def test_trackers_are_found_by_name() -> None:
     assert ("mlflow",) == tracker_names()
     with pytest.raises(UnknownName, match="did you mean 'mlflow'"):
         publish(Path("run.jsonl"), tracker="mlfow")
+
+
+RECORDED = Path(__file__).parents[1] / "reports" / "history" / "diffusers"
+MOVED = "k_diffusion/dpmpp_2m"
+
+
+def releases(folder: Path, *versions: str) -> Path:
+    """The records of some releases of diffusers, each with one claim only."""
+    folder.mkdir(exist_ok=True)
+    for version in versions:
+        kept = (
+            line
+            for line in (RECORDED / f"{version}.jsonl").read_text().splitlines()
+            if '"cell"' not in line or f'"claim":"{MOVED}"' in line
+        )
+        (folder / f"{version}.jsonl").write_text("\n".join(kept) + "\n")
+    return folder
+
+
+def test_a_history_is_a_run_a_release_and_a_curve_over_them(uri: str, tmp_path: Path) -> None:
+    """A folder is published as a whole: MLflow shows at which release DPM++ 2M moved, and by how much; again changes nothing."""
+    folder, told = releases(tmp_path / "diffusers", "0.25.1", "0.26.3"), list[str]()
+    done = publish(folder, uri, prefix="past/", say=told.append)
+    assert (3, 0, 0) == (done.created, done.completed, done.present)
+    assert "[3/3] diffusers 0.26.3: 1 of 1 runs" == told[-1]
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    found = {run.data.tags.get("version", "over"): run for run in runs(uri, "past/")}
+    assert {"0.25.1", "0.26.3", "over"} == set(found)
+    assert "trueto gate diffusers==0.26.3 --quick --claim k_diffusion/dpmpp_2m" == found["0.26.3"].data.tags["command"]
+    curve = {m.step: m.value for m in client.get_metric_history(found["over"].info.run_id, "release_grey_levels")}
+    assert [2501, 2603] == sorted(curve)
+    assert curve[2501] < 2
+    assert curve[2603] > 16
+    assert "release_log10_ratio/schedule" in found["over"].data.metrics
+    before = content(uri, "past/")
+    again = publish(folder, uri, prefix="past/")
+    assert (0, 0, 3, 0) == (again.created, again.completed, again.present, again.metrics)
+    assert before == content(uri, "past/")
+
+
+def test_a_release_that_is_added_makes_the_curve_anew(uri: str, tmp_path: Path) -> None:
+    """There is always one curve over the releases, with all of them; the runs of the others stay as they are."""
+    folder = releases(tmp_path / "diffusers", "0.25.1", "0.26.3")
+    publish(folder, uri, prefix="more/")
+    done = publish(releases(folder, "0.27.2"), uri, prefix="more/")
+    assert (2, 2) == (done.created, done.present)
+    over = [run for run in runs(uri, "more/") if "version" not in run.data.tags]
+    assert ["3"] == [run.data.params["releases"] for run in over]
+
+
+def test_a_damaged_history_sends_nothing(uri: str, tmp_path: Path) -> None:
+    """Half a record is named before anything is sent; an empty folder is an error, too."""
+    folder = releases(tmp_path / "diffusers", "0.25.1", "0.26.3")
+    whole = (folder / "0.26.3.jsonl").read_text()
+    (folder / "0.26.3.jsonl").write_text(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"0\.26\.3\.jsonl"):
+        publish(folder, uri, prefix="half/")
+    assert [] == runs(uri, "half/")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match="has no run record"):
+        publish(tmp_path / "none", uri)
+
+
+def test_one_record_of_a_release_can_be_sent_alone(uri: str, tmp_path: Path) -> None:
+    """It has no steps, but verdicts, ratios by layer, and the command that repeats it."""
+    done = publish(releases(tmp_path / "diffusers", "0.26.3") / "0.26.3.jsonl", uri, prefix="one/")
+    assert 1 == done.created
+    found = runs(uri, "one/")[0].data
+    assert ("0.26.3", True) == (found.tags["version"], "worst_ratio/schedule" in found.metrics)

@@ -8,14 +8,31 @@ import click
 
 __all__ = ["command"]
 
+DEFAULT_URI = "sqlite:///mlflow.db"
+
 
 @click.command("publish")
 @click.argument("record", type=click.Path(path_type=Path))
-@click.option("--tracking-uri", default="sqlite:///mlflow.db", show_default=True, help="where MLflow keeps its runs")
+@click.option("--tracking-uri", default=DEFAULT_URI, show_default=True, help="where MLflow keeps its runs")
 def command(record: Path, tracking_uri: str) -> int:
-    """Publish RECORD, a file written by `trueto gate`, to MLflow. Asking again resumes or does nothing; nothing is sent twice."""
-    from trueto.trackers import publish
+    """Publish RECORD to MLflow: a file written by `trueto gate`, or a folder of such files, as the history that `trueto sweep` keeps.
 
-    click.echo(str(publish(record, tracking_uri)))
-    click.echo(f"look at it: mlflow ui --backend-store-uri {tracking_uri}")
+    Asking again resumes or does nothing; nothing is sent twice. Of a history each release is a run, and each original has one run more
+    whose steps are the releases, so that MLflow draws when it moved.
+
+    \b
+    Examples
+      trueto publish reports/run.jsonl
+      trueto publish reports/history/diffusers
+    """
+    from trueto.cli.telling import Telling
+    from trueto.trackers import publish, shown
+
+    with Telling() as telling:
+        done = publish(record, tracking_uri, say=telling)
+    click.echo(str(done))
+    if tracking_uri.startswith("http"):
+        click.echo(f"look at it: {tracking_uri}")
+    else:
+        click.echo("look at it: trueto serve" + ("" if tracking_uri == DEFAULT_URI else f" --tracking-uri {shown(tracking_uri)}"))
     return 0

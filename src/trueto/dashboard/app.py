@@ -22,19 +22,19 @@ PUBLISH = "trueto publish reports/run.jsonl\ntrueto publish reports/history/diff
 
 
 class _Known:
-    """Which originals MLflow has runs of, asked at most every few seconds; nothing where MLflow does not answer."""
+    """What MLflow has of an original, asked at most every few seconds; nothing where MLflow does not answer."""
 
     def __init__(self, store: Store) -> None:
-        self._store, self._names, self._until = store, frozenset[str](), 0.0
+        self._store, self._held, self._until = store, dict[str, frozenset[str]](), 0.0
 
-    def __call__(self, reference: str) -> bool:
+    def __call__(self, reference: str) -> frozenset[str]:
         if time.monotonic() > self._until:
             try:
-                self._names = self._store.references()
+                self._held = self._store.held()
             except Exception:  # noqa: BLE001 - a page is shown without its links rather than not at all
-                self._names = frozenset()
+                self._held = {}
             self._until = time.monotonic() + FRESH
-        return reference in self._names
+        return self._held.get(reference, frozenset())
 
 
 def _mount(app: Any, settings: Dashboard) -> None:
@@ -54,7 +54,7 @@ def _mount(app: Any, settings: Dashboard) -> None:
 
     def open_claim() -> Any:
         claim, layer = request.args.get("claim", ""), request.args.get("layer", "")
-        address = store.drift_page(claim, layer)
+        address = store.drift_page(claim, layer, releases="releases" in request.args)
         if address is None:
             return answer(Reply(unpublished_page(claim, PUBLISH).encode("utf-8", "backslashreplace"), status=404))
         return redirect(address)

@@ -37,7 +37,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-Linker = Callable[[str], bool]
+Held = Callable[[str], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The site in a folder; `known` says whether MLflow holds runs of an original, and so whether a link to them is offered."""
+    """The site in a folder; `held` says what MLflow has of an original, and so which links to it are offered."""
 
     site: Path
-    known: Linker = lambda _: False
+    held: Held = lambda _: frozenset()
 
     def reply(self, path: str) -> Reply:
         """The answer to a request for `path`, as it stands behind /drift/. Never raises for anything that is asked for or on disk."""
@@ -119,9 +119,10 @@ class Pages:
             claim = found[1].decode("ascii")
             if not claim:
                 return b'<p class="gateway"><a href="/">All runs in MLflow</a></p>'
-            if not self.known(unquote(claim).partition("@")[0]):
-                return b""
-            return f'<p class="gateway"><a href="{_up(path)}open?claim={claim}">Step by step in MLflow, a curve a release</a></p>'.encode()
+            held, address = self.held(unquote(claim).partition("@")[0]), f"{_up(path)}open?claim={claim}"
+            links = [f'<a href="{address}">step by step, a curve a version</a>'] if "runs" in held else []
+            links += [f'<a href="{address}&amp;releases">over the releases</a>'] if "releases" in held else []
+            return f'<p class="gateway">In MLflow: {" · ".join(links)}</p>'.encode() if links else b""
 
         return re.sub(GATEWAY.encode(), put, content)
 

@@ -1,7 +1,7 @@
 """What releases computed: one small record a release, read as time lines and as the changes between releases (docs/history.md)."""
 
-from trueto.history.changes import SIZES, Change, changes, changes_between, first_part
-from trueto.history.records import Release, newest_first, read_history, release_file, write_release
+from trueto.history.changes import SIZES, Change, changes, changes_between, far, first_part
+from trueto.history.records import Release, is_release, newest_first, read_history, read_release, release_file, release_run, write_release
 
 __all__ = [
     "SIZES",
@@ -9,9 +9,13 @@ __all__ = [
     "Release",
     "changes",
     "changes_between",
+    "far",
     "first_part",
+    "is_release",
     "newest_first",
     "read_history",
+    "read_release",
     "release_file",
+    "release_run",
     "write_release",
 ]

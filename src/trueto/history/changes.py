@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,11 +12,17 @@ from trueto.history.records import Release
 from trueto.judge import factor
 from trueto.model import LAYERS, Verdict
 
-__all__ = ["SIZES", "Change", "changes", "changes_between", "first_part"]
+__all__ = ["SIZES", "Change", "changes", "changes_between", "far", "first_part"]
 
 Cell = Mapping[str, Any]
 Key = tuple[str, str, str]
 SIZES = ("none", "negligible", "small", "visible", "another image")
+
+
+def far(cell: Cell) -> float | None:
+    """How far from the original itself, in units of its own rounding; None where that was not measured."""
+    value = cell["evidence"].get("original_ratio", cell["ratio"])
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)

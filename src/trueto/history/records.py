@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from trueto.errors import DataError, UsageError
 from trueto.events import SCHEMA, SUITE, RunRecord
 from trueto.model import Verdict
 
-__all__ = ["Release", "newest_first", "read_history", "release_file", "write_release"]
+__all__ = ["Release", "is_release", "newest_first", "read_history", "read_release", "release_file", "release_run", "write_release"]
 
 Cell = dict[str, Any]
 DIGITS = 3
@@ -111,7 +112,8 @@ def _filled(event: Mapping[str, Any], header: Mapping[str, Any]) -> Cell:
     return {**whole, **PLAIN, **{k: v for k, v in event.items() if k not in (*EVIDENCE, "event")}, "evidence": evidence}
 
 
-def _read(path: Path) -> Release:
+def read_release(path: Path) -> Release:
+    """The record of one release; DataError names one that is damaged."""
     again = "git checkout -- reports/history, or trueto sweep CANDIDATE --versions ==VERSION --again"
     try:
         events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -131,6 +133,23 @@ def _read(path: Path) -> Release:
     return Release(str(header["candidate"]), str(header["version"]), header, cells, lacks, str(last.get("unjudged", "")))
 
 
+def is_release(path: Path) -> bool:
+    """Whether a file begins as the record of a release does, and not as that of a run: it names all goldens by one digest."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            return isinstance(json.loads(stream.readline()).get("goldens"), str)
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def release_run(release: Release, path: Path) -> RunRecord:
+    """The record of a release as a run record, with the command that repeats each cell."""
+    repeat = f"trueto gate {release.candidate}=={release.version} --quick --claim"
+    cells = [{**cell, "evidence": {**cell["evidence"], "command": f"{repeat} {shlex.quote(cell['claim'])}"}} for cell in release.cells]
+    no_claims = [{"event": "no_claim", "reference": name, "reason": why} for name, why in release.lacks.items()]
+    return RunRecord(path, dict(release.header), cells, no_claims, [release.unjudged] if release.unjudged else [], {"event": "end"})
+
+
 def read_history(folder: Path) -> list[Release]:
     """Every release that is recorded, oldest first; none where nothing is. DataError names a record that is damaged."""
-    return newest_first(_read(path) for path in folder.glob("*.jsonl"))[::-1]
+    return newest_first(read_release(path) for path in folder.glob("*.jsonl"))[::-1]

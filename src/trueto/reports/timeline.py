@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trueto.history import Release
+from trueto.history import Release, far
 from trueto.judge import factor
 from trueto.model import LAYERS, Verdict
 from trueto.reports.markup import Html, el, join, raw
 from trueto.reports.view import badness
 from trueto.reports.words import LAYER_WORDS, LEGEND, number, verdict_of
 
-__all__ = ["Line", "far", "line_of", "time_plot"]
+__all__ = ["Line", "line_of", "time_plot"]
 
 Cell = dict[str, Any]
 LEFT, COLUMN, TOP, PLOT, ROW, BOTTOM = 128, 34, 28, 130, 24, 46
@@ -37,12 +37,6 @@ class Line:
     def worst(self, place: int) -> Cell | None:
         """The worst cell of one release."""
         return max(self.cells[place].values(), key=badness, default=None)
-
-
-def far(cell: Mapping[str, Any]) -> float | None:
-    """How far from the original itself, in units of its own rounding; None where that was not measured."""
-    value = cell["evidence"].get("original_ratio", cell["ratio"])
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def line_of(claim: str, releases: Sequence[Release], changed: frozenset[str]) -> Line:

@@ -31,6 +31,11 @@ class Published:
     metrics: int = 0
     runs: dict[str, str] = field(default_factory=dict[str, str])
 
+    def __add__(self, other: Published) -> Published:
+        """Both, one after the other."""
+        counts = (self.created + other.created, self.completed + other.completed, self.present + other.present)
+        return Published(self.uri, *counts, self.metrics + other.metrics, {**self.runs, **other.runs})
+
     def __str__(self) -> str:
         """What happened, for the terminal."""
         parts = [f"{self.created} runs published", f"{self.completed} completed", f"{self.present} there already"]
@@ -62,14 +67,14 @@ class Store:
 
     uri: str
 
-    def references(self) -> frozenset[str]:
-        """The originals that it has an experiment of."""
+    def held(self) -> dict[str, frozenset[str]]:
+        """By original, what it has: `runs`, `releases`."""
         from trueto.trackers import mlflow
 
-        return mlflow.references(self.uri)
+        return mlflow.held(self.uri)
 
-    def drift_page(self, claim: str, layer: str = "") -> str | None:
-        """Where MLflow's server shows drift per step of a claim, a curve a release; None where it has no run of it."""
+    def drift_page(self, claim: str, layer: str = "", *, releases: bool = False) -> str | None:
+        """Where MLflow's server shows drift of a claim, by step with a curve a version, or by release; None where it has no run of it."""
         from trueto.trackers import mlflow
 
-        return mlflow.drift_page(self.uri, claim, layer)
+        return mlflow.drift_page(self.uri, claim, layer, releases=releases)

@@ -15,7 +15,7 @@ from trueto.events import RunRecord
 from trueto.model import Verdict
 from trueto.references import reference
 
-__all__ = ["Metric", "RunPlan", "plans", "text"]
+__all__ = ["Cells", "Metric", "RunPlan", "log10_or_least", "name", "plans", "text"]
 
 LOG10_OF_ZERO = -3.0
 TAG_LENGTH = 4000
@@ -91,11 +91,12 @@ def _curve(cell: dict[str, Any], *parts: str) -> Iterator[Metric]:
             rows[int(step)] = (float(ratio), float(drift))
     for step, (ratio, drift) in rows.items():
         yield Metric(name("ratio", *parts), step, ratio)
-        yield Metric(name("log10_ratio", *parts), step, _log10(ratio))
+        yield Metric(name("log10_ratio", *parts), step, log10_or_least(ratio))
         yield Metric(name("drift", *parts), step, drift)
 
 
-def _log10(ratio: float) -> float:
+def log10_or_least(ratio: float) -> float:
+    """The logarithm of a ratio; what is a thousandth of the rounding, or nothing at all, is -3."""
     return max(LOG10_OF_ZERO, math.log10(ratio)) if ratio > 0 else LOG10_OF_ZERO
 
 
@@ -114,11 +115,20 @@ def _metrics(cells: Cells, reference_name: str) -> Iterator[Metric]:
         values = [float(c[column]) for c in cells if isinstance(c[column], int | float)]
         if values:
             yield Metric(figure, 0, max(values))
+    yield from _by_layer(cells)
     ratios = [float(c["ratio"]) for c in cells if isinstance(c["ratio"], int | float)]
     if ratios:
-        yield Metric("worst_log10_ratio", 0, _log10(max(ratios)))
+        yield Metric("worst_log10_ratio", 0, log10_or_least(max(ratios)))
     for verdict in Verdict:
         yield Metric(name("cells", verdict.value.replace(",", "")), 0, float(sum(c["verdict"] == verdict for c in cells)))
+
+
+def _by_layer(cells: Cells) -> Iterator[Metric]:
+    """The worst ratio of each layer, also of records that keep no steps."""
+    for layer in sorted({str(cell["layer"]) for cell in cells}):
+        ratios = [float(c["ratio"]) for c in cells if c["layer"] == layer and isinstance(c["ratio"], int | float)]
+        if ratios:
+            yield Metric(name("worst_ratio", layer), 0, max(ratios))
 
 
 def _tags(record: RunRecord, cells: Cells, key: str) -> dict[str, str]:

@@ -14,22 +14,25 @@ import shlex
 import socket
 import tempfile
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from trueto.events import RunRecord, read_run
 from trueto.trackers import Published, TrackerError, shown
-from trueto.trackers._plan import RunPlan, plans, text
+from trueto.trackers._links import metric_page
+from trueto.trackers._plan import RunPlan, text
+from trueto.trackers._sources import OVER, Source, batched, pages_of, sources
 
-__all__ = ["DEFAULT_URI", "drift_page", "publish", "reachable", "references"]
+__all__ = ["DEFAULT_URI", "drift_page", "held", "publish", "reachable"]
 
 DEFAULT_URI = "sqlite:///mlflow.db"
-BATCH = 1000
-PAIRS = 100
-MOST_CURVES = 100  # of more, MLflow makes no usable picture
+BATCH, PAIRS = 900, 100  # together what MLflow takes at once
+RUNS = 1000
+OVER_RATIO = "release_log10_ratio"
+RELEASES = "trueto.releases"
 DIGEST = 36
 CONNECT_SECONDS = 3.0
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -45,22 +48,34 @@ QUIET = {
 LOGGERS = ("alembic", "alembic.runtime.migration", "mlflow.store.db.utils", "mlflow.utils.autologging_utils", "urllib3.connectionpool")
 
 
-def publish(record_path: Path, tracking_uri: str | None = None, *, site: Path | None = Path("reports"), prefix: str = "") -> Published:
-    """Send a run record; returns what was created, completed, or there already.
+def publish(
+    record_path: Path,
+    tracking_uri: str | None = None,
+    *,
+    site: Path | None = Path("reports"),
+    prefix: str = "",
+    say: Callable[[str], None] = lambda _: None,
+) -> Published:
+    """Send a run record, or all records of a folder; returns what was created, completed, or there already.
 
     `site` is the folder that `trueto.reports.write_site` wrote: pages and plots of this very run become artifacts. `prefix` goes before
-    the names of experiments on a server that is shared. Raises TrackerError where MLflow cannot be reached or refuses.
+    the names of experiments on a server that is shared. Raises TrackerError where MLflow cannot be reached or refuses, and DataError for a
+    damaged record before anything is sent.
     """
-    record, uri = read_run(Path(record_path)), tracking_uri or DEFAULT_URI
-    stays = f"The run record stays in {record_path}"
+    found, uri = sources(Path(record_path)), tracking_uri or DEFAULT_URI
+    stays = f"{'The records stay' if Path(record_path).is_dir() else 'The run record stays'} in {record_path}"
     resend = f"trueto publish {shlex.quote(str(record_path))} --tracking-uri {shlex.quote(shown(uri))}"
     try:
         reachable(uri)
     except OSError as error:
         raise TrackerError(f"MLflow at {shown(uri)} cannot be reached: {error.strerror or error}. {stays}", resend) from error
+    done = Published(shown(uri))
     try:
         with _quiet():
-            return _Sender(record, uri, site, prefix).send()
+            known = _Known(uri, prefix)
+            for number, source in enumerate(found, 1):
+                about = f"[{number}/{len(found)}] {source.said}"
+                done += _Sender(source, known, site).send(lambda what, about=about: say(f"{about}: {what}"))
     except TrackerError:
         raise
     except ImportError as error:
@@ -68,6 +83,7 @@ def publish(record_path: Path, tracking_uri: str | None = None, *, site: Path | 
     except Exception as error:
         why = text(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__, 300)
         raise TrackerError(f"MLflow at {shown(uri)} did not take the run: {why}. {stays}", resend) from error
+    return done
 
 
 def reachable(uri: str) -> None:
@@ -130,94 +146,59 @@ def _milliseconds(stamp: Any) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def _pages(site: Path | None, record: RunRecord) -> dict[str, list[Path]]:
-    """Files of the site by claim, if the site was made of this very run."""
-    if site is None or not (Path(site) / "claims/pages.json").is_file():
-        return {}
-    book = json.loads((Path(site) / "claims/pages.json").read_text(encoding="utf-8"))
-    if book.get("run") != record.header.get("id"):
-        return {}
-    return {claim: [path for name in entry.values() if (path := Path(site) / name).is_file()] for claim, entry in book["claims"].items()}
-
-
-def references(uri: str) -> frozenset[str]:
-    """The names of all experiments: of each original that has runs, one."""
+def held(uri: str) -> dict[str, frozenset[str]]:
+    """By original, what MLflow has: `runs`, and `releases` where a history was published."""
     import mlflow
 
-    return frozenset(str(experiment.name) for experiment in mlflow.MlflowClient(tracking_uri=uri).search_experiments())
+    found = mlflow.MlflowClient(tracking_uri=uri).search_experiments()
+    return {str(e.name): frozenset({"runs", "releases"} if RELEASES in e.tags else {"runs"}) for e in found}
 
 
-def drift_page(uri: str, claim: str, layer: str = "") -> str | None:
-    """MLflow's own page with the ratio per step of a claim, the newest run of each version; None where there is none."""
+def drift_page(uri: str, claim: str, layer: str = "", *, releases: bool = False) -> str | None:
+    """MLflow's own page of a claim: the ratio per step, of each version the newest run; or the ratio over `releases`, a curve a layer.
+
+    None where it has no such run.
+    """
     import mlflow
 
     client = mlflow.MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name(claim.partition("@")[0])
     if experiment is None or experiment.lifecycle_stage != "active" or "'" in claim:
         return None
-    own, order = f"tags.claim = '{claim}'", ["attributes.start_time DESC"]
-    found = client.search_runs([experiment.experiment_id], own, max_results=1000, order_by=order)
-    metric = f"ratio/{layer}" if layer else "ratio"
-    newest: dict[tuple[str, ...], str] = {}
+    asked = f"tags.claim = '{claim}'" + (f" and tags.`{OVER}` LIKE '%'" if releases else "")
+    found = client.search_runs([experiment.experiment_id], asked, max_results=1000, order_by=["attributes.start_time DESC"])
+    if releases:
+        run = next(iter(found), None)
+        metrics = sorted(metric for metric in run.data.metrics if metric.startswith(f"{OVER_RATIO}/{layer}")) if run else []
+        return metric_page(experiment.experiment_id, [run.info.run_id], metrics, log=False) if run and metrics else None
+    metric, newest = f"ratio/{layer}" if layer else "ratio", dict[tuple[str, ...], str]()
     for run in found:
         if metric in run.data.metrics:
             newest.setdefault(tuple(run.data.tags.get(tag, "") for tag in ("candidate", "version", "profile")), run.info.run_id)
-    if not newest:
-        return None
-    asked = {
-        "runs": quote(json.dumps(list(newest.values())[:MOST_CURVES])),
-        "metric": quote(json.dumps(metric)),
-        "experiments": quote(json.dumps([experiment.experiment_id])),
-        "plot_metric_keys": quote(json.dumps([metric])),
-        "x_axis": "step",
-        "y_axis_scale": "log",
-        "line_smoothness": "1",
-        "show_point": "true",
-    }
-    return "/#/metric?" + "&".join(f"{name}={value}" for name, value in asked.items())
+    return metric_page(experiment.experiment_id, list(newest.values()), [metric], log=True) if newest else None
 
 
-class _Sender:
-    """One sending of one record: holds the client and the count of what was done."""
+class _Known:
+    """What MLflow has already: experiments by name, and the runs of each by key, asked for once a call of `publish`."""
 
-    def __init__(self, record: RunRecord, uri: str, site: Path | None, prefix: str) -> None:
+    def __init__(self, uri: str, prefix: str) -> None:
         import mlflow
-        from mlflow import entities
 
-        self.entities: Any = entities
         self.client: Any = mlflow.MlflowClient(tracking_uri=uri)
-        self.record, self.uri, self.prefix = record, uri, prefix
-        self.started = _milliseconds(record.header.get("started"))
-        self.finished = _milliseconds((record.footer or {}).get("finished")) or self.started
-        self.pages = _pages(site, record)
-        self.experiments: dict[str, str] = {}
+        self.uri, self.prefix = uri, prefix
+        self._experiments: dict[str, str] = {}
+        self._runs: dict[str, dict[str, Any]] = {}
 
-    def send(self) -> Published:
-        """Every plan of the record, one after the other."""
-        done: dict[str, int] = {"created": 0, "completed": 0, "present": 0}
-        runs: dict[str, str] = {}
-        metrics = 0
-        for plan in plans(self.record):
-            experiment = self._experiment(plan.reference)
-            found = self._find(experiment, plan.key)
-            outcome = "created" if found is None else "present" if found.data.tags.get(COMPLETE) == "true" else "completed"
-            run = found or self.client.create_run(experiment, start_time=self.started, tags=plan.tags, run_name=plan.name)
-            if outcome != "present":
-                metrics += self._fill(run, plan, fresh=found is None)
-            done[outcome] += 1
-            runs[f"{plan.claim} · {plan.profile}"] = run.info.run_id
-        return Published(uri=shown(self.uri), metrics=metrics, runs=runs, **done)
-
-    def _experiment(self, reference: str) -> str:
+    def experiment(self, reference: str) -> str:
         """The experiment of a reference, made where it is missing."""
         name = text(f"{self.prefix}{reference}", 400)
-        if name not in self.experiments:
+        if name not in self._experiments:
             found = self.client.get_experiment_by_name(name)
             if found is not None and found.lifecycle_stage != "active":
                 hint = f"mlflow experiments restore --experiment-id {found.experiment_id}"
                 raise TrackerError(f"the experiment {name} was deleted in MLflow at {shown(self.uri)}", hint)
-            self.experiments[name] = found.experiment_id if found else self._create(name)
-        return self.experiments[name]
+            self._experiments[name] = found.experiment_id if found else self._create(name)
+        return self._experiments[name]
 
     def _create(self, name: str) -> str:
         """A new experiment; beside a SQLite file its artifacts lie in `mlruns` next to that file, wherever the command was typed."""
@@ -226,9 +207,56 @@ class _Sender:
             place = (_database(self.uri).resolve().parent / "mlruns").as_uri()
         return str(self.client.create_experiment(name, artifact_location=place))
 
-    def _find(self, experiment: str, key: str) -> Any:
-        found = self.client.search_runs([experiment], filter_string=f"tags.`trueto.key` = '{key}'", max_results=1)
-        return found[0] if found else None
+    def runs(self, experiment: str) -> dict[str, Any]:
+        """The runs of an experiment that trueto made, by key."""
+        if experiment not in self._runs:
+            token, found = "", dict[str, Any]()
+            while token is not None:
+                page = self.client.search_runs([experiment], max_results=RUNS, page_token=token or None)
+                found |= {run.data.tags.get("trueto.key", run.info.run_id): run for run in page}
+                token = page.token or None
+            self._runs[experiment] = found
+        return self._runs[experiment]
+
+
+class _Sender:
+    """One sending of one record: holds what is known of the store and the count of what was done."""
+
+    def __init__(self, source: Source, known: _Known, site: Path | None) -> None:
+        from mlflow import entities
+
+        self.entities: Any = entities
+        self.source, self.record, self.known, self.client = source, source.record, known, known.client
+        self.started = _milliseconds(self.record.header.get("started"))
+        self.finished = _milliseconds((self.record.footer or {}).get("finished")) or self.started
+        self.pages = pages_of(site, self.record)
+
+    def send(self, say: Callable[[str], None]) -> Published:
+        """Every plan, one after the other."""
+        done: dict[str, int] = {"created": 0, "completed": 0, "present": 0}
+        runs: dict[str, str] = {}
+        metrics = 0
+        for number, plan in enumerate(self.source.plans, 1):
+            say(f"{number} of {len(self.source.plans)} runs")
+            experiment = self.known.experiment(plan.reference)
+            found = self.known.runs(experiment).get(plan.key)
+            outcome = "created" if found is None else "present" if found.data.tags.get(COMPLETE) == "true" else "completed"
+            run = found or self.client.create_run(experiment, start_time=self.started, tags=plan.tags, run_name=plan.name)
+            if outcome != "present":
+                metrics += self._fill(run, plan, fresh=found is None)
+                self._replace(experiment, plan)
+            done[outcome] += 1
+            runs[f"{plan.claim} · {plan.profile}"] = run.info.run_id
+        return Published(uri=shown(self.known.uri), metrics=metrics, runs=runs, **done)
+
+    def _replace(self, experiment: str, plan: RunPlan) -> None:
+        """Of the curve over releases only the newest stays; that of fewer releases goes where MLflow keeps what was deleted."""
+        if OVER not in plan.tags:
+            return
+        self.client.set_experiment_tag(experiment, RELEASES, "true")
+        for key, old in self.known.runs(experiment).items():
+            if old.data.tags.get(OVER) == plan.tags[OVER] and key != plan.key:
+                self.client.delete_run(old.info.run_id)
 
     def _fill(self, run: Any, plan: RunPlan, *, fresh: bool) -> int:
         """Everything of one run, and last of all the tag that says it is whole. Returns the number of metrics sent."""
@@ -238,10 +266,8 @@ class _Sender:
             there = {(name, m.step) for name in run.data.metrics for m in self.client.get_metric_history(run_id, name)}
             metrics = [m for m in metrics if (m.key, m.step) not in there]
         params = [self.entities.Param(key, value) for key, value in plan.params.items() if key not in run.data.params]
-        for start in range(0, len(metrics), BATCH):
-            self.client.log_batch(run_id, metrics=metrics[start : start + BATCH])
-        for start in range(0, len(params), PAIRS):
-            self.client.log_batch(run_id, params=params[start : start + PAIRS])
+        for some, pairs in zip_longest(batched(metrics, BATCH), batched(params, PAIRS), fillvalue=[]):
+            self.client.log_batch(run_id, metrics=some, params=pairs)
         self._datasets(run, plan)
         self._artifacts(run_id, plan)
         self.client.set_terminated(run_id, "FINISHED" if self.record.complete else "KILLED", end_time=self.finished)
@@ -267,7 +293,9 @@ class _Sender:
             self.client.log_inputs(run.info.run_id, inputs)
 
     def _artifacts(self, run_id: str, plan: RunPlan) -> None:
-        """The cells as JSON, and the page and plot of the site."""
+        """The cells as JSON, and the page and plot of the site; nothing of a release, whose record is small and kept elsewhere."""
+        if self.source.release:
+            return
         with tempfile.TemporaryDirectory() as folder:
             cells = Path(folder) / "cells.json"
             cells.write_text(json.dumps(plan.cells, indent=1), encoding="utf-8")
