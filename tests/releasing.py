@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -38,6 +39,43 @@ def shelf(folder: Path) -> Path:
         wheel(folder, "trueto-toy", version, source)
     wheel(folder, "trueto-toy-helper", "1.0", "")
     return folder
+
+
+BACKEND = """import zipfile
+
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name = "trueto_toy-1.2.dev0"
+    with zipfile.ZipFile(f"{folder}/{name}-py3-none-any.whl", "w") as archive:
+        archive.write("trueto_toy/__init__.py")
+        archive.writestr(f"{name}.dist-info/METADATA", "Metadata-Version: 2.1\\nName: trueto-toy\\nVersion: 1.2.dev0\\n")
+        archive.writestr(f"{name}.dist-info/WHEEL", "Wheel-Version: 1.0\\nGenerator: toy\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        archive.writestr(f"{name}.dist-info/RECORD", "")
+    return f"{name}-py3-none-any.whl"
+"""
+COMMITS = ("1.0", "words", "2.1", "1.1", "1.2", "words", "1.3")  # whose source, or a change of the README alone
+
+
+def repository(folder: Path) -> list[str]:
+    """A git repository of the library, all of whose commits say that they are one version; its commits, oldest first."""
+
+    def git(*arguments: str) -> str:
+        names = ("-c", "user.name=toy", "-c", "user.email=toy@localhost", "-c", "commit.gpgsign=false")
+        return subprocess.run(["git", "-C", str(folder), *names, *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+    (folder / "trueto_toy").mkdir(parents=True)
+    git("init", "--quiet")
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "pyproject.toml").write_text('[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n')
+    made = []
+    for number, change in enumerate(COMMITS):
+        (folder / "README").write_text(f"{number}\n")
+        if change in SOURCES:
+            (folder / "trueto_toy" / "__init__.py").write_text(f"# {number}\n{SOURCES[change]}")
+        git("add", ".")
+        git("commit", "--quiet", "-m", f"step {number}: {change}")
+        made.append(git("rev-parse", "HEAD"))
+    return made
 
 
 def offline(folder: Path) -> dict[str, str]:

@@ -3,9 +3,10 @@
 import fcntl
 import json
 import re
+import subprocess
 
 import pytest
-from releasing import SOURCES, TOY, offline, shelf
+from releasing import SOURCES, TOY, offline, repository, shelf
 from support import trueto
 
 from trueto.errors import DataError
@@ -103,6 +104,42 @@ def test_bisecting_without_records_judges_what_is_needed(swept, tmp_path):
     assert "changed at" in first.stdout
     assert " 1.2; 1.1 is as 1.0" in first.stdout
     assert "judging" not in trueto("bisect", str(TOY), EULER, "--good", "1.0", "--bad", "1.3", cwd=tmp_path, **pip).stdout
+
+
+@pytest.mark.slow
+def test_bisecting_the_commits_of_a_repository(swept, tmp_path):
+    """The commit is named; one that does not start is passed over, one that touches another path is not built; the clone stays as it is."""
+    pip = {**swept[1], "TRUETO_ENVIRONMENTS": str(tmp_path / "environments")}
+    clone = tmp_path / "toy-clone"
+    made = repository(clone)
+    asked = ["bisect", str(TOY), EULER, "--source", str(clone), "--touching", "trueto_toy"]
+    done = trueto(*asked, "--good", made[0], "--bad", "HEAD", cwd=tmp_path, **pip)
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert f"{EULER} changed at {TOY} commit {made[4][:12]} of " in done.stdout
+    assert f"“step 4: 1.2”; commit {made[3][:12]} of " in done.stdout
+    assert f"next: trueto explain {TOY}==0+g{made[4][:12]} {EULER}:update:model-20" in done.stdout
+    assert made[1][:12] not in done.stdout
+    assert "" == subprocess.run(["git", "-C", clone, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    assert "judging" not in trueto(*asked, "--good", made[0], "--bad", "HEAD", cwd=tmp_path, **pip).stdout
+    gate = trueto("gate", f"{TOY}==0+g{made[4][:12]}", "--quick", cwd=tmp_path, **pip)
+    assert 1 == gate.returncode, gate.stderr
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        ("HEAD", "HEAD~2", "is not an ancestor of"),
+        ("HEAD", "HEAD", "is not an ancestor of"),
+        ("nowhere", "HEAD", "bad revision"),
+        ("--output=x", "HEAD", "is no revision"),
+    ],
+)
+def test_commits_that_cannot_be_bisected_are_errors(tmp_path, good, bad, said):
+    """Ends in the wrong order, alike, unknown, or no commits at all; nothing is built."""
+    repository(tmp_path / "clone")
+    done = trueto("bisect", str(TOY), EULER, "--source", "clone", f"--good={good}", "--bad", bad, cwd=tmp_path)
+    assert (4, True) == (done.returncode, said in done.stderr), done.stderr
+    assert "try:" in done.stderr
 
 
 @pytest.mark.parametrize(

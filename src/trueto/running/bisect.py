@@ -1,4 +1,4 @@
-"""Which release first changed Y of a claim: the records that are there first, then as few runs as are needed."""
+"""Which release, or which commit, first changed Y of a claim: the records that are there first, then as few runs as are needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trueto.errors import DataError, TruetoError, UnknownName, UsageError
 from trueto.history import Change, Release, changes_between, read_history
 from trueto.running.sweep import judge_release, recorded
 
-__all__ = ["Bisection", "Found", "bisect"]
+__all__ = ["Bisection", "Found", "bisect", "line_of_releases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Bisection:
     own: Path
     options: Mapping[str, Any]
     say: Callable[[str], None]
+    source: Path | None = None  # a repository, where versions are commits of it
     known: dict[str, Release] = field(default_factory=dict)
     judged: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -47,6 +48,11 @@ class Bisection:
             for release in read_history(folder):
                 if any(cell["claim"] == self.claim for cell in release.cells):
                     self.known[release.version] = release
+
+    @property
+    def known_before(self) -> int:
+        """How many answers were there without a run."""
+        return len(self.known) - len(self.judged)
 
     def release(self, version: str) -> Release | None:
         """What a release computed, judged now if nobody did; None, with the reason in `failed`, where that is not to be had."""
@@ -61,7 +67,7 @@ class Bisection:
         self.say(f"judging {self.name} {version}")
         options = {**self.options, "claim": (self.claim,)}
         if not recorded(self.own, version, options):
-            judge_release(f"{self.name}=={version}", self.own, options, self.say)
+            judge_release(f"{self.name}=={version}", self.own, options, self.say, source=self.source)
         found = next(one for one in read_history(self.own) if one.version == version)
         if not found.cells:
             raise DataError(f"{self.name} {version} could not be judged: {found.unjudged}", f"trueto env {self.name}=={version}")
@@ -85,19 +91,25 @@ def _ordered(good: str, bad: str) -> None:
     raise UsageError(f"--good {good} is not older than --bad {bad}", f"--good {bad} --bad {good}")
 
 
-def bisect(search: Bisection, good: str, bad: str, versions: Sequence[str]) -> Found:
-    """The first of `versions` after `good` at which the claim's Y is another than at `good`; UsageError where both ends are alike."""
+def line_of_releases(search: Bisection, good: str, bad: str, versions: Sequence[str]) -> list[str]:
+    """The releases from good to bad, oldest first; UsageError where they are in the wrong order, UnknownName where there is none such."""
     _ordered(good, bad)
     search.read()
     for flag, version in (("release given as --good", good), ("release given as --bad", bad)):
         if version not in {*versions, *search.known}:
             raise UnknownName(flag, version, versions, f"trueto sweep {search.name} --list")
+    return _between({*versions, *search.known}, good, bad)
+
+
+def bisect(search: Bisection, line: Sequence[str]) -> Found:
+    """The first of `line`, oldest first, at which the claim's Y is another than at its beginning; UsageError where both ends are alike."""
+    search.read()
+    good, bad = line[0], line[-1]
     start, end = search.end(good, "--good"), search.end(bad, "--bad")
     if not changes_between(start, end, [search.claim]):
         raise UsageError(
             f"{search.claim} computes the same at {good} and at {bad}, as far as its quick cases show", f"trueto history {search.name}"
         )
-    line = _between({*versions, *search.known}, good, bad)
     low, high = _narrowed(search, start, line)
     while len(left := [v for v in line[low + 1 : high] if v not in search.failed]) > 0:
         middle = left[len(left) // 2]

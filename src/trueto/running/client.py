@@ -24,6 +24,7 @@ from trueto.errors import DataError, TruetoError, WorkerError
 from trueto.model import Case, Claim, Profile
 from trueto.observe import Observation, StepError
 from trueto.outputs import Outputs
+from trueto.running.commits import is_commit
 from trueto.running.releases import release_folders, without, written_for
 from trueto.settings import offline_environment
 from trueto.workers.protocol import VERSION, claim_to_json, read_observation, read_outputs, run_request
@@ -80,6 +81,8 @@ class Worker:
         check_spec(self.spec)
         reply = self._ask({"op": "describe"}, DESCRIBE_SECONDS)
         asked = parted(self.spec)[1]
+        if is_commit(asked) and "version" in reply:
+            reply["version"] = asked  # many commits say that they are the same release
         if asked and reply.get("version", asked) != asked:
             raise WorkerError(f"{self.spec} was asked for, and version {reply['version']} answered", f"trueto env --again {self.spec}")
         if str(reply.get("failed", "")).startswith("PackageNotFoundError"):

@@ -22,6 +22,7 @@ from packaging.version import InvalidVersion, Version
 
 from trueto.candidates import check_spec, parted, releases_path
 from trueto.errors import DataError, UnknownName, UsageError
+from trueto.running.commits import is_commit, unpacked
 from trueto.settings import environments_dir
 
 __all__ = ["build", "built", "missing", "published", "release_folders", "selected", "without", "written_for"]
@@ -63,13 +64,20 @@ def _entry(spec: str) -> Mapping[str, Any]:
     name, release = parted(spec)
     table = _table(name)
     try:
-        wanted = Version(release)
+        wanted = Version(_of_commit(table["distribution"], release) if is_commit(release) else release)
     except InvalidVersion as error:
         raise UsageError(f"{release!r} is no version, expected one as in {name}==1.2.3", f"trueto env {name}==VERSION") from error
     for entry in table.get("release", []):
         if SpecifierSet(entry.get("versions", "")).contains(wanted, prereleases=True):
             return entry
     return {}
+
+
+def _of_commit(distribution: str, release: str) -> str:
+    """The version that a commit's own package says it is; 0 where it is not built yet."""
+    for path in (environments_dir() / f"{distribution}=={release}").glob(f"{distribution.replace('-', '_')}-*.dist-info"):
+        return path.name.removesuffix(".dist-info").rpartition("-")[2]
+    return "0"
 
 
 def _requirements(spec: str) -> list[str]:
@@ -108,10 +116,15 @@ def built(spec: str) -> list[str]:
     return sorted((path.name.removeprefix(start) for path in environments_dir().glob(f"{start}*")), key=Version)
 
 
-def build(spec: str, *, again: bool = False, say: Callable[[str], None] = print) -> list[Path]:
-    """Make what is missing of a release's environment; UnknownName for a release that does not exist, DataError without a network."""
+def build(spec: str, *, again: bool = False, source: Path | None = None, say: Callable[[str], None] = print) -> list[Path]:
+    """Make what is missing of a release's environment, of a commit from the repository `source`.
+
+    UnknownName for a release that does not exist, DataError without a network.
+    """
     root = environments_dir()
-    for name in _requirements(spec):
+    place = 0
+    while place < len(names := _requirements(spec)):  # what a commit needs beside it is known once it is there
+        name, place = names[place], place + 1
         target = root / name
         if target.is_dir() and again:
             shutil.rmtree(target)
@@ -120,17 +133,29 @@ def build(spec: str, *, again: bool = False, say: Callable[[str], None] = print)
         say(f"installing {name}")
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".building-", dir=root) as folder:
-            _install(spec, name, Path(folder) / "target")
+            _install(spec, name, Path(folder) / "target", source)
             if not target.is_dir():  # another process may have been faster
                 (Path(folder) / "target").rename(target)
     return release_folders(spec)
 
 
-def _install(spec: str, name: str, folder: Path) -> None:
-    done = _pip("install", "--quiet", "--no-deps", "--no-compile", "--target", str(folder), name)
+def _install(spec: str, name: str, folder: Path, source: Path | None) -> None:
+    version = name.partition("==")[2]
+    if not is_commit(version):
+        return _install_from(name, spec, name, folder)
+    if source is None:
+        raise DataError(f"{name} is a commit, and is built from a repository", f"trueto env {parted(spec)[0]}==REVISION --source DIR")
+    with tempfile.TemporaryDirectory(prefix="trueto-commit-") as tree:
+        unpacked(source, version, Path(tree))
+        return _install_from(tree, spec, name, folder)
+
+
+def _install_from(what: str, spec: str, name: str, folder: Path) -> None:
+    """Let pip put a release, or the package in a folder, into another folder."""
+    done = _pip("install", "--quiet", "--no-deps", "--no-compile", "--target", str(folder), what)
     if done.returncode == 0 and folder.is_dir():
         return
-    listed = re.search(r"\(from versions: (.*?)\)", done.stderr)
+    listed = re.search(r"\(from versions: (.*?)\)", done.stderr) if what == name else None
     known = [] if listed is None or listed.group(1) == "none" else listed.group(1).split(", ")
     package, _, version = name.partition("==")
     if known:

@@ -101,9 +101,11 @@ def sweep(
             yield Swept(version, outcome, said, time.monotonic() - began)
 
 
-def judge_release(spec: str, folder: Path, options: Mapping[str, Any], say: Callable[[str], None]) -> tuple[str, str]:
-    """Build what a release needs, judge it and write its record; how it ended, and in words."""
-    build(spec, say=say)
+def judge_release(
+    spec: str, folder: Path, options: Mapping[str, Any], say: Callable[[str], None], *, source: Path | None = None
+) -> tuple[str, str]:
+    """Build what a release, or a commit of the repository `source`, needs, judge it and write its record; how it ended, and in words."""
+    build(spec, source=source, say=say)
     worker = Worker(spec, profile("default"))
     try:
         who, loaded = worker.describe(), worker.load()
