@@ -8,13 +8,15 @@ from PIL import Image, UnidentifiedImageError
 from trueto.candidates import ledger_path
 from trueto.fixtures.pictures import picture_file
 from trueto.model import Verdict
-from trueto.references import load_golden
+from trueto.references import load_golden, reference
 from trueto.running.ledger import load_ledger
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
-from trueto.candidates.diffusers import ADAPTER  # noqa: E402 - after the check that its library is there
+from diffusers.utils.torch_utils import randn_tensor  # noqa: E402 - after the check that its library is there
+
+from trueto.candidates.diffusers import ADAPTER  # noqa: E402
 from trueto.candidates.diffusers.networks import stable_diffusion  # noqa: E402
 
 CLAIM, SHORT = "stable_diffusion/txt2img", "plms-4-long"
@@ -83,6 +85,70 @@ def test_image_to_image_is_the_script():
     assert Verdict.DECLARED is judged(ADAPTER, claim, case, LEDGER).verdict
     found = judged(ADAPTER, claim, case)
     assert (Verdict.DRIFTED, True) == (found.verdict, found.reason.startswith("noised is the first that differs")), found.reason
+
+
+MASKED = "stable_diffusion/masked_sampling"
+
+
+def put_in_before(pipe, seed):
+    """The pipeline made to put the kept part in before each call, with noise drawn anew from a stream of its own, and nowhere else."""
+    draw, known, prepare = torch.Generator().manual_seed(seed), {}, (pipe.prepare_latents, pipe.prepare_mask_latents)
+    step = pipe.scheduler.step
+
+    def drawn():
+        return randn_tensor(known["latents"].shape, generator=draw, dtype=known["latents"].dtype)
+
+    def latents(*args, **named):
+        found = prepare[0](*args, **named)
+        known["latents"] = found[-1]
+        drawn(), drawn()  # of the encoder and of the start
+        return found
+
+    def masks(*args, **named):
+        mask, rest = prepare[1](*args, **named)
+        known["kept"] = 1 - mask[: len(known["latents"])]
+        return torch.ones_like(mask), rest
+
+    def scaled(doubled, t):
+        noisy = pipe.scheduler.add_noise(known["latents"], drawn(), t[None])
+        drawn()  # of the step, times 0
+        known["mixed"] = noisy * known["kept"] + (1 - known["kept"]) * doubled[: len(noisy)]
+        return known["mixed"].repeat(len(doubled) // len(noisy), 1, 1, 1)
+
+    pipe.prepare_latents, pipe.prepare_mask_latents, pipe.scheduler.scale_model_input = latents, masks, scaled
+    pipe.scheduler.step = lambda said, t, _, **named: step(said, t, known["mixed"], **named)
+
+
+@pytest.mark.parametrize("case", ["ddim-10", "ddim-5-batch", "ddim-8-unguided"])
+def test_the_kept_part_is_put_in_after_each_step(monkeypatch, case):
+    """Put in before each call with noise drawn anew, latents and picture are the original's; as it is they are as declared."""
+    assert Verdict.DECLARED is judged(ADAPTER, MASKED, case, LEDGER).verdict
+    found = judged(ADAPTER, MASKED, case)
+    assert (Verdict.DRIFTED, True) == (found.verdict, found.reason.startswith("latents is the first that differs")), found.reason
+    home = diffusers.StableDiffusionInpaintPipeline
+    whole = home.__call__
+
+    def otherwise(pipe, *args, **named):
+        put_in_before(pipe, reference(MASKED).case(case).seed)
+        return whole(pipe, *args, **named)
+
+    monkeypatch.setattr(home, "__call__", otherwise)
+    found = judged(ADAPTER, MASKED, case)
+    assert (Verdict.DRIFTED, True) == (found.verdict, found.reason.startswith("png is the first that differs")), found.reason
+
+
+@pytest.mark.parametrize("case", ["plms-5-negative", "ddim-4-negative-long"])
+def test_a_negative_prompt_stands_where_the_empty_one_stood(monkeypatch, case):
+    """With a negative prompt the pipeline is the script but for rounding; with the empty one in its place the tokens differ."""
+    assert Verdict.DECLARED is judged(ADAPTER, CLAIM, case, LEDGER).verdict
+    whole = diffusers.StableDiffusionPipeline.__call__
+
+    def without(self, *args, **named):
+        return whole(self, *args, **{**named, "negative_prompt": None})
+
+    monkeypatch.setattr(diffusers.StableDiffusionPipeline, "__call__", without)
+    found = judged(ADAPTER, CLAIM, case)
+    assert (Verdict.DRIFTED, True) == (found.verdict, found.reason.startswith("tokens is the first that differs")), found.reason
 
 
 def skipped_layer(pipe):

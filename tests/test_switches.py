@@ -4,10 +4,11 @@ import contextlib
 
 import pytest
 
+from trueto.candidates import ledger_path
 from trueto.model import Cell, Layer, Verdict
 from trueto.references import reference
 from trueto.running.client import Outcome
-from trueto.running.ledger import Ledger
+from trueto.running.ledger import Ledger, load_ledger
 from trueto.running.outputs import Calls, judge_outputs
 from trueto.running.profiles import profile
 from trueto.torch_task import Task
@@ -45,17 +46,17 @@ def call(claim, case, dtype, *, feature):
     return Outcome(None, outputs=task.outputs)
 
 
-def judged(claim_id):
-    """The verdict on a claim's first case, in native precision only."""
+def judged(claim_id, ledger=None, number=0):
+    """The verdict on one of a claim's cases, the first unless said otherwise, in native precision only."""
     claim = next(claim for claim in ADAPTER.claims if claim.id == claim_id)
-    case = next(case for case in reference(claim.reference).cases if case.id.startswith(claim.cases[0].strip("*")))
+    case = [case for case in reference(claim.reference).cases if case.id.startswith(claim.cases[0].strip("*"))][number]
 
     def plain():
         return call(claim, case, "float32", feature=False), call(claim, case, "float64", feature=False)
 
     cell = Cell("diffusers", claim, case, Layer.INVARIANCE, "default")
     calls = Calls(call(claim, case, "float32", feature=True), None, plain)
-    return judge_outputs(cell, "0", reference(claim.reference), profile("default"), calls, Ledger("", "diffusers", ()))
+    return judge_outputs(cell, "0", reference(claim.reference), profile("default"), calls, ledger or Ledger("", "diffusers", ()))
 
 
 def nothing(*_, **__):
@@ -69,6 +70,7 @@ def nothing(*_, **__):
         ("attention_processors@autoencoder", AUTOENCODER, "set_attn_processor"),
         ("qkv_fusion@autoencoder", AUTOENCODER, "fuse_qkv_projections"),
         ("vae_slicing@autoencoder", AUTOENCODER, "enable_slicing"),
+        ("vae_tiling@autoencoder", AUTOENCODER, "enable_tiling"),
         ("channels_last@autoencoder", torch.nn.Module, "to"),
         ("gradient_checkpointing@autoencoder", AUTOENCODER, "enable_gradient_checkpointing"),
         ("threads@autoencoder", torch, "set_num_threads"),
@@ -150,3 +152,32 @@ def test_a_switch_that_changes_y_is_a_difference(claim, home, name, fault, first
     assert (Verdict.DRIFTED, True) == (found.verdict, f"{first} is the first that differs from the same candidate" in found.reason), (
         found.reason
     )
+
+
+LEDGER = load_ledger(ledger_path("diffusers"), "diffusers")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_tiled_picture_is_its_tiles_blended(number):
+    """Each tile is what the autoencoder makes of it alone; put together as declared they are the picture, which is another one."""
+    found = judged("features/vae_tiling@autoencoder", number=number)
+    assert (Verdict.DRIFTED, True) == (found.verdict, found.reason.startswith("moments is the first that differs")), found.reason
+    assert Verdict.DECLARED is judged("features/vae_tiling@autoencoder", LEDGER, number).verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "first"),
+    [
+        ("blend_v", lambda *said: said[2], "moments"),
+        ("blend_h", lambda self, a, b, extent: whole_blend(self, a, b, extent - 1), "moments"),
+        ("tiled_decode", lambda self, z, return_dict=True: whole_decode(self, z * 1.001, return_dict), "tile of image"),
+    ],
+)
+def test_a_fault_of_tiles_is_not_what_is_declared(name, fault, first, monkeypatch):
+    """Tiles put side by side, a narrower overlap, or other tiles are not the declared variant."""
+    monkeypatch.setattr(AUTOENCODER, name, fault)
+    found = judged("features/vae_tiling@autoencoder", LEDGER)
+    assert (Verdict.STALE, True) == (found.verdict, f"{first} is the first that differs" in found.reason), found.reason
+
+
+whole_blend, whole_decode = AUTOENCODER.blend_h, AUTOENCODER.tiled_decode

@@ -45,13 +45,8 @@ def lightning() -> None:
 
 def load(source: Path) -> SimpleNamespace:
     """The original's package and scripts, from a checkout."""
-    for needed in (
-        "CLIPTextModel",
-        "CLIPTokenizer",
-        "CLIPTextConfig",
-        "AutoFeatureExtractor",
-    ):  # before anything that it looks for stands in for itself
-        getattr(transformers, needed)
+    for needed in ("CLIPTextModel", "CLIPTokenizer", "CLIPTextConfig", "AutoFeatureExtractor"):
+        getattr(transformers, needed)  # before anything that it looks for stands in for itself
     stand_in(*UNUSED, *NAMES)
     transformers.AutoFeatureExtractor.from_pretrained = lambda name: None  # of the check that lets everything pass
     lightning()
@@ -145,9 +140,12 @@ def given_latents(task: Task, step):
     return stepped
 
 
-def no_more_than_asked(times):
+def no_more_than_asked(task: Task, replaced: ExitStack, *modules) -> None:
     """For a variant: of the training times those of the steps asked for, where the original takes one more when 1000 leaves a rest."""
-    return lambda **named: times(**named)[: named["num_ddim_timesteps"]]
+    for module in modules if task.knobs.get("steps") == "asked" else ():
+        times = module.make_ddim_timesteps
+        fewer = lambda times=times, **named: times(**named)[: named["num_ddim_timesteps"]]  # noqa: E731
+        replaced.enter_context(patch.object(module, "make_ddim_timesteps", fewer))
 
 
 def watched_text(task: Task, text) -> None:
@@ -165,30 +163,86 @@ def run_main(script, model, folder: str, typed: list[str]) -> list[np.ndarray]:
     return [np.moveaxis(np.asarray(Image.open(file)), 2, 0) for file in sorted(Path(folder, "samples").glob("*.png"))]
 
 
+def negated(task: Task, model) -> None:
+    """Where the script asks for the empty prompt, which guidance leads away from, the text of the case that has one."""
+    if (negative := task.case.options.get("negative")) is not None:
+        learned = model.get_learned_conditioning
+        model.get_learned_conditioning = lambda texts: learned([text or negative for text in texts])
+
+
+def run_txt2img(original, task: Task, model, folder: str, replaced: ExitStack) -> None:
+    """scripts/txt2img.py on a model: gives texts, the latents after each step, the picture before it is cut to 8 bits, and the PNG."""
+    from ldm.models.diffusion import ddim, plms
+
+    watched_text(task, model.cond_stage_model.transformer)
+    negated(task, model)
+    for sampler, step in ((ddim.DDIMSampler, "p_sample_ddim"), (plms.PLMSSampler, "p_sample_plms")):
+        replaced.enter_context(patch.object(sampler, step, given_latents(task, getattr(sampler, step))))
+
+    def looked_at(picture):
+        task.give("image", np.moveaxis(picture, 3, 1) * 2 - 1)
+        return picture, [False] * len(picture)
+
+    script = import_file("stable_diffusion_txt2img", original.source / "scripts" / "txt2img.py")
+    script.check_safety = looked_at
+    script.put_watermark = lambda picture, _: picture
+    typed = [*arguments(task), "--H", str(8 * task.case.shape[2]), "--W", str(8 * task.case.shape[3])]
+    for file in run_main(script, model, folder, [*typed, *(["--plms"] if task.case.options["sampler"] == "plms" else [])]):
+        task.give("png", file)
+
+
 def drive_text_to_image(original, task: Task) -> None:
-    """scripts/txt2img.py: the tokens, the embeddings, the latents after each step, the picture before it is cut to 8 bits, and the PNG."""
+    """scripts/txt2img.py, and for a variant with no more steps than asked for."""
     from ldm.models.diffusion import ddim, plms
 
     with tempfile.TemporaryDirectory() as folder, ExitStack() as replaced:
-        model = toy_model(task, Path(folder))
-        watched_text(task, model.cond_stage_model.transformer)
-        for sampler, step in ((ddim.DDIMSampler, "p_sample_ddim"), (plms.PLMSSampler, "p_sample_plms")):
-            replaced.enter_context(patch.object(sampler, step, given_latents(task, getattr(sampler, step))))
+        no_more_than_asked(task, replaced, ddim, plms)
+        run_txt2img(original, task, toy_model(task, Path(folder)), folder, replaced)
 
-        def looked_at(picture):
-            task.give("image", np.moveaxis(picture, 3, 1) * 2 - 1)
-            return picture, [False] * len(picture)
 
-        if task.knobs.get("steps") == "asked":
-            for module in (ddim, plms):
-                replaced.enter_context(patch.object(module, "make_ddim_timesteps", no_more_than_asked(module.make_ddim_timesteps)))
-        script = import_file("stable_diffusion_txt2img", original.source / "scripts" / "txt2img.py")
-        script.check_safety = looked_at
-        script.put_watermark = lambda picture, _: picture
-        _, _, height, width = task.case.shape
-        typed = [*arguments(task), "--H", str(8 * height), "--W", str(8 * width)]
-        for file in run_main(script, model, folder, [*typed, *(["--plms"] if task.case.options["sampler"] == "plms" else [])]):
-            task.give("png", file)
+def read_mask(original, task: Task, folder: Path) -> torch.Tensor:
+    """Which latents are kept, from a file that scripts/inpaint.py reads, where white is painted anew."""
+    stand_in("main")
+    script, (_, _, height, width) = import_file("stable_diffusion_inpaint", original.source / "scripts" / "inpaint.py"), task.case.shape
+    (folder / "mask").mkdir()
+    file = picture_file(folder / "mask", "grey", (8 * width, 8 * height))
+    read = (script.make_batch(file, file, torch.device("cpu"))["mask"] + 1) / 2
+    return 1 - torch.nn.functional.interpolate(read, size=(height, width)).to(task.dtype)
+
+
+def drive_masked(original, task: Task) -> None:
+    """scripts/txt2img.py with a mask and the latents of a picture handed to its sampler."""
+    from ldm.models.diffusion import ddim
+
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as replaced:
+        model, sampler = toy_model(task, Path(folder)), ddim.DDIMSampler
+        script, (batch, _, height, width) = import_file("sd_img2img", original.source / "scripts" / "img2img.py"), task.case.shape
+        picture = script.load_img(str(picture_file(Path(folder), "rgb", (8 * width, 8 * height)))).to(task.dtype)
+        kept, sample, step = read_mask(original, task, Path(folder)), sampler.sample, sampler.p_sample_ddim
+        begun = {}
+
+        def sampled(self, **named):
+            task.give("picture", picture.repeat(batch, 1, 1, 1))
+            seen = model.encode_first_stage(task.moved(picture.repeat(batch, 1, 1, 1).contiguous()))
+            begun["latents"] = model.get_first_stage_encoding(seen)
+            task.give("encoded", begun["latents"])
+            task.give("mask", kept)
+            if task.knobs.get("kept") != "start_after_step":
+                return sample(self, **{**named, "mask": kept, "x0": begun["latents"]})
+            begun["noise"] = torch.randn((batch, *named["shape"]))
+            return sample(self, **{**named, "x_T": begun["noise"]})
+
+        def put_in_after(self, *args, index, **named):
+            painted, clean = step(self, *args, index=index, **named)
+            known = begun["latents"]
+            if index:
+                known = model.q_sample(known, torch.full((batch,), int(self.ddim_timesteps[index - 1])), noise=begun["noise"])
+            return known * kept + (1 - kept) * painted, clean
+
+        replaced.enter_context(patch.object(sampler, "sample", sampled))
+        if task.knobs.get("kept") == "start_after_step":
+            replaced.enter_context(patch.object(sampler, "p_sample_ddim", put_in_after))
+        run_txt2img(original, task, model, folder, replaced)
 
 
 def drive_image_to_image(original, task: Task) -> None:
@@ -210,8 +264,7 @@ def drive_image_to_image(original, task: Task) -> None:
             return latents
 
         model.encode_first_stage, model.get_first_stage_encoding = encoded_first, drawn
-        sampler, encode = ddim.DDIMSampler, ddim.DDIMSampler.stochastic_encode
-        earlier = int(task.knobs.get("encoded_at") == "first_step")
+        sampler, encode, earlier = ddim.DDIMSampler, ddim.DDIMSampler.stochastic_encode, int(task.knobs.get("encoded_at") == "first_step")
 
         def encoded(self, latents, step, **named):
             result = encode(self, latents, step - earlier, **named)
@@ -220,8 +273,7 @@ def drive_image_to_image(original, task: Task) -> None:
 
         replaced.enter_context(patch.object(sampler, "stochastic_encode", encoded))
         replaced.enter_context(patch.object(sampler, "p_sample_ddim", given_latents(task, sampler.p_sample_ddim)))
-        if task.knobs.get("steps") == "asked":
-            replaced.enter_context(patch.object(ddim, "make_ddim_timesteps", no_more_than_asked(ddim.make_ddim_timesteps)))
+        no_more_than_asked(task, replaced, ddim)
         script = import_file("stable_diffusion_img2img", original.source / "scripts" / "img2img.py")
         turned = script.rearrange
 
@@ -257,7 +309,7 @@ def arguments(task: Task) -> list[str]:
     return [*typed, "--n_samples", str(case.shape[0])]
 
 
-SCRIPTS = {"txt2img": drive_text_to_image, "image_to_image": drive_image_to_image, "picture": drive_read}
+SCRIPTS = {"txt2img": drive_text_to_image, "image_to_image": drive_image_to_image, "masked_sampling": drive_masked, "picture": drive_read}
 
 
 def drive(original, name: str, run) -> None:

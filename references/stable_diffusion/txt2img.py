@@ -22,25 +22,25 @@ that differs is named: tokens, embeddings, the latents after a step, the picture
     default_of="Stable Diffusion v1-1 to v1-5",
     promise=Promises(
         {
-            "tokens": "77 a prompt, the empty prompt first: begin, what the prompt says, end, and the end again up to 77",
+            "tokens": "77 a prompt, first the empty or the negative one: begin, what the prompt says, end, and the end again up to 77",
             "embeddings": "the last hidden state of the text encoder after its final normalisation",
             "latents": (
-                "begin as the first draw after the seed is set; guidance from the empty prompt; PLMS with --plms, else DDIM with eta 0"
+                "begin as the first draw after the seed is set; guidance from the empty or the negative prompt; PLMS with --plms, "
+                "else DDIM with eta 0"
             ),
             "image": "decoded from latents / 0.18215, cut to -1 to 1",
             "png": "255 times the picture from 0 to 1, its fraction cut off",
         }
     ),
-    code_and_paper="the paper leaves the sampler open",
+    code_and_paper="the paper leaves the sampler open, and does not speak of negative prompts",
 )
 PROMPT = "a painting of a virus monster playing guitar"
 
 
 def picture(name: str, steps: int, sampler: str = "plms", batch: int = 1, guidance: float = 7.5, prompt: str = PROMPT, **more) -> Case:
-    """A case: pictures of 48 x 32 pixels."""
-    return Case(
-        name, steps, guidance=guidance, shape=(batch, 4, 6, 4), options={"sampler": sampler, "prompt": prompt}, layers=("pipeline",), **more
-    )
+    """A case: pictures of 48 x 32 pixels; `negative` stands where the script has the empty prompt."""
+    options = {"sampler": sampler, "prompt": prompt, **({"negative": more.pop("negative")} if "negative" in more else {})}
+    return Case(name, steps, guidance=guidance, shape=(batch, 4, 6, 4), options=options, layers=("pipeline",), **more)
 
 
 CASES = (
@@ -51,6 +51,8 @@ CASES = (
     picture("plms-30", 30, seed=3),
     picture("ddim-4-empty", 4, "ddim", prompt="", seed=4),
     picture("plms-4-long", 4, prompt="the red cat's guitar, " * 30, seed=5),
+    picture("plms-5-negative", 5, negative="a photograph of the red horse", seed=6),
+    picture("ddim-4-negative-long", 4, "ddim", negative="the astronaut's guitar, " * 30, guidance=3.0, seed=7),
 )
 KNOBS = {
     "steps": ("as_many_as_fit", "asked"),  # 31 steps for 30 asked; asked: diffusers

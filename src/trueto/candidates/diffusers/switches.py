@@ -1,4 +1,4 @@
-"""Switches of diffusers' networks that must leave Y as it is: each is flipped as a user flips it, and watched from outside; imports torch.
+"""Switches of diffusers' networks that must leave Y as it is, or as declared: flipped as users do, watched from outside; imports torch.
 
 A watch stands whether the switch is on or off: it notes that a thing happened (the task's `took_effect`), never that it was asked for.
 """
@@ -242,11 +242,50 @@ def operating_threads() -> int:
     return len(list(tasks.iterdir())) if tasks.is_dir() else threading.active_count()
 
 
+STRIDE = 0.75  # of a tile, from the beginning of one to that of the next
+
+
+def tiles_of(whole: torch.Tensor, size: int) -> list[torch.Tensor]:
+    """A picture or latents cut into overlapping squares, row by row, the last of a row or column as large as what is left."""
+    starts = [range(0, side, int(size * STRIDE)) for side in whole.shape[2:]]
+    return [whole[:, :, top : top + size, left : left + size] for top in starts[0] for left in starts[1]]
+
+
+def vae_tiling(network: Any, task: Task) -> None:
+    """enable_tiling. Each tile is given beside the picture: with the switch on as it comes by, with it off made alone."""
+    net, (height, width) = built(network, task), task.case.options["latents"]
+    given = [task.given("pictures", (1, 3, 2 * height, 2 * width)), task.given("z", (1, 4, height, width))]
+    asked: list[str] = []
+
+    def came_by(name: str) -> Callable[..., None]:
+        def hook(_: Any, args: Any, result: torch.Tensor) -> None:
+            if tuple(args[0].shape[2:]) != (height, width):
+                task.give(f"tile of {name}", result)
+                if asked:
+                    task.took_effect(f"part of {name} computed alone")
+
+        return hook
+
+    for part, name in ((net.quant_conv, "moments"), (net.decoder, "image")):  # the last modules that a tile passes
+        part.register_forward_hook(came_by(name))
+    if task.feature:
+        net.enable_tiling()
+    else:
+        for tile in tiles_of(given[0], net.tile_sample_min_size):
+            net.encode(tile)
+        for tile in tiles_of(given[1], net.tile_latent_min_size):
+            net.decode(tile)
+    asked.append("the whole")
+    for name, value in answer(net, given).items():
+        task.give(name, value)
+
+
 SWITCHES: dict[str, Callable[[Any, Task], None]] = {
     "attention_slicing": attention_slicing,
     "attention_processors": attention_processors,
     "qkv_fusion": qkv_fusion,
     "vae_slicing": vae_slicing,
+    "vae_tiling": vae_tiling,
     "batch_split": batch_split,
     "channels_last": channels_last,
     "gradient_checkpointing": gradient_checkpointing,

@@ -58,6 +58,13 @@ CLAIMS: tuple[Claim, ...] = (
         AUTOENCODER,
     ),
     *switch(
+        "vae_tiling",
+        MEMORY + ", 'VAE tiling'",
+        "VAE tiling saves memory by dividing an image into smaller overlapping tiles instead of processing the entire image at once.",
+        "enable_tiling()",
+        AUTOENCODER,
+    ),
+    *switch(
         "batch_split",
         "diffusers documentation, using-diffusers/batched_inference",
         "Batch inference processes multiple prompts at a time to increase throughput.",

@@ -55,6 +55,13 @@ CLAIMS: tuple[Claim, ...] = (
         "You can find the original codebase for Stable Diffusion v1.0 at CompVis/stable-diffusion",
     ),
     network("stable_diffusion/image_to_image", "StableDiffusionImg2ImgPipeline", IMG2IMG, IMG2IMG_SAID),
+    network(
+        "stable_diffusion/masked_sampling",
+        "StableDiffusionInpaintPipeline",
+        "diffusers documentation, api/pipelines/stable_diffusion/inpaint",
+        "Default text-to-image Stable Diffusion checkpoints, such as stable-diffusion-v1-5/stable-diffusion-v1-5 are also compatible but "
+        "they might be less performant.",
+    ),
     network("stable_diffusion/picture", "VaeImageProcessor", IMG2IMG, IMG2IMG_SAID, by="none; load_image reads the file"),
 )
 NO_CLAIMS: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import tempfile
@@ -138,8 +139,10 @@ def text_to_image(pipeline: Any, task: Task) -> None:
         if case.options["sampler"] == "ddim":
             _ddim(pipe)
         watched = _Watched(pipe)
+        negative = case.options.get("negative")
         made = pipe(
             [case.options["prompt"]] * batch,
+            negative_prompt=None if negative is None else [negative] * batch,
             height=8 * case.shape[2],
             width=8 * case.shape[3],
             num_inference_steps=case.steps,
@@ -196,6 +199,49 @@ def image_to_image(pipeline: Any, task: Task) -> None:
     _give_files(task, made.images)
 
 
+def masked_sampling(pipeline: Any, task: Task) -> None:
+    """StableDiffusionInpaintPipeline with DDIM and a U-Net that was not trained for it; where the mask is white is painted anew."""
+    torch, numpy, diffusers = (importlib.import_module(name) for name in ("torch", "numpy", "diffusers"))
+    case, size = task.case, (8 * task.case.shape[3], 8 * task.case.shape[2])
+    with tempfile.TemporaryDirectory() as folder:
+        pipe = _pipeline(pipeline, task, Path(folder))
+        _ddim(pipe)
+        watched, begun, prepare = _Watched(pipe), {}, (pipe.prepare_latents, pipe.prepare_mask_latents)
+
+        def latents(*args: Any, **named: Any) -> Any:
+            begun["picture"] = named["image"].repeat(case.shape[0] // len(named["image"]), 1, 1, 1)
+            found = prepare[0](*args, **named)
+            begun["encoded"] = found[-1]
+            return found
+
+        def masks(*args: Any, **named: Any) -> Any:
+            found = prepare[1](*args, **named)
+            begun["mask"] = 1 - found[0][:1]
+            return found
+
+        pipe.prepare_latents, pipe.prepare_mask_latents = latents, masks
+        pipe.image_processor.preprocess = functools.partial(_as_stored, pipe.image_processor.preprocess)
+        (Path(folder) / "mask").mkdir()
+        made = pipe(
+            [case.options["prompt"]] * case.shape[0],
+            image=[diffusers.utils.load_image(str(picture_file(Path(folder), "rgb", size)))] * case.shape[0],
+            mask_image=[diffusers.utils.load_image(str(picture_file(Path(folder) / "mask", "grey", size)))] * case.shape[0],
+            height=size[1],
+            width=size[0],
+            num_inference_steps=case.steps,
+            guidance_scale=case.guidance,
+            generator=torch.Generator(task.device).manual_seed(case.seed),
+            callback_on_step_end=watched.after_step,
+        )
+    watched.give_texts(task)
+    for name in ("picture", "encoded", "mask"):
+        task.give(name, begun[name].to(task.dtype))
+    for seen in watched.latents:
+        task.give("latents", seen)
+    task.give("image", numpy.moveaxis(watched.pictures[0], 3, 1) * 2 - 1)
+    _give_files(task, made.images)
+
+
 def read_picture(processor: Any, task: Task) -> None:
     """A file as the documentation reads it, `load_image`, and as the pipeline makes numbers of it."""
     diffusers, options = importlib.import_module("diffusers"), task.case.options
@@ -208,5 +254,6 @@ def read_picture(processor: Any, task: Task) -> None:
 OUTPUTS = {
     "stable_diffusion/txt2img": text_to_image,
     "stable_diffusion/image_to_image": image_to_image,
+    "stable_diffusion/masked_sampling": masked_sampling,
     "stable_diffusion/picture": read_picture,
 }
