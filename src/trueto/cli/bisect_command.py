@@ -52,14 +52,16 @@ def command(
     )
     commits = {} if source is None else {commit.version: commit for commit in commits_between(source, good, bad, touching)}
     if commits:
-        click.echo(f"{len(commits)} commits from {good} to {bad}")
+        click.echo(f"{len(commits)} commits, from {next(iter(commits.values()))} to {bad}")
     found = bisect(search, list(commits) or line_of_releases(search, good, bad, published(candidate) or built(candidate)))
 
     def named(version: str) -> str:
         return f"commit {commits[version]}" if version in commits else version
 
     window = f", or at {' or '.join(map(named, found.between))}, which could not be judged" if found.between else ""
-    as_before = "" if found.before == good else f"; {named(found.before)} is as {good}"
+    as_before = (
+        "" if found.before in (good, *list(commits)[:1]) else f"; {named(found.before)} is as {'the first of them' if commits else good}"
+    )
     click.echo(f"{claim} changed at {candidate} {named(found.after)}{window}{as_before}")
     click.echo(f"{len(found.judged)} {'commits' if commits else 'releases'} judged for this, {search.known_before} known before")
     for change in found.changes:

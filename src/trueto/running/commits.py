@@ -71,12 +71,13 @@ def commit_at(source: Path, revision: str) -> Commit:
 def commits_between(source: Path, good: str, bad: str, touching: Sequence[str] = ()) -> list[Commit]:
     """From good to bad, both included, oldest first, along first parents; of those between only ones that touch one of the paths, if any.
 
-    UsageError where good does not come before bad.
+    Where good is on a branch of its own, as releases are, it begins where that branch left. UsageError where good does not come before bad.
     """
     first, last = commit_at(source, good), commit_at(source, bad)
+    first = commit_at(source, _git(source, "merge-base", first.sha, last.sha).strip())
     between = _log(source, "--first-parent", "--reverse", f"{first.sha}..{last.sha}", "--", *touching)
-    if first.sha == last.sha or _git(source, "merge-base", first.sha, last.sha).strip() != first.sha:
-        raise UsageError(f"--good {good} is not an ancestor of --bad {bad} in {source}", f"git -C {source} merge-base {good} {bad}")
+    if first.sha == last.sha:
+        raise UsageError(f"--good {good} does not come before --bad {bad} in {source}", f"git -C {source} log --oneline {good}")
     return [first, *(commit for commit in between if commit.sha != last.sha), last]
 
 
