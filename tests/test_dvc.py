@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from trueto.environment import check_manifests, main, package_digest
 
@@ -250,3 +251,13 @@ def test_dvc_reports_to_nobody_and_stays_in_the_repository():
     assert "check_update = false" in config
     assert "remote = embedded" in config
     assert "url = remote\n" in config
+
+
+def test_the_remote_holds_what_this_revision_needs_and_nothing_else():
+    """Every blob that a clone brings along is a fixture's or a golden's: earlier recordings are left to the history of git."""
+    root, home = Path(__file__).parents[1], Path(".dvc", "remote", "files", "md5")
+    blobs = {file.parent.name + file.name: file for file in (root / home).glob("*/*")}
+    locks = [yaml.safe_load(file.read_text()) for file in root.glob("*/*/dvc.lock")]
+    outs = {out["md5"] for lock in locks for stage in lock["stages"].values() for out in stage["outs"]}
+    listed = {entry["md5"] for out in outs if out.endswith(".dir") for entry in json.loads(blobs[out].read_text())}
+    assert outs | listed == set(blobs)
