@@ -107,9 +107,9 @@ def test_bisecting_without_records_judges_what_is_needed(swept, tmp_path):
 
 
 @pytest.mark.slow
-def test_bisecting_the_commits_of_a_repository(swept, tmp_path):
+def test_bisecting_the_commits_of_a_repository(tmp_path):
     """The commit is named; one that does not start is passed over, one that touches another path is not built; the clone stays as it is."""
-    pip = {**swept[1], "TRUETO_ENVIRONMENTS": str(tmp_path / "environments")}
+    pip = offline(shelf(tmp_path / "shelf"))
     clone = tmp_path / "toy-clone"
     made = repository(clone)
     asked = ["bisect", str(TOY), EULER, "--source", str(clone), "--touching", "trueto_toy"]
@@ -121,8 +121,6 @@ def test_bisecting_the_commits_of_a_repository(swept, tmp_path):
     assert made[1][:12] not in done.stdout
     assert "" == subprocess.run(["git", "-C", clone, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
     assert "judging" not in trueto(*asked, "--good", made[0], "--bad", "HEAD", cwd=tmp_path, **pip).stdout
-    gate = trueto("gate", f"{TOY}==0+g{made[4][:12]}", "--quick", cwd=tmp_path, **pip)
-    assert 1 == gate.returncode, gate.stderr
 
 
 @pytest.mark.parametrize(
