@@ -11,6 +11,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import first_paint
 import gate_time
 import harness_cost
 import judge_speed
@@ -20,8 +21,20 @@ from figures import Figure, text_of
 __all__ = ["main"]
 
 HERE = Path(__file__).parent
-PARTS = {"judge": judge_speed.figures, "streaming": streaming.figures, "harness": harness_cost.figures, "gate": gate_time.figures}
-TITLES = {"judge": "Judging", "streaming": "More than fits into memory", "harness": "The harness", "gate": "What users feel"}
+PARTS = {
+    "judge": judge_speed.figures,
+    "streaming": streaming.figures,
+    "harness": harness_cost.figures,
+    "gate": gate_time.figures,
+    "drift": first_paint.figures,
+}
+TITLES = {
+    "judge": "Judging",
+    "streaming": "More than fits into memory",
+    "harness": "The harness",
+    "gate": "What users feel",
+    "drift": "What readers feel",
+}
 PACKAGES = ("numpy", "torch", "scipy", "diffusers")
 
 

@@ -182,8 +182,25 @@ def test_the_page_says_where_y_changed(swept):
     assert 2 == page.count('class="change"')
     assert "1.2</b> moved away from the original (1.1 was as before)" in page
     assert "this release does not start" in page
-    assert not re.findall(r"<script|https?://(?!www\.w3\.org)", page)
-    assert all(" aria-label=" in sign for sign in re.findall(r"<td[^>]*><svg[^>]*>", page))
+    assert 1 == page.count("<script")
+    assert not re.findall(r"https?://(?!www\.w3\.org)", page)
+    signs = re.findall(r"<td[^>]*>(<a [^>]*>)", page)
+    assert 12 == len(signs)
+    assert all(" title=" in sign for sign in signs)
+
+
+@pytest.mark.slow
+def test_every_sign_leads_to_what_it_was(swept):
+    """Each release of a claim leads to the entry of the time in which it was the same, with each part, and what repeats it."""
+    page = history_page(history(swept[0]))
+    begun = re.findall(r'<li id="k_diffusion-euler--([^"]*)"', page)
+    assert ["1.0", "1.2", "2.0"] == begun
+    row = re.search(r'<tr><th scope="row"><a href="#k_diffusion-euler">.*?</tr>', page)
+    assert row
+    led = re.findall(r'<a title="([^",]+), [^"]*" href="#k_diffusion-euler--([^"]*)"', row[0])
+    assert {"1.0": "1.0", "1.1": "1.0", "1.2": "1.2", "1.3": "1.2", "2.0": "2.0"}.items() <= dict(led).items()
+    assert "trueto gate toy==1.2 --claim k_diffusion/euler --quick\ntrueto explain toy==1.2 k_diffusion/euler:" in page
+    assert "is the first that is recorded: same as the original" in page
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -147,6 +148,20 @@ def test_a_database_of_an_older_mlflow_is_said(folder: Path, tmp_path: Path) -> 
     assert "made by an older MLflow" in said
     assert "try: mlflow db upgrade sqlite:///mlflow.db" in said
     assert before == (tmp_path / "mlflow.db").read_bytes()
+
+
+def test_names_and_passwords_are_asked_for_by_both(tmp_path: Path, folder: Path) -> None:
+    """With --auth nothing of MLflow or of the site is served to somebody who has not said who he is."""
+    pytest.importorskip("flask_wtf", reason="MLflow's authentication is not installed (pip install 'mlflow[auth]')")
+    shutil.copy(folder / "mlflow.db", tmp_path)
+    shutil.copytree(folder / "reports", tmp_path / "reports")
+    secret = {"MLFLOW_FLASK_SERVER_SECRET_KEY": "a-key-of-this-test", "MLFLOW_AUTH_ADMIN_PASSWORD": "a-password-of-this-test"}
+    with serving.served(tmp_path, "--auth", **secret) as found:
+        for path in ("/drift/", "/drift/open?claim=k_diffusion/dpmpp_2m", "/"):
+            assert 401 == found.get(path)[0]
+            wrong, right = (b64encode(f"admin:{word}".encode()).decode() for word in ("wrong", secret["MLFLOW_AUTH_ADMIN_PASSWORD"]))
+            assert 401 == found.get(path, Authorization=f"Basic {wrong}")[0]
+            assert found.get(path, Authorization=f"Basic {right}")[0] in {200, 302}
 
 
 def test_without_a_report_the_page_says_what_to_type(tmp_path: Path, folder: Path) -> None:

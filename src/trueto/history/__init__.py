@@ -1,6 +1,6 @@
 """What releases computed: one small record a release, read as time lines and as the changes between releases (docs/history.md)."""
 
-from trueto.history.changes import SIZES, Change, changes, changes_between, far, first_part
+from trueto.history.changes import SIZES, Change, changes, changes_between, far, first_part, said
 from trueto.history.records import Release, is_release, newest_first, read_history, read_release, release_file, release_run, write_release
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "read_release",
     "release_file",
     "release_run",
+    "said",
     "write_release",
 ]

@@ -12,7 +12,7 @@ from trueto.history.records import Release
 from trueto.judge import factor
 from trueto.model import LAYERS, Verdict
 
-__all__ = ["SIZES", "Change", "changes", "changes_between", "far", "first_part"]
+__all__ = ["SIZES", "Change", "changes", "changes_between", "far", "first_part", "said"]
 
 Cell = Mapping[str, Any]
 Key = tuple[str, str, str]
@@ -53,10 +53,11 @@ class Change:
         old, new = (set(cell["evidence"].get("ignored", ())) for cell in (self.was, self.now))
         ran = Verdict.BROKEN not in (self.was["verdict"], self.now["verdict"])  # else which settings are known was not asked
         learnt = f" (knows {', '.join(sorted(old - new))} now)" if ran and old - new else ""
-        return f"{_said(self.was)} → {_said(self.now)}{learnt}"
+        return f"{said(self.was)} → {said(self.now)}{learnt}"
 
 
-def _said(cell: Cell) -> str:
+def said(cell: Cell) -> str:
+    """What a cell is to the original, in words."""
     verdict, variant = Verdict(cell["verdict"]), cell["evidence"].get("variant")
     if verdict.same or verdict is Verdict.BEYOND:
         return "same as the original"

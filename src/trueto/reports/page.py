@@ -1,7 +1,9 @@
-"""What every page of the site has in common: the frame, the tiles, lists of terms. No script, nothing from the network."""
+"""What every page of the site has in common: the frame, the tiles, lists of terms. Nothing from the network."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -18,6 +20,7 @@ __all__ = ["GATEWAY", "GENERATOR", "POLICY", "card", "document", "gateway", "pag
 
 GENERATOR = "trueto"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+SCRIPT = "history.js"
 GATEWAY = r"<!--mlflow:([A-Za-z0-9/_.~%@-]*)-->"  # what `gateway` writes
 
 
@@ -32,9 +35,15 @@ def gateway(claim: str = "") -> Html:
     return raw(f"<!--mlflow:{quote(claim, safe='/@', errors='replace')}-->")
 
 
-def script_policy() -> str:
+@cache
+def _script(name: str) -> Html:
+    """A script of this folder; it holds no text that was read anywhere."""
+    return raw((Path(__file__).parent / name).read_text(encoding="utf-8").strip())
+
+
+def script_policy(name: str = SCRIPT) -> str:
     """The one script that a page may hold, by its digest."""
-    return "script-src 'none'"
+    return f"script-src 'sha256-{base64.b64encode(hashlib.sha256(_script(name).encode()).digest()).decode()}'"
 
 
 def page(view: Overview, title: str, header: Html, body: Iterable[Html]) -> str:
@@ -45,12 +54,13 @@ def page(view: Overview, title: str, header: Html, body: Iterable[Html]) -> str:
     return document(title, header, [alert, *body], foot)
 
 
-def document(title: str, header: Html, body: Iterable[Html], foot: str, style: str = "") -> str:
-    """A whole document; `style` is a file of this folder with what only such pages need."""
+def document(title: str, header: Html, body: Iterable[Html], foot: str, style: str = "", script: str = "") -> str:
+    """A whole document; `style` and `script` are files of this folder with what only such pages need."""
+    policy = f"{POLICY}; {script_policy(script)}" if script else POLICY
     head = [
         el("meta", charset="utf-8"),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        el("meta", http_equiv="Content-Security-Policy", content=policy),
         el("meta", name="generator", content=GENERATOR),
         el("meta", name="referrer", content="no-referrer"),
         el("title", title),
@@ -62,6 +72,7 @@ def document(title: str, header: Html, body: Iterable[Html], foot: str, style: s
         el("header", header),
         el("main", *body, id="content"),
         el("footer", el("p", foot)),
+        el("script", _script(script)) if script else EMPTY,
     ]
     return "<!doctype html>\n" + el("html", el("head", *head), "\n", el("body", join(content, "\n")), lang="en") + "\n"
 

@@ -14,7 +14,7 @@ from trueto.reports.markup import Html, el, join, raw
 from trueto.reports.view import badness
 from trueto.reports.words import LAYER_WORDS, LEGEND, number, verdict_of
 
-__all__ = ["Line", "line_of", "time_plot"]
+__all__ = ["Line", "lines_of", "said_of", "time_plot"]
 
 Cell = dict[str, Any]
 LEFT, COLUMN, TOP, PLOT, ROW, BOTTOM = 128, 34, 28, 130, 24, 46
@@ -39,20 +39,23 @@ class Line:
         return max(self.cells[place].values(), key=badness, default=None)
 
 
-def line_of(claim: str, releases: Sequence[Release], changed: frozenset[str]) -> Line:
-    """A claim's time line over these releases."""
-    cells: list[dict[str, Cell]] = []
-    missing: list[str] = []
-    reference = claim.partition("@")[0]
-    for release in releases:
-        found: dict[str, Cell] = {}
+def lines_of(releases: Sequence[Release], changed: Mapping[str, frozenset[str]]) -> list[Line]:
+    """The time line of every claim over these releases; `changed` names the releases at which it did."""
+    found: dict[str, list[dict[str, Cell]]] = {}
+    for place, release in enumerate(releases):
         for cell in release.cells:
-            if cell["claim"] == claim and (cell["layer"] not in found or badness(cell) > badness(found[cell["layer"]])):
-                found[cell["layer"]] = cell
-        cells.append(found)
-        missing.append("" if found else release.unjudged or release.lacks.get(reference, "nothing recorded: it may have no such class"))
-    layers = tuple(str(layer) for layer in LAYERS if any(layer in found for found in cells))
-    return Line(claim, tuple(release.version for release in releases), layers, tuple(cells), tuple(missing), changed)
+            worst = found.setdefault(str(cell["claim"]), [{} for _ in releases])[place]
+            layer = str(cell["layer"])
+            if layer not in worst or badness(cell) > badness(worst[layer]):
+                worst[layer] = cell
+    versions = tuple(release.version for release in releases)
+    lines: list[Line] = []
+    for claim, cells in sorted(found.items()):
+        why = (r.unjudged or r.lacks.get(claim.partition("@")[0], "nothing recorded: it may have no such class") for r in releases)
+        missing = tuple("" if here else reason for here, reason in zip(cells, why, strict=True))
+        layers = tuple(str(layer) for layer in LAYERS if any(layer in here for here in cells))
+        lines.append(Line(claim, versions, layers, tuple(cells), missing, changed.get(claim, frozenset())))
+    return lines
 
 
 def _x(place: int) -> float:
@@ -95,11 +98,11 @@ def _changes(line: Line) -> list[Html]:
     return [el("path", class_="change", d=f"M{_x(place) - COLUMN / 2:.0f} {TOP - 8}V{bottom}") for place in places]
 
 
-def _curve(line: Line, scale: _Scale) -> list[Html]:
-    """The distance of the worst layer, broken where a release has nothing to show; squares beyond rounding, dots within."""
+def _curve(line: Line, scale: _Scale, layer: str = "") -> Html:
+    """The distance of one layer, or of the worst; broken where a release has nothing to show, squares beyond rounding, dots within."""
     path, inside, outside, pen = "", "", "", "M"
-    for place in range(len(line.versions)):
-        values = [value for cell in line.cells[place].values() if (value := far(cell)) is not None]
+    for place, found in enumerate(line.cells):
+        values = [value for name, cell in found.items() if layer in {"", name} and (value := far(cell)) is not None]
         if not values:
             pen = "M"
             continue
@@ -109,21 +112,23 @@ def _curve(line: Line, scale: _Scale) -> list[Html]:
         inside, outside = (inside, outside + dot) if max(values) > factor() else (inside + dot, outside)
         pen = "L"
     shapes = (("drift", path), ("in", inside), ("out", outside))
-    return [el("path", class_=name, d=drawn) for name, drawn in shapes if drawn]
+    drawn = [el("path", class_=name, d=shape) for name, shape in shapes if shape]
+    return el("g", *drawn, class_="curve", data_layer=layer or None, style="display:none" if layer else None)
 
 
 def _rows(line: Line) -> list[Html]:
     """A sign for each layer and release."""
     parts = []
     for row, layer in enumerate(line.layers):
-        y = TOP + PLOT + 12 + ROW * row
-        parts.append(el("text", LAYER_WORDS.get(layer, (layer, ""))[0], x=0, y=y + 13))
+        y, signs, words = TOP + PLOT + 12 + ROW * row, list[Html](), LAYER_WORDS.get(layer, (layer, ""))[0]
+        parts.append(el("text", words, x=0, y=y + 13))
         for place, found in enumerate(line.cells):
             cell = found.get(layer)
             sign = LEGEND[Verdict.NO_CLAIM if cell is None else verdict_of(cell)]
             said = line.missing[place] or "not part of it" if cell is None else said_of(cell)
             use = raw(f'<use href="#i-{sign.icon}" x="{_x(place) - SIGN / 2:.0f}" y="{y}" width="{SIGN}" height="{SIGN}"/>')
-            parts.append(el("g", el("title", f"{line.versions[place]}, {layer}: {said}"), use, class_=sign.tone))
+            signs.append(el("g", el("title", f"{line.versions[place]}, {words}: {said}"), use, class_=sign.tone))
+        parts.append(el("g", *signs, class_="row", data_layer=layer))
     return parts
 
 
@@ -141,6 +146,7 @@ def time_plot(line: Line, label: str) -> Html:
     height = TOP + PLOT + 14 + ROW * len(line.layers) + BOTTOM
     band = el("path", class_="band", d=f"M{LEFT} {scale.y(factor()):.0f}H{right}V{TOP + PLOT}H{LEFT}z")
     title = el("text", "times its own rounding", x=0, y=12)
-    parts = [band, title, _axis(line, scale, right), *_changes(line), *_curve(line, scale), *_rows(line)]
+    curves = [_curve(line, scale), *(_curve(line, scale, layer) for layer in line.layers)]
+    parts = [band, title, _axis(line, scale, right), *_changes(line), *curves, *_rows(line)]
     size = {"width": right + 8, "height": height, "viewBox": f"0 0 {right + 8} {height}"}
     return el("svg", join(parts), role="img", aria_label=label, class_="time", **size)

@@ -1,0 +1,101 @@
+"""What a claim was between two changes: one entry for all releases that compute the same, and what repeats it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trueto.history import Change, first_part, said
+from trueto.model import Verdict
+from trueto.reports.markup import Html, el, icon, join
+from trueto.reports.timeline import Line, said_of
+from trueto.reports.words import LAYER_WORDS, LEGEND, size_words, verdict_of
+
+__all__ = ["KIND_SIGNS", "KIND_WORDS", "spans"]
+
+KIND_WORDS = {
+    "away": "moved away from the original",
+    "further": "moved further from the original",
+    "other": "differs in another way, of the same size",
+    "nearer": "moved nearer to the original",
+    "back": "moved back to the original",
+    "broke": "stopped working",
+    "repaired": "works again",
+}
+KIND_SIGNS = {
+    "away": Verdict.DRIFTED,
+    "further": Verdict.DRIFTED,
+    "other": Verdict.DECLARED,
+    "nearer": Verdict.DECLARED,
+    "back": Verdict.FAITHFUL,
+    "broke": Verdict.BROKEN,
+    "repaired": Verdict.FAITHFUL,
+}
+
+
+def _size(cell: Mapping[str, Any]) -> str:
+    return "no usable picture" if cell["verdict"] == Verdict.BROKEN else size_words(cell["size"], cell["grey_levels"])
+
+
+def _changed(several: Sequence[Change]) -> tuple[Verdict, Html, str]:
+    """Sign, sentence and figures of a change."""
+    first = first_part(several)
+    layers = dict.fromkeys(LAYER_WORDS.get(change.layer, (change.layer,))[0] for change in several)
+    step = f", from step {first.worse['first_step']} on" if isinstance(first.worse["first_step"], int) else ""
+    sizes = " → ".join(map(_size, (first.was, first.now)))
+    text = f" {KIND_WORDS[first.kind]} ({first.before} was as before). {first.what}. "
+    figures = f"Parts: {', '.join(layers)}{step}. The finished picture against the original: {sizes}."
+    return KIND_SIGNS[first.kind], join([el("b", first.after), text]), figures
+
+
+def _began(line: Line, place: int) -> tuple[Verdict, Html, str]:
+    """The same of the first release that is recorded."""
+    cell = line.worst(place)
+    assert cell is not None
+    return verdict_of(cell), join([el("b", line.versions[place]), f" is the first that is recorded: {said(cell)}. "]), f"{_size(cell)}."
+
+
+def _told(candidate: str, line: Line, place: int) -> Html:
+    """Layer by layer, and what to type; a script puts in another release of the same span."""
+    found, version = line.cells[place], line.versions[place]
+    layers = [
+        el("li", f"{version}, {LAYER_WORDS.get(layer, (layer, ''))[0]}: {said_of(found[layer])}") for layer in line.layers if layer in found
+    ]
+    worst = line.worst(place)
+    typed = [f"trueto gate {candidate}=={version} --claim {shlex.quote(line.claim)} --quick"]
+    if worst is not None and not verdict_of(worst).same:
+        cell = shlex.quote(f"{line.claim}:{worst['layer']}:{worst['case']}")
+        typed.append(f"trueto explain {candidate}=={version} {cell}")
+    return el(
+        "details",
+        el("summary", "Part by part, and how to repeat it"),
+        el("ul", *layers, class_="at"),
+        el("pre", "\n".join(typed), class_="wrap"),
+    )
+
+
+def spans(candidate: str, line: Line, groups: Mapping[str, Sequence[Change]], slug: str) -> tuple[Html, dict[str, str]]:
+    """The list of all spans of a claim, and for each release the anchor of its span."""
+    items: list[Html] = []
+    anchors: dict[str, str] = {}
+    begun = slug
+    for place, version in enumerate(line.versions):
+        if (not items or version in groups) and line.cells[place]:
+            verdict, sentence, figures = _changed(groups[version]) if version in groups else _began(line, place)
+            sign = LEGEND[verdict]
+            items.append(
+                el(
+                    "li",
+                    el("span", icon(sign.icon), class_=sign.tone),
+                    el("span", sentence),
+                    el("small", figures),
+                    _told(candidate, line, place),
+                    id=f"{slug}--{version}",
+                    data_at=version,
+                    class_="change-at" if version in groups else None,
+                )
+            )
+            begun = f"{slug}--{version}"
+        anchors[version] = begun
+    return el("ul", *items, class_="changes"), anchors

@@ -1,0 +1,186 @@
+"""The page as a reader sees it, in a real browser: from disk and at /drift, on a phone, by keyboard, in the dark."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import records
+import serving
+from browser import Tab, browser, chromium
+
+from trueto.history import read_history
+from trueto.reports import history_page, write_site
+from trueto.trackers import publish
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium() is None, reason="no chromium here (apt-get install chromium), so no page is looked at"),
+]
+RECORDED = Path(__file__).parents[1] / "reports" / "history" / "diffusers"
+MOVED = "k_diffusion-dpmpp_2m"
+PHONE = 390
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Tab]:
+    """One browser for all tests here."""
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def fresh(request: pytest.FixtureRequest) -> None:
+    """A wide window, in light colours, that has seen nothing."""
+    if "tab" in request.fixturenames:
+        seen = request.getfixturevalue("tab")
+        seen.screen(1200)
+        seen.requests.clear()
+        seen.complaints.clear()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of diffusers' name with hostile strings, its site with the recorded history, and both in MLflow."""
+    folder = tmp_path_factory.mktemp("browser")
+    shutil.copytree(RECORDED, folder / "reports" / "history" / "diffusers")
+    lines = [records.header(candidate="diffusers", version="0.42.1"), *records.events(hostile=True, cases=("karras-20", "model-20"))[1:]]
+    run = records.write(folder / "run.jsonl", lines)
+    write_site(run, folder / "reports")
+    publish(run, f"sqlite:///{folder}/mlflow.db", site=None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(site: Path) -> Iterator[serving.Served]:
+    """`trueto serve` over it."""
+    with serving.served(site) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the history's page on disk."""
+    file = tmp_path_factory.mktemp("page") / "history.html"
+    file.write_text(history_page(read_history(RECORDED)), encoding="utf-8")
+    return file.as_uri()
+
+
+def choose(tab: Tab, name: str, value: str) -> None:
+    """Choose in one of the lists above the matrix, as a user does."""
+    script = "(f => { f.value = %s; f.dispatchEvent(new Event('change', {bubbles: true})) })(document.querySelector('#filter [name=%s]'))"
+    tab.run(script % (json.dumps(value), name))
+
+
+def row(tab: Tab, claim: str) -> list[str]:
+    """What the signs of one original say, release by release, as far as they are shown."""
+    script = f"[...document.querySelectorAll('th a[href=\"#{claim}\"]')][0].closest('tr')"
+    return tab.run(f"[...{script}.querySelectorAll('td')].filter(td => !td.hidden).map(td => td.querySelector('a').title)")
+
+
+def test_the_site_at_drift_loads_nothing_and_complains_of_nothing(tab: Tab, server: serving.Served) -> None:
+    """From the first page by links to a claim and to the history: all requests are ours, the console is silent."""
+    tab.open(f"{server.address}/drift/")
+    assert "diffusers" in tab.run("document.title")
+    for link in ("a[href='claims/k_diffusion-heun.html']", "a[href^='history.html#']"):
+        address = tab.run(f"document.querySelector({json.dumps(link)}).href")
+        tab.open(address)
+    assert "27 of 78 algorithms changed" in tab.run("document.querySelector('h1').textContent")
+    assert [] == tab.complaints
+    assert {urlsplit(server.address).netloc} == {urlsplit(address).netloc for address in tab.requests}
+    assert not tab.run("Boolean(document.querySelector('script[src], link, iframe, img:not([src^=\"data:\"])'))")
+
+
+def test_a_claim_opens_its_curve_in_mlflow(tab: Tab, server: serving.Served) -> None:
+    """The link ends on MLflow's own page, with the metric in its address."""
+    tab.open(f"{server.address}/drift/claims/k_diffusion-heun.html")
+    tab.open(tab.run("document.querySelector('.gateway a').href"))
+    assert re.match(rf"{re.escape(server.address)}/#/metric\?runs=.*metric=%22ratio%22", tab.run("location.href"))
+    assert "MLflow" in tab.run("document.title")
+
+
+def test_a_page_that_was_spoiled_runs_nothing(tab: Tab, server: serving.Served, site: Path) -> None:
+    """A script or a picture from elsewhere in a page that is no longer as trueto wrote it is neither run nor asked for."""
+    evil = "<script>document.title='taken'</script><img src='http://127.0.0.1:9/x.png' onerror='document.title=1'>"
+    (site / "reports" / "spoiled.html").write_text(f"<!doctype html><title>whole</title>{evil}")
+    tab.open(f"{server.address}/drift/spoiled.html")
+    assert "whole" == tab.run("document.title")
+    assert not [text for text in tab.complaints if "Content Security Policy" not in text]
+
+
+def test_a_layer_is_shown_alone_and_the_address_can_be_shared(tab: Tab, page: str) -> None:
+    """Signs and curves become those of the layer; the address keeps it, and another reader sees the same."""
+    tab.open(page)
+    whole = row(tab, MOVED)
+    choose(tab, "layer", "noise")
+    alone = row(tab, MOVED)
+    assert whole != alone
+    assert all("random draws: " in said for said in alone)
+    assert 1 == tab.run(f"[...document.querySelectorAll('#{MOVED} g.curve')].filter(g => g.style.display !== 'none').length")
+    shared = tab.run("location.href")
+    assert shared.endswith("?layer=noise")
+    tab.open("about:blank")
+    tab.open(shared)
+    assert (alone, "noise") == (row(tab, MOVED), tab.run("document.querySelector('#filter [name=layer]').value"))
+    choose(tab, "layer", "")
+    assert whole == row(tab, MOVED)
+
+
+def test_releases_and_changes_can_be_chosen(tab: Tab, page: str) -> None:
+    """Only the releases between two, and only what changed there."""
+    tab.open(page)
+    assert "78 of 78 originals" == tab.run("document.querySelector('#filter output').textContent")
+    choose(tab, "from", "0.25.1")
+    choose(tab, "to", "0.27.2")
+    assert ["0.25.1", "0.26.3", "0.27.2"] == [said.partition(",")[0] for said in row(tab, MOVED)]
+    tab.run("document.querySelector('#filter [name=moved]').click()")
+    shown = int(tab.run("document.querySelector('#filter output').textContent").split()[0])
+    assert 0 < shown < 27
+    assert shown == tab.run("[...document.querySelectorAll('section.line')].filter(s => !s.hidden).length")
+
+
+def test_a_point_opens_its_explanation_and_the_command_by_keyboard(tab: Tab, page: str) -> None:
+    """Tab into the matrix, arrows to a release, Enter: what changed, each part, and what to type for just that release."""
+    tab.open(page)
+    tab.run(f"document.querySelector('td a[href^=\"#{MOVED}--\"]').focus()")
+    for key in ("ArrowRight", "ArrowDown", "ArrowUp", *["ArrowRight"] * 7):
+        tab.press(key)
+    assert tab.run("document.activeElement.title").startswith("0.27.2, ")
+    tab.press("Enter")
+    said = tab.run(f"document.querySelector('#{MOVED} details[open]').parentNode.innerText")
+    assert "0.26.3" in said
+    assert "trueto gate diffusers==0.27.2 --claim k_diffusion/dpmpp_2m --quick" in said
+    assert "trueto explain diffusers==0.27.2 k_diffusion/dpmpp_2m:" in said
+    assert "0.27.2, noise levels: " in said
+    assert "SUMMARY" == tab.run("document.activeElement.tagName")
+    shared = tab.run("location.href")
+    tab.open("about:blank")
+    tab.open(shared)
+    assert shared.endswith(f"?at=0.27.2#{MOVED}")
+    assert "0.27.2" in tab.run(f"document.querySelector('#{MOVED} details[open] pre').textContent")
+    assert 1 == tab.run("document.querySelectorAll('td a[tabindex=\"0\"]').length")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_fits_a_phone_dark_and_light(tab: Tab, page: str, site: Path, *, dark: bool) -> None:
+    """No page scrolls sideways as a whole; colours follow the reader's wish."""
+    tab.screen(PHONE, 800, dark=dark)
+    for address in (page, (site / "reports" / "index.html").as_uri(), (site / "reports" / "claims" / "k_diffusion-heun.html").as_uri()):
+        tab.open(address)
+        assert tab.run("document.documentElement.scrollWidth") <= PHONE
+        shade = [int(part) for part in re.findall(r"\d+", tab.run("getComputedStyle(document.body).backgroundColor"))]
+        assert dark == (sum(shade[:3]) < 3 * 64)
+
+
+def test_without_its_script_the_page_is_whole(tab: Tab, page: str) -> None:
+    """No filter that would do nothing, and each sign leads to its explanation all the same."""
+    tab.ask("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.open(page)
+    finally:
+        tab.ask("Emulation.setScriptExecutionDisabled", value=False)
+    assert tab.run("document.querySelector('#filter').hidden")
+    assert tab.run("[...document.querySelectorAll('td a')].every(a => document.getElementById(decodeURIComponent(a.hash.slice(1))))")
