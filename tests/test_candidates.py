@@ -9,6 +9,7 @@ from support import lines, trueto
 
 from trueto.candidates import candidate_names, ledger_path, load_candidate
 from trueto.candidates._library import bare_package, stand_in
+from trueto.errors import LedgerError
 from trueto.references import reference, reference_names
 from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection, plan
@@ -59,6 +60,36 @@ def test_the_control_arm_claims_every_sampler_of_the_original():
     planned = {(cell.claim.reference, cell.case.id) for cell in plan("k_diffusion", adapter.claims, Selection())}
     assert planned == {(name, case.id) for name in known for case in reference(name).cases}
     assert () == load_ledger(ledger_path("k_diffusion"), "k_diffusion").entries
+
+
+def test_an_entry_may_speak_of_some_releases_only(tmp_path):
+    """With a release only the entries for it are there, without one all; what is no specifier is named."""
+    path = tmp_path / "deviations.toml"
+    entry = '[[deviation]]\nreference = "compvis/ddim"\nlayers = ["update"]\nvariant = "{0}"\nreason = "x"\nowner = "x"\nsince = "1"\n{1}\n'
+    path.write_text(
+        'candidate = "toy"\n' + entry.format("clip=x0", 'releases = "<1.6"') + entry.format("previous=stride", 'releases = ">=1.6"')
+    )
+
+    def variants(release):
+        return [found.variant for found in load_ledger(path, "toy", release).entries]
+
+    assert (["clip=x0"], ["previous=stride"], ["clip=x0", "previous=stride"]) == (variants("1.5.1"), variants("1.6"), variants(""))
+    path.write_text('candidate = "toy"\n' + entry.format("clip=x0", 'releases = "before 1.6"'))
+    with pytest.raises(LedgerError, match=r"before 1.6.*expected as in '>=1.6'"):
+        load_ledger(path, "toy", "1.5")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("release", written_for("monai"))
+def test_monai_differs_as_declared(tmp_path, release):
+    """Both releases are green, and DDIM of the older one is the same as the original where that takes as many steps."""
+    made = trueto("env", f"monai=={release}", cwd=tmp_path)
+    assert 0 == made.returncode, made.stderr
+    record = tmp_path / "run.jsonl"
+    done = trueto("gate", f"monai=={release}", "--quick", "--record", str(record), cwd=tmp_path)
+    assert 0 == done.returncode, done.stdout
+    verdicts = {cell["verdict"] for cell in lines(record) if cell.get("claim") == "ermongroup/ddim@unclipped"}
+    assert verdicts <= {"identical", "faithful"} if release == "1.5.1" else "declared" in verdicts
 
 
 def test_without_its_environment_a_candidate_names_the_command_that_makes_it(tmp_path):

@@ -12,6 +12,7 @@ from trueto.references.card import Card, Promise
 from trueto.references.vp import PREDICTS, ddim_sigma, ddim_step, read_as
 
 from .cases import STANDARD
+from .frame import PREVIOUS
 
 CARD = Card(
     title="DDIM",
@@ -58,14 +59,18 @@ KNOBS = {
     "clip": (*BOUNDS, "x0_and_eps"),
     "variance": ("posterior", "large"),  # large: the paper's sigma hat, 'fixedlarge' of DDPM, for the fresh noise only
     **PREDICTS,
+    **PREVIOUS,
     "last_noise": ("added", "left_out"),  # left_out: guided-diffusion masks the noise of the last step
 }
 
 
-def sample(predict, x, walk, noise, *, eta=0.0, clip="none", variance="posterior", last_noise="added", predicts="eps"):
+def sample(
+    predict, x, walk, noise, *,
+    eta=0.0, clip="none", variance="posterior", last_noise="added", predicts="eps", previous="visited",
+):  # fmt: skip
     """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step."""
     for i in range(len(walk)):
-        a, b = walk.before[i], walk.after[i]
+        a, b = walk.before[i], walk.ends(previous)[i]
         x0, eps = read_as(predicts, predict(x, walk.times[i], i), x, a)
         if clip != "none":
             x0 = bounded(x0, "x0" if clip == "x0_and_eps" else clip)

@@ -8,6 +8,7 @@ from trueto.references.card import Card, Promise
 from trueto.references.vp import mean_slope, transfer
 
 from .cases import STANDARD
+from .frame import PREVIOUS
 
 CARD = Card(
     title="PLMS",
@@ -55,6 +56,9 @@ KNOBS = {
     "startup": ("improved_euler", "euler", "runge_kutta"),  # runge_kutta: the paper; diffusers' default skip_prk_steps=False
     "lone_step": ("twice", "once"),  # once: diffusers, whose one-step run has a single network call
     "order": ("4", "3", "2", "1"),  # highest order reached; 2: the paper's S-PNDM
+    # to_call: where the second call is, also where the next step begins further on; MONAI, which leaves the second step out.
+    "first_step": ("to_next", "to_call"),
+    **PREVIOUS,
     "remembered": ("first", "mean"),  # which slope of the first step enters the history
 }
 
@@ -68,15 +72,19 @@ def runge_kutta(predict, x, eps, walk, i):
     return (eps + 2 * second + 2 * third + fourth) / 6
 
 
-def sample(predict, x, walk, noise, *, startup="improved_euler", lone_step="twice", order="4", remembered="first"):
+def sample(
+    predict, x, walk, noise, *,
+    startup="improved_euler", lone_step="twice", order="4", remembered="first", first_step="to_next", previous="visited",
+):  # fmt: skip
     """Walk down the levels; `slopes` are the network's answers, newest first."""
     slopes = []
     for i in range(len(walk)):
-        a, b = walk.before[i], walk.after[i]
+        a, b = walk.before[i], walk.ends(previous)[i]
+        b = walk.first_end[1] if i == 0 and first_step == "to_call" else b
         eps = predict(x, walk.times[i], i)
         slopes = [eps, *slopes][: int(order)]
         if startup == "improved_euler" and i == 0 and (len(walk) > 1 or lone_step == "twice"):
-            at_end = predict(transfer(x, eps, a, b), walk.times[i + 1], i)
+            at_end = predict(transfer(x, eps, a, b), walk.first_end[0], i)
             slope = (eps + at_end) / 2
             if remembered == "mean":
                 slopes = [slope]

@@ -45,14 +45,16 @@ CASES = (
     Case("eta0.5-quad-50", 50, grid="quad", schedule="linear", options={"eta": 0.5}, shape=(2, 4, 3, 2)),
 )
 KNOBS = {
+    "previous": ("visited", "stride"),  # where a step ends; stride: MONAI since 1.6, t - T // n on times that lie further apart
     "clip": ("none", "x0", "x0_and_eps"),  # x0: diffusers' default clip_sample; x0_and_eps: guided-diffusion, GLIDE
 }
 
 
-def sample(network, x, walk, noise, *, eta=0.0, clip="none"):
+def sample(network, x, walk, noise, *, eta=0.0, clip="none", previous="visited"):
     """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step."""
+    after = walk.after if previous == "visited" else walk.below(len(walk.table) // len(walk))
     for i in range(len(walk)):
-        a, b = walk.before[i], walk.after[i]
+        a, b = walk.before[i], after[i]
         eps = network(x, walk.times[i], i)
         x0 = predicted_x0(x, eps, a)
         if clip != "none":

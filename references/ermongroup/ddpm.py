@@ -43,16 +43,19 @@ noise would give another picture.""",
 CASES = STANDARD
 KNOBS = {
     **PREDICTS,
+    # Where a step ends. neighbour: MONAI, t - 1 even where the next step begins further on, and with the table's own beta.
+    "previous": ("visited", "neighbour"),
     "variance": ("large", "posterior"),  # posterior: the other choice of section 3.2; diffusers' default variance_type
     "clip": ("x0", *(bound for bound in BOUNDS if bound != "x0")),  # none: diffusers with clip_sample=False; others of its bounds
 }
 
 
-def sample(network, x, walk, noise, *, variance="large", clip="x0", predicts="eps"):
+def sample(network, x, walk, noise, *, variance="large", clip="x0", predicts="eps", previous="visited"):
     """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step."""
+    after = walk.after if previous == "visited" else walk.below(1)
     for i in range(len(walk)):
-        a, b = walk.before[i], walk.after[i]
-        beta = 1 - a / b
+        a, b = walk.before[i], after[i]
+        beta = 1 - a / b if previous == "visited" else walk.betas[walk.times[i]]
         x0, _ = read_as(predicts, network(x, walk.times[i], i), x, a)
         x0 = bounded(x0, clip)
         x = (np.sqrt(b) * beta * x0 + np.sqrt(1 - beta) * (1 - b) * x) / (1 - a)  # equation 7

@@ -10,11 +10,12 @@ import numpy as np
 from trueto.observe import Observation, StepError
 from trueto.references.asked import STRENGTH, buried, skipped
 from trueto.references.spec import SpecInputs
-from trueto.references.vp import Told, first_state, nearest_times, refused, rounded_table, strided_times
+from trueto.references.vp import Told, even_times, first_state, nearest_times, refused, rounded_table, strided_times
 
 # Known ways in which implementations differ from the original (whose value comes first), with a library that does so.
 KNOBS = {
-    "spacing": ("range", "asked"),  # which training times are visited; asked: diffusers, exactly n steps
+    # Which training times are visited. asked: diffusers, exactly n steps. from_top: MONAI since 1.6, evenly from the last time to 0.
+    "spacing": ("range", "asked", "from_top"),
     "offset": ("zero", "one"),  # added to each time; one: CompVis, diffusers with steps_offset=1
     "final_alpha": ("one", "first_time"),  # first_time: CompVis, diffusers with set_alpha_to_one=False
     "repeats": ("kept", "refused"),  # times that come twice in a quadratic sequence; refused: diffusers' custom timesteps
@@ -30,14 +31,24 @@ QUAD_SHARE = 0.8  # a quadratic sequence ends at this share of all training time
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """The S steps from noisy to clean: step i is told `times[i]` and goes from alpha_bar `before[i]` to `after[i]`."""
+    """The S steps from noisy to clean: step i is told `times[i]` and goes from alpha_bar `before[i]` to `after[i]`.
+
+    `table` and `betas` (T,) are alpha_bar and beta of every training time.
+    """
 
     times: np.ndarray
     before: np.ndarray
     after: np.ndarray
+    table: np.ndarray
+    betas: np.ndarray
 
     def __len__(self) -> int:
         return len(self.before)
+
+    def below(self, stride: int) -> np.ndarray:
+        """alpha_bar so many training times below that of each step (S,), where the walk ends below time 0."""
+        times = self.times - stride
+        return np.where(times >= 0, self.table[np.maximum(times, 0)], self.after[-1])
 
 
 def visited_times(inputs: SpecInputs, total: int) -> np.ndarray:
@@ -45,6 +56,8 @@ def visited_times(inputs: SpecInputs, total: int) -> np.ndarray:
     n = inputs.case.steps
     if inputs.case.grid == "quad":
         return (np.linspace(0, np.sqrt(total * QUAD_SHARE), n) ** 2).astype(int)[::-1]
+    if inputs.knob("spacing", "range") == "from_top":
+        return even_times(n, total - 1, inputs.dtype)
     times = strided_times(n, total, asked=inputs.knob("spacing", "range") == "asked")
     return times + (inputs.knob("offset", "zero") == "one")
 
@@ -73,5 +86,6 @@ def run(sample, inputs: SpecInputs) -> Observation:
     begun = None if inputs.start is not None else buried(inputs, np.sqrt(levels[0]), np.sqrt(1 - levels[0]))
     x = first_state(inputs, levels[0]) if begun is None else begun
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
-    out = sample(Told(inputs), x, Walk(times, levels[:-1], levels[1:]), inputs.draw, **inputs.case.options, **own)
+    walk = Walk(times, levels[:-1], levels[1:], table, inputs.schedule.betas.astype(inputs.dtype))
+    out = sample(Told(inputs), x, walk, inputs.draw, **inputs.case.options, **own)
     return inputs.probe.observation(levels=levels, level_kind="alpha_bar", start=x, sample=out)

@@ -49,8 +49,9 @@ CASES = (
     chain("learned-25", 25, "learned", seed=1),
 )
 KNOBS = {
-    # Precision of what is worked out from two levels; native: in that of the state, from rounded levels, as diffusers does.
-    "coefficients": ("float64", "native"),
+    # Precision of what is worked out from two levels. native: in that of the state, from rounded levels, as diffusers does. betas: from
+    # rounded levels and the table's own rounded betas, MONAI.
+    "coefficients": ("float64", "native", "betas"),
     "clip": ("asked", "never"),  # never: the paper
 }
 

@@ -3,7 +3,8 @@
 The original keeps alpha_bar in a table from training time 0 on, and reads it one entry further than the time that it tells the network.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -23,6 +24,7 @@ KNOBS = {
 }
 PRECISION_KNOBS = ("table",)
 MULTISTEP_FROM = 4
+RUNGE_KUTTA = 3  # steps that take four calls, three more than the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Walk:
     """The S steps from noisy to clean: step i goes from alpha_bar `before[i]` to `after[i]`.
 
     `told` (S,) are the times told at the start of each step, `told_halfway` and `told_end` (S,) those in its middle and at its end.
-    Where the middle falls between two training times, `lower[i]` is the level of the cleaner of them and `upper[i]` of the noisier.
+    Where the middle falls between two training times, `lower[i]` is the level of the cleaner of them and `upper[i]` of the noisier. The
+    last call of a Runge-Kutta step is at `end[i]`. `places` and `middles` (S,) say where `before` and `lower` stand in `table` (T,).
     """
 
     told: np.ndarray
@@ -40,9 +43,28 @@ class Walk:
     after: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+    end: np.ndarray
+    places: np.ndarray
+    middles: np.ndarray
+    table: np.ndarray
 
     def __len__(self) -> int:
         return len(self.before)
+
+    def by_calls(self) -> Self:
+        """The walk with strides of T // (network calls), which are shorter than those between its times; the network is told the same.
+
+        The first of the two middles lies half such a stride below the start of a Runge-Kutta step, and its last call half of one below
+        the middle; its end, and where a multistep begins, are as they were.
+        """
+        stride = len(self.table) // (len(self) + 3 * RUNGE_KUTTA)
+
+        def below(places: np.ndarray, count: int) -> np.ndarray:
+            found = places - count
+            return np.where(found >= 0, self.table[np.maximum(found, 0)], self.after[-1])
+
+        after = np.where(np.arange(len(self)) < RUNGE_KUTTA, self.after, below(self.places, stride))
+        return replace(self, after=after, upper=below(self.places, stride // 2), end=below(self.middles, stride // 2))
 
 
 def walk_of(inputs: SpecInputs, times: np.ndarray, shift: int, table: np.ndarray, levels: np.ndarray) -> Walk:
@@ -51,8 +73,9 @@ def walk_of(inputs: SpecInputs, times: np.ndarray, shift: int, table: np.ndarray
     told = np.trunc(halfway) if inputs.knob("told_halfway", "exact") == "truncated" else halfway
     lower, upper = np.trunc(halfway).astype(int), np.ceil(halfway).astype(int)
     last = len(table) - 1
-    at = [table[np.clip(middle + shift, 0, last)] for middle in (lower, upper)]
-    return Walk(times[:-1], told, times[1:], levels[:-1], levels[1:], *at)
+    lower, upper = (np.clip(middle + shift, 0, last) for middle in (lower, upper))
+    places = times[:-1] + shift
+    return Walk(times[:-1], told, times[1:], levels[:-1], levels[1:], table[lower], table[upper], levels[1:], places, lower, table)
 
 
 def own_walk(inputs: SpecInputs, table: np.ndarray) -> Walk | StepError:

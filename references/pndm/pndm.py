@@ -44,13 +44,15 @@ computed it differently, the same noise would give another picture.""",
 CASES = STANDARD
 KNOBS = {
     "startup": ("runge_kutta", "euler"),  # euler: orders 1, 2, 3 instead, as improved PNDM has it
+    # How far a step goes, and half a step. calls: MONAI, which divides T by the network calls instead of the steps.
+    "stride": ("visited", "calls"),
     "middle": ("one", "two"),  # where the middle is between two training times; two: diffusers, the noisier one first, then the cleaner
 }
 
 
 def runge_kutta(network, x, eps, walk, i, middle):
     """Mean slope of step i from four evaluations, of which `eps` is the first (equation 13)."""
-    a, b = walk.before[i], walk.after[i]
+    a, b = walk.before[i], walk.end[i]
     first_half = walk.upper[i] if middle == "two" else walk.lower[i]
     second = network(transfer(x, eps, a, first_half), walk.told_halfway[i], i)
     third = network(transfer(x, second, a, walk.lower[i]), walk.told_halfway[i], i)
@@ -58,9 +60,9 @@ def runge_kutta(network, x, eps, walk, i, middle):
     return (eps + 2 * second + 2 * third + fourth) / 6
 
 
-def sample(network, x, walk, noise, *, startup="runge_kutta", middle="one"):
+def sample(network, x, walk, noise, *, startup="runge_kutta", middle="one", stride="visited"):
     """Walk down the levels; `slopes` are the network's answers at the start of each step, newest first."""
-    slopes = []
+    slopes, walk = [], walk if stride == "visited" else walk.by_calls()
     for i in range(len(walk)):
         eps = network(x, walk.told[i], i)
         slopes = [eps, *slopes][:4]

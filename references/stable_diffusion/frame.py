@@ -3,6 +3,8 @@
 Grid, guidance and levels are those of the frame of compvis, where the sampler without a first picture is.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from trueto.fixtures.pictures import known_picture
@@ -14,7 +16,7 @@ from ..compvis import frame as compvis  # noqa: TID252 - folders of references a
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
-    **{name: compvis.KNOBS[name] for name in ("offset", "final_alpha", "previous", "guidance", "draws", "table")},
+    **{name: compvis.KNOBS[name] for name in ("offset", "final_alpha", "guidance", "draws", "table")},
     # clipped and inside, which compvis has besides, are no other spacing where the first times are left out.
     "spacing": tuple(value for value in compvis.KNOBS["spacing"] if value not in ("clipped", "inside")),
     # The level to which noise is added: that of the step before the first one taken, or that of the first one (diffusers).
@@ -41,8 +43,8 @@ def first_picture(inputs: SpecInputs, level: np.ndarray) -> np.ndarray:
 def part(walk: compvis.Walk, count: int) -> compvis.Walk:
     """The last `count` steps of a walk: those nearest to the clean end."""
     skipped = max(len(walk) - count, 0)
-    names = ("times", "before", "after", "halfway", "halfway_times")
-    return compvis.Walk(**{name: getattr(walk, name)[skipped:] for name in names})
+    names = ("times", "before", "after", "halfway", "halfway_times", "strided")
+    return replace(walk, **{name: getattr(walk, name)[skipped:] for name in names})
 
 
 def encoded_level(inputs: SpecInputs, whole: compvis.Walk, count: int) -> np.ndarray | StepError:
@@ -72,7 +74,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
         if x is None:
             x = first_picture(inputs, level)
     else:
-        walk = compvis.given_walk(inputs.levels.astype(inputs.dtype), table)
+        walk = compvis.given_walk(inputs, inputs.levels.astype(inputs.dtype), table)
     assert x is not None
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
     out = sample(compvis.Predictor(inputs), x, walk, inputs.draw, **options, **own)

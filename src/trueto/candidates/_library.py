@@ -64,8 +64,11 @@ class Library:
         raise NotImplementedError
 
 
-def bare_package(name: str) -> None:
-    """Let submodules of a package be imported without what its own __init__ imports besides; ModuleNotFoundError where it is not there."""
+def bare_package(name: str, **names: Any) -> None:
+    """Let submodules of a package be imported without what its own __init__ imports besides; ModuleNotFoundError where it is not there.
+
+    Of a package in another one, make the outer one bare first. `names` are what submodules import from the package itself.
+    """
     if name in sys.modules:
         return
     found = importlib.util.find_spec(name)
@@ -74,6 +77,7 @@ def bare_package(name: str) -> None:
     package = ModuleType(name)
     package.__path__ = list(found.submodule_search_locations)
     package.__spec__ = found
+    vars(package).update(names)
     sys.modules[name] = package
 
 

@@ -123,8 +123,8 @@ class Walk:
         a, b = self._rounded(self.before)[i], self._rounded(self.after)[i]
         if coefficients == "native":
             return a, b, a / b, 1 - a / b
-        last = i == len(self) - 1
-        beta = self.dtype.type(self.inputs.schedule.betas[self.times[i]]) if last else 1 - a / b
+        of_table = coefficients == "betas" or i == len(self) - 1
+        beta = self.dtype.type(self.inputs.schedule.betas[self.times[i]]) if of_table else 1 - a / b
         return a, b, 1 - beta, beta
 
     def _rounded(self, levels: Array) -> Array:

@@ -21,6 +21,7 @@ __all__ = [
     "Told",
     "ddim_sigma",
     "ddim_step",
+    "even_times",
     "first_state",
     "mean_slope",
     "nearest_times",
@@ -120,6 +121,15 @@ def strided_times(n: int, total: int, *, asked: bool = False) -> Array:
     """Every (total // n)-th training time from 0 on, from noisy to clean: all below `total`, or just the first n as `asked`."""
     stride = total // n
     return (np.arange(n) * stride if asked else np.arange(0, total, stride))[::-1]
+
+
+def even_times(n: int, last: int, dtype: np.dtype[Any]) -> Array:
+    """The whole times nearest to n even places from `last` down to 0, worked out in a dtype from both ends, as torch.linspace does."""
+    if n == 1:
+        return np.array([last])
+    step, index = -np.divide(last, n - 1, dtype=dtype), np.arange(n).astype(dtype)
+    places = np.where(index < n // 2, dtype.type(last) + step * index, -step * (n - 1 - index))
+    return np.round(places).astype(int)
 
 
 def nearest_times(levels: Array, table: Array) -> Array:

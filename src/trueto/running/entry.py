@@ -61,8 +61,8 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
     )
     name = short_name(spec)
     path = Path(options["ledger"]) if options["ledger"] else ledger_path(spec)
-    ledger = load_ledger(path, name)
     release = parted(spec)[1]
+    ledger = load_ledger(path, name, release)
     if release and release not in written_for(spec) and not options["ledger"]:  # else the ledger speaks of the installed release
         ledger = replace(ledger, binding=False)
     gate = Gate(spec, selection, ledger, jobs=_jobs(options["jobs"]), skipped=skipped)

@@ -10,6 +10,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from trueto.errors import LedgerError, TruetoError, UnknownName
 from trueto.model import LAYERS, Case, Cell
 from trueto.references import reference, reference_names
@@ -19,10 +21,10 @@ __all__ = ["Deviation", "Ledger", "load_ledger"]
 
 FIELDS = {
     "reference", "claims", "layers", "cases", "profiles", "variant", "band", "reason", "link", "owner", "since", "review", "test",
-    "when",
+    "when", "releases",
 }  # fmt: skip
 LISTS = ("claims", "layers", "cases", "profiles")
-TEXTS = ("reference", "variant", "reason", "link", "owner", "test", "when")
+TEXTS = ("reference", "variant", "reason", "link", "owner", "test", "when", "releases")
 NOT = "!"  # before the name of a claim that an entry does not speak of
 REQUIRED = ("reference", "layers", "reason", "owner", "since")
 
@@ -33,7 +35,7 @@ class Deviation:
 
     `claims` names claims, and with `!` before it one that is left out, as `["*", "!edm/ablation"]`. `cases` names recorded cases;
     `when` is a rule for every X, drawn or recorded. Where an entry has both, the names decide for recorded cases and the rule for the
-    others.
+    others. `releases` is a specifier, as `<1.6`: of others the entry does not speak.
 
     `rounding` marks an entry whose knobs only concern precision: it explains a few floors where they are exceeded, and is
     not stale where they are not.
@@ -55,6 +57,7 @@ class Deviation:
     test: str
     rounding: bool = False
     when: Rule | None = None
+    releases: str = ""
 
     def covers(self, cell: Cell) -> bool:
         """Whether the entry speaks of a cell."""
@@ -107,8 +110,11 @@ class Ledger:
         return tuple(sorted((entry for entry in self.entries if entry.covers(cell)), key=lambda entry: entry.rounding))
 
 
-def load_ledger(path: Path | None, candidate: str) -> Ledger:
-    """Read and check a deviations.toml; None is an empty ledger. LedgerError names the entry and what is wrong."""
+def load_ledger(path: Path | None, candidate: str, release: str = "") -> Ledger:
+    """Read and check a deviations.toml; None is an empty ledger. LedgerError names the entry and what is wrong.
+
+    Entries that speak of other releases than `release` are left out; without one all are there.
+    """
     if path is None:
         return Ledger("", candidate, ())
     try:
@@ -125,7 +131,7 @@ def load_ledger(path: Path | None, candidate: str) -> Ledger:
     if not isinstance(data.get("deviation", []), list):
         raise LedgerError(f"ledger {path}: write [[deviation]] with two brackets, one for each entry")
     entries = [_entry(raw, f"{path}, deviation {number}") for number, raw in enumerate(data.get("deviation", []), 1)]
-    return Ledger(str(path), candidate, tuple(entries))
+    return Ledger(str(path), candidate, tuple(entry for entry in entries if not release or SpecifierSet(entry.releases).contains(release)))
 
 
 def _entry(raw: Mapping[str, Any], where: str) -> Deviation:
@@ -156,6 +162,7 @@ def _entry(raw: Mapping[str, Any], where: str) -> Deviation:
         test=raw.get("test", ""),
         rounding=rounding,
         when=_rule(raw, where),
+        releases=_releases(raw.get("releases", ""), where),
     )
 
 
@@ -194,6 +201,13 @@ def _knobs(raw: Mapping[str, Any], where: str) -> tuple[dict[str, str], bool]:
         raise LedgerError(f"{where}: {error.message}", error.hint) from error
     precise = reference(named[0]).precision_knobs
     return found[0], all(knob in precise for knob in found[0])
+
+
+def _releases(value: str, where: str) -> str:
+    try:
+        return str(SpecifierSet(value))
+    except InvalidSpecifier as error:
+        raise LedgerError(f"{where}: releases is {value!r}, expected as in '>=1.6' or '<1.6'") from error
 
 
 def _rule(raw: Mapping[str, Any], where: str) -> Rule | None:
