@@ -30,6 +30,7 @@ BESIDE = {
     ("beta_of", "sigma"): {"given": "beta"},  # which quantiles are taken matters where levels are quantiles
     ("log_table", "float32"): {"last_level": "repeated", "told": "truncated", "table": "float32"},  # it decides a whole number there
     ("previous", "stride"): {"spacing": "linspace"},  # on other grids a step ends a stride earlier anyway
+    ("first_step", "to_call"): {"second_step": "left_out"},  # else the next step begins where the second call is
     ("final_step", "first_order"): {"final_sigma": "sigma_min"},  # a last step to zero has order one anyway
     ("final_step", "first_order_below_15"): {"final_sigma": "sigma_min"},
     ("counted", "left_out_too"): {"strength": "0.5"},  # levels are left out only where a run begins part-way
