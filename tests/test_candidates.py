@@ -10,7 +10,7 @@ from support import lines, trueto
 from trueto.candidates import candidate_names, ledger_path, load_candidate
 from trueto.candidates._library import bare_package, stand_in
 from trueto.errors import LedgerError
-from trueto.references import reference, reference_names
+from trueto.references import reference, reference_names, sampler_names
 from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection, plan
 from trueto.running.releases import missing, written_for
@@ -53,9 +53,9 @@ def test_ledgers_declare_variants_with_a_proof(name):
 
 
 def test_the_control_arm_claims_every_sampler_of_the_original():
-    """All references recorded from k-diffusion are claimed, with every case, and nothing is declared."""
+    """All samplers recorded from k-diffusion are claimed, with every case, and nothing is declared."""
     adapter = load_candidate("k_diffusion")
-    known = [name for name in reference_names() if name.startswith("k_diffusion/")]
+    known = [name for name in sampler_names() if name.startswith("k_diffusion/")]
     assert known == sorted(claim.reference for claim in adapter.claims)
     planned = {(cell.claim.reference, cell.case.id) for cell in plan("k_diffusion", adapter.claims, Selection())}
     assert planned == {(name, case.id) for name in known for case in reference(name).cases}

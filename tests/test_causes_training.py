@@ -20,6 +20,9 @@ from diffusers.training_utils import EMAModel  # noqa: E402
 from trueto.candidates.diffusers import ADAPTER  # noqa: E402
 from trueto.candidates.diffusers.networks import dreambooth, min_snr  # noqa: E402
 
+LEDGER = load_ledger(ledger_path("diffusers"), "diffusers")
+WARMUP = "k_diffusion/ema_warmup"
+
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
@@ -47,6 +50,31 @@ def test_the_average_is_one_update_late(monkeypatch):
     assert judged(ADAPTER, "dreambooth/ema", "long").verdict.same
 
 
+@pytest.mark.parametrize("case", ["million", "shorter", "simple", "late"])
+def test_warm_up_is_that_of_k_diffusion(case):
+    """With use_ema_warmup averages are k-diffusion's, from the first update on."""
+    assert judged(ADAPTER, WARMUP, case).verdict.same
+
+
+def test_a_lower_bound_holds_from_the_second_update_on(monkeypatch):
+    """The first update copies the weights; where it keeps to the lower bound of the decay, every average is the original's."""
+    assert Verdict.DECLARED is judged(ADAPTER, WARMUP, "bounded", LEDGER).verdict
+    found = judged(ADAPTER, WARMUP, "bounded")
+    assert (Verdict.DRIFTED, "weight after 1") == (found.verdict, found.evidence["names"][found.first_step]), found.reason
+    decay = EMAModel.get_decay
+    monkeypatch.setattr(EMAModel, "get_decay", lambda self, update: max(decay(self, update), self.min_decay))
+    assert judged(ADAPTER, WARMUP, "bounded").verdict.same
+
+
+@pytest.mark.parametrize(("name", "other"), [("power", 0.67), ("inv_gamma", 1.001), ("update_after_step", 1)])
+def test_a_small_fault_of_warm_up_is_seen(name, other, monkeypatch):
+    """Another power, factor or start of the warm-up is a drift from the second update on, and a late start from its own."""
+    whole = EMAModel.__init__
+    monkeypatch.setattr(EMAModel, "__init__", lambda self, *args, **named: whole(self, *args, **{**named, name: other}))
+    found = judged(ADAPTER, WARMUP, "million")
+    assert (Verdict.DRIFTED, "weight after 2") == (found.verdict, found.evidence["names"][found.first_step]), found.reason
+
+
 @pytest.mark.parametrize(
     ("name", "value", "first"),
     [
@@ -66,7 +94,6 @@ def test_a_small_fault_of_training_is_seen(name, value, first, monkeypatch):
 
 LOSSES = "min_snr/training_losses"
 scheduled, losses = min_snr._scheduler, min_snr._losses  # as they are when nothing is taken away
-LEDGER = load_ledger(ledger_path("diffusers"), "diffusers")
 
 
 class Unrounded(diffusers.DDPMScheduler):

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 
 import torch
 
-from trueto.recording.harness import Run, import_file, quiet_progress, stand_in
+from trueto.recording.harness import Run, Task, import_file, quiet_progress, stand_in
 
 UNUSED = ("torchvision", "torchvision.transforms", "torchdiffeq", "PIL", "dctorch", "einops")
 CHURN = ("euler", "heun", "dpm_2")  # one randn_like at the beginning of each step, used or not
 BROWNIAN = ("dpmpp_sde", "dpmpp_2m_sde", "dpmpp_3m_sde")
+UPDATES = 5
 BY_RANGE = ("dpm_fast", "dpm_adaptive")
 
 
@@ -107,8 +108,26 @@ def tape_sampler(run: Run, sigmas, algorithm: str):
     return sampler
 
 
-def drive(original, algorithm: str, run: Run) -> None:
-    """Run one sampler on one case."""
+def average(original, task: Task) -> None:
+    """The average of weights that change with every update, as train.py keeps it."""
+    net, kept = torch.nn.Linear(6, 4), torch.nn.Linear(6, 4)
+    warmup = original.utils.EMAWarmup(**task.case.options)
+    for update in range(UPDATES + 1):
+        for module in (net, kept) if update == 0 else (net,):
+            module.weight.data, module.bias.data = task.given(f"{update} weight", (4, 6)), task.given(f"{update} bias", (4,))
+        if update:
+            copied = task.knobs.get("first") == "copied" and warmup.last_epoch <= warmup.start_at
+            original.utils.ema_update(net, kept, 0.0 if copied else warmup.get_value())
+            warmup.step()
+            task.give(f"weight after {update}", kept.weight)
+            task.give(f"bias after {update}", kept.bias)
+
+
+def drive(original, algorithm: str, run) -> None:
+    """Run one sampler on one case, or average weights."""
+    if algorithm == "ema_warmup":
+        average(original, run)
+        return
     schedule, model = denoiser(original, run)
     function = getattr(original.sampling, f"sample_{algorithm}")
     ends = torch.stack([schedule.sigma_max, schedule.sigma_min])

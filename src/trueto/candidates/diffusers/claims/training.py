@@ -27,6 +27,15 @@ CLAIMS: tuple[Claim, ...] = (
         settings={"network": {"class": "EMAModel", "decay": "as the case says, without warm-up"}},
     ),
     Claim(
+        "k_diffusion/ema_warmup",
+        "k_diffusion/ema_warmup",
+        "EMAModel",
+        "diffusers, training_utils.EMAModel",
+        "@crowsonkb's notes on EMA Warmup: If gamma=1 and power=1, implements a simple average. gamma=1, power=2/3 are good values for "
+        "models you plan to train for a million or more steps",
+        settings={"network": {"class": "EMAModel", "use_ema_warmup": True, "inv_gamma, power and bounds": "as the case says"}},
+    ),
+    Claim(
         "min_snr/training_losses",
         "min_snr/training_losses",
         "DDPMScheduler",
