@@ -82,7 +82,8 @@ def row(tab: Tab, claim: str) -> list[str]:
 
 
 def test_the_site_at_drift_loads_nothing_and_complains_of_nothing(tab: Tab, server: serving.Served) -> None:
-    """From the first page by links to a claim and to the history: all requests are ours, the console is silent."""
+    """From the first page by links to a claim and to the releases: all requests are ours, the console is silent."""
+    assert f"{server.address}/drift/history/diffusers.html has the releases of diffusers" in server.said
     tab.open(f"{server.address}/drift/")
     assert "diffusers" in tab.run("document.title")
     for link in ("a[href='claims/k_diffusion-heun.html']", "a[href^='history.html#']"):

@@ -169,4 +169,5 @@ def test_without_a_report_the_page_says_what_to_type(tmp_path: Path, folder: Pat
     shutil.copy(folder / "mlflow.db", tmp_path)
     with serving.served(tmp_path) as found:
         assert "trueto gate diffusers --quick" in found.said
+        assert "history" not in found.said
         assert b"Nothing has been judged yet" in found.get("/drift/")[2]

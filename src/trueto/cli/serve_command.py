@@ -34,8 +34,9 @@ def command(tracking_uri: str, host: str, port: int, site: Path, auth: bool) -> 
     Exit code: 0 ended by Ctrl-C   2 MLflow did not start   4 a port in use, or MLflow is not installed
     """
     from trueto.cli.telling import Telling
-    from trueto.dashboard import serve
+    from trueto.dashboard import Pages, serve
     from trueto.errors import UsageError
+    from trueto.reports.history import HISTORY
 
     if not site.is_dir() and site != Path("reports"):
         raise UsageError(f"there is no folder {site}", f"trueto report RUN --output {site}")
@@ -45,6 +46,8 @@ def command(tracking_uri: str, host: str, port: int, site: Path, auth: bool) -> 
             telling.clear()
             click.echo(f"drift   {server.drift}")
             click.echo(f"MLflow  {server.mlflow}")
+            for name in Pages(site).histories():
+                click.echo(f"        {server.drift}{HISTORY}/{name}.html has the releases of {name}")
             if not (site / "index.html").is_file():
                 click.echo(f"no report in {site} yet: trueto gate diffusers --quick --record runs/run.jsonl")
                 click.echo("                then: trueto report runs/run.jsonl")
