@@ -46,11 +46,12 @@ CASES = (
 )
 KNOBS = {
     "previous": ("visited", "stride"),  # where a step ends; stride: MONAI since 1.6, t - T // n on times that lie further apart
+    "eta_of": ("deviation", "variance"),  # what eta is a share of; variance: azula, whose eta is the square of this one
     "clip": ("none", "x0", "x0_and_eps"),  # x0: diffusers' default clip_sample; x0_and_eps: guided-diffusion, GLIDE
 }
 
 
-def sample(network, x, walk, noise, *, eta=0.0, clip="none", previous="visited"):
+def sample(network, x, walk, noise, *, eta=0.0, clip="none", previous="visited", eta_of="deviation"):
     """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step."""
     after = walk.after if previous == "visited" else walk.below(len(walk.table) // len(walk))
     for i in range(len(walk)):
@@ -61,7 +62,7 @@ def sample(network, x, walk, noise, *, eta=0.0, clip="none", previous="visited")
             x0 = x0.clip(-1, 1)
         if clip == "x0_and_eps":
             eps = (x - a**0.5 * x0) / (1 - a) ** 0.5
-        sigma = eta * ddim_sigma(a, b)  # equation 16
+        sigma = (eta if eta_of == "deviation" else eta**0.5) * ddim_sigma(a, b)  # equation 16
         x = ddim_step(x0, eps, b, sigma)  # equation 12
         if eta:
             x = x + sigma * noise(i)

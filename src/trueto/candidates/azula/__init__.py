@@ -1,0 +1,5 @@
+"""azula's samplers as a candidate."""
+
+from trueto.candidates.azula.adapter import ADAPTER
+
+__all__ = ["ADAPTER"]

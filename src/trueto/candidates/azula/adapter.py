@@ -1,0 +1,153 @@
+"""Calling azula's samplers on a schedule and a denoiser of one's own; imported in a worker, where alone azula is imported.
+
+Noise levels are the user's in this library: its samplers walk through a schedule, a function from time to (alpha, sigma). So the
+originals' own levels are given, and how the first latents are scaled is not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trueto.candidates._library import Library, bare_package
+from trueto.fixtures import tape
+from trueto.model import Claim, Layer
+from trueto.references import reference
+from trueto.references.spec import SpecInputs
+from trueto.references.vp import rounded_table, strided_times
+
+if TYPE_CHECKING:
+    from trueto.torch_run import Run
+
+__all__ = ["ADAPTER", "AzulaAdapter"]
+
+DOCS = "azula 0.11.1, azula/sample.py: "
+LAYERS = {str(layer): {} for layer in (Layer.SCHEDULE, Layer.UPDATE, Layer.TRAJECTORY, Layer.NOISE)}
+K_GRIDS = ("model", "karras", "exponential", "polyexponential", "vp")
+LMS_ORDER = 4  # the original's default; azula's own is 2
+
+
+def _claim(
+    reference_name: str, sampler: str, quote: str, settings: dict[str, Any], *, cases: tuple[str, ...] = ("*",), note: str = ""
+) -> Claim:
+    return Claim(reference_name, reference_name, f"sample:{sampler}", DOCS + sampler, quote, cases, {"layers": LAYERS, **settings}, note)
+
+
+CLAIMS: tuple[Claim, ...] = (
+    _claim(
+        "k_diffusion/lms",
+        "zABSampler",
+        "This sampler is equivalent to the ρAB sampler from Zhang et al. (2023) and the linear multi-step (LMS) sampler from Katherine "
+        "Crowson's k-diffusion.",
+        {
+            "grids": {grid: {} for grid in K_GRIDS},
+            "parameterizations": {kind: {} for kind in ("eps", "v", "x0", "edm")},
+            "options": {"order": "init"},
+        },
+        note="with the original's order, 4, where a case names none; azula's own default is 2",
+    ),
+    _claim(
+        "ermongroup/ddim",
+        "DDIMSampler",
+        "Denoising Diffusion Implicit Models (Song et al., 2021) https://arxiv.org/abs/2010.02502",
+        {"grids": {"uniform": {}}, "parameterizations": {"eps": {}}, "options": {"eta": "init"}},
+    ),
+)
+
+
+class AzulaAdapter(Library):
+    """The adapter of azula (see `trueto.candidates.Adapter`)."""
+
+    name = "azula"
+    distribution = "azula"
+    claims = CLAIMS
+    no_claims: Mapping[str, str] = {
+        "k_diffusion/heun": "HeunSampler is documented as Heun's method, and divides by the last level, which is 0 there",
+        "ho/ddpm": "DDPMSampler has the smaller variance and does not clip; no recorded chain of training times is a schedule of its own",
+    }
+    modules = ("azula",)
+
+    def load(self) -> None:
+        """Import the samplers, without the rest of the library."""
+        bare_package(self.name)
+        super().load()
+
+    def sample(self, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:  # noqa: ARG002 - no flag concerns these samplers
+        """Call the claimed sampler on the original's own levels."""
+        import torch
+
+        {"k_diffusion/lms": multistep, "ermongroup/ddim": implicit}[claim.reference](self.claimed(claim), run, torch)
+
+
+def scheduled(alphas: Any, sigmas: Any) -> Callable[[Any], tuple[Any, Any]]:
+    """A schedule through these levels (n + 1,): time 1 is the first of them and time 0 the last."""
+
+    def schedule(t: Any) -> tuple[Any, Any]:
+        place = ((1 - t) * (len(sigmas) - 1)).round().long()
+        return alphas[place], sigmas[place]
+
+    return schedule
+
+
+class Denoiser:
+    """A denoiser as azula's samplers call one, which counts its calls: they are the steps."""
+
+    def __init__(self, run: Run, schedule: Any, mean: Callable[[Any, int], Any]) -> None:
+        self.run, self.schedule, self.mean, self.calls = run, schedule, mean, 0
+
+    def __call__(self, x: Any, t: Any, **_: Any) -> Any:  # noqa: ARG002 - a level is known by its step
+        """The estimate of the clean picture."""
+        step, self.calls = self.calls, self.calls + 1
+        self.run.step = self.run.noise.step = step
+        return SimpleNamespace(mean=self.mean(x, step))
+
+
+def _inputs(run: Run) -> SpecInputs:
+    """The case in the precision of the run, for what makes the original's own levels."""
+    from trueto.interpose import NUMPY_OF
+
+    return SpecInputs(run.case, np.dtype(NUMPY_OF[run.dtype]), run.schedule, run.probe, np.zeros(0), tape(run.case.seed, run.case.shape))
+
+
+def multistep(sampler: Any, run: Run, torch: Any) -> None:
+    """Adams-Bashforth on k-diffusion's levels, where alpha is 1."""
+    from trueto.interpose import to_numpy, to_torch
+
+    inputs, frame = _inputs(run), reference("k_diffusion/lms").frame
+    table = frame.training_sigmas(inputs)
+    levels, times = frame.grid(inputs, table)
+    denoise = frame.Denoiser(inputs, table, levels, times, table[:0])
+
+    def mean(x: Any, step: int) -> Any:
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 - what the harness does is not the candidate's
+            return to_torch(denoise(to_numpy(x), levels[step], step), x)
+
+    sigmas = run.table(levels)
+    model = Denoiser(run, scheduled(torch.ones_like(sigmas), sigmas), mean)
+    order = run.case.options.get("order", LMS_ORDER)
+    x = run.start_noise() * sigmas[0]
+    sample = sampler(model, order=order, steps=len(levels) - 1, silent=True)(x)
+    ends = [(sigmas[place] ** 2 + 1) ** 0.5 for place in (0, -1)]
+    run.finish(levels=sigmas, level_kind="sigma", start=x / ends[0], sample=sample / ends[1])
+
+
+def implicit(sampler: Any, run: Run, torch: Any) -> None:
+    """DDIM on every (T // n)-th training time, which ends at the clean picture."""
+    table = rounded_table(_inputs(run))
+    times = strided_times(run.case.steps, len(table))
+    levels = run.table(np.append(table[times], 1))
+    alphas, sigmas = levels.sqrt(), (1 - levels).sqrt()
+
+    def mean(x: Any, step: int) -> Any:
+        return (x - sigmas[step] * run.network(x, torch.tensor(float(times[step])))) / alphas[step]
+
+    model = Denoiser(run, scheduled(alphas, sigmas), mean)
+    start = run.start_noise()
+    sample = sampler(model, eta=run.case.options.get("eta", 0.0), steps=len(times), silent=True)(start)
+    run.finish(levels=levels, level_kind="alpha_bar", start=start, sample=sample)
+
+
+ADAPTER = AzulaAdapter()
