@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from toy_network import CANDIDATE, NET, ORIGINAL, PROMISE, RECORD
 from trueto.fixtures.numbers import normal, parameter, whole
 from trueto.model import Verdict
 from trueto.outputs import Outputs
+from trueto.recording.recorder import _outputs_beyond_floor
+from trueto.references import load_golden, reference
 from trueto.running.likewise import compare_outputs
 from trueto.settings import data_root
 from trueto.store import read_header, read_tensors
@@ -286,3 +289,14 @@ def test_a_case_is_a_samplers_or_of_outputs(port, tmp_path):
     file.write_text(NET.replace('layers=("module",)), Case', 'layers=("module", "update")), Case'))
     done = trueto("show", "toy/net", cwd=tmp_path, TRUETO_ROOT=str(copy))
     assert (2, True) == (done.returncode, "case toy are partly a sampler's, partly not" in done.stderr), done.stderr
+
+
+@pytest.mark.parametrize(("moved", "said"), [(0.0, []), (1e-3, ["eps-plain float32: losses"])])
+def test_a_recording_of_another_cpu_is_held_against_floors(moved, said):
+    """Checked on a CPU with other bits, what both precisions share is read from where it is kept, and a value beyond its floor is named."""
+    ref, old = reference("min_snr/training_losses"), load_golden("min_snr/training_losses")
+    assert "eps-plain/outputs/float64/value/times" not in old.tensors
+    quick = {key: value for key, value in old.tensors.items() if "/spread_" not in key}  # as `--check` records
+    losses = "eps-plain/outputs/float32/value/losses"
+    found = _outputs_beyond_floor(ref, old, replace(old, tensors={**quick, losses: quick[losses] + np.float32(moved)}))
+    assert said == [line.partition(" by ")[0] for line in found]

@@ -20,7 +20,7 @@ from trueto.outputs import Outputs
 from trueto.recording.interpreter import recording_command
 from trueto.references import Codebase, Golden, Reference, load_golden, reference, reference_names
 from trueto.references.golden import golden_path, manifest_of
-from trueto.references.library import OUTPUTS, PARAMETERS
+from trueto.references.library import PARAMETERS
 from trueto.running.likewise import compare_outputs
 from trueto.running.truth import golden_truth, parts
 from trueto.settings import offline_environment
@@ -189,9 +189,7 @@ def _outputs_beyond_floor(ref: Reference, old: Golden, new: Golden) -> list[str]
             continue
         truth = {dtype: old.outputs(case.id, dtype) for dtype in ("float32", "float64")}
         for dtype in truth:
-            names = json.loads(new.header[f"names.{case.id}.{OUTPUTS}"])
-            got = Outputs({name: new.tensors[f"{case.id}/{OUTPUTS}/{dtype}/value/{name}"] for name in names})
-            seen = compare_outputs(got, truth["float64"], truth["float32"], dtype)
+            seen = compare_outputs(Outputs(new.values(case.id, dtype)), truth["float64"], truth["float32"], dtype)
             if isinstance(seen, str):
                 found.append(f"{case.id} {dtype}: {seen}")
             elif not seen.agrees:

@@ -75,16 +75,21 @@ class Golden:
         found = {n: self.tensors[prefix + n] for n in TENSORS if prefix + n in self.tensors}
         return Observation.from_tensors(found, self.header["level_kind"], _parse_outcome(self.header[key]))
 
-    def outputs(self, case: str, dtype: str, variant: str = "") -> Outputs:
-        """The named outputs on that case, of the original or run as one of its variants."""
+    def values(self, case: str, dtype: str, variant: str = "") -> dict[str, Array]:
+        """The named outputs on that case by name, as they were seen in a precision; of the original or run as one of its variants."""
         net = f"{OUTPUTS}@{variant}" if variant else OUTPUTS
         names = self.header.get(f"names.{case}.{net}")
         if names is None:
             raise DataError(f"no golden for {self.name} case {case} ({net})", self._again())
-        spread = self.spread(case, net, dtype)
-        values: dict[str, Array] = {}
+        found: dict[str, Array] = {}
         for name in json.loads(names):
-            values[name] = as_read(next(self.tensors[key] for key in kept_under(case, net, dtype, name) if key in self.tensors), dtype)
+            found[name] = as_read(next(self.tensors[key] for key in kept_under(case, net, dtype, name) if key in self.tensors), dtype)
+        return found
+
+    def outputs(self, case: str, dtype: str, variant: str = "") -> Outputs:
+        """The same with how far the original's nudged repetitions end up from them."""
+        values = self.values(case, dtype, variant)
+        spread = self.spread(case, f"{OUTPUTS}@{variant}" if variant else OUTPUTS, dtype)
         return Outputs(values, spread.rms, spread.maximum)
 
     def refusal(self, case: str, variant: str = "") -> StepError | None:
