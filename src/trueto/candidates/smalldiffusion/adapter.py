@@ -1,0 +1,101 @@
+"""Calling smalldiffusion's `samples` on levels of the user's; imported in a worker, where alone the library is imported.
+
+Its state is x / alpha, with noise of size sigma; what the network is shown is scaled back, as its own wrapper of diffusers' models does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trueto.candidates._library import Library, bare_package
+from trueto.fixtures import tape
+from trueto.model import Case, Claim, Layer
+from trueto.references.spec import SpecInputs
+from trueto.references.vp import rounded_table, strided_times
+
+if TYPE_CHECKING:
+    from trueto.torch_run import Run
+
+__all__ = ["ADAPTER", "SmallDiffusionAdapter"]
+
+LAYERS = {str(layer): {} for layer in (Layer.SCHEDULE, Layer.UPDATE, Layer.TRAJECTORY, Layer.NOISE)}
+MU = {0.0: 0.0, 1.0: 0.5}  # by eta: what the library calls DDIM and DDPM
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "ermongroup/ddim",
+        "ermongroup/ddim",
+        "diffusion:samples",
+        "smalldiffusion 0.5.0, smalldiffusion/diffusion.py, above `samples`",
+        "Generalizes most commonly-used samplers: DDPM: gam=1, mu=0.5; DDIM: gam=1, mu=0",
+        ("[!e]*", "eta1-*"),
+        {"layers": LAYERS, "grids": {"uniform": {}}, "parameterizations": {"eps": {}}, "options": {"eta": {}}},
+        "on the original's own levels, which are the user's to give; DDPM is the original's at eta 1",
+    ),
+)
+
+
+class SmallDiffusionAdapter(Library):
+    """The adapter of smalldiffusion (see `trueto.candidates.Adapter`)."""
+
+    name = "smalldiffusion"
+    distribution = "smalldiffusion"
+    claims = CLAIMS
+    modules = ("smalldiffusion",)
+
+    def load(self) -> None:
+        """Import the sampler, without models and data."""
+        bare_package(self.name)
+        super().load()
+
+    def settings(self, claim: Claim, case: Case) -> Mapping[str, Any]:  # noqa: ARG002 - the same for every claim
+        """The two numbers that make the sampler one algorithm or another."""
+        return {"gam": 1.0, "mu": MU[case.options.get("eta", 0.0)]}
+
+    def sample(self, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:  # noqa: ARG002 - no flag concerns this sampler
+        """Iterate over `samples`, from the first latents on."""
+        from trueto.interpose import NUMPY_OF
+
+        case = run.case
+        inputs = SpecInputs(case, np.dtype(NUMPY_OF[run.dtype]), run.schedule, run.probe, np.zeros(0), tape(case.seed, case.shape))
+        table = rounded_table(inputs)
+        times = strided_times(case.steps, len(table))
+        levels = run.table(np.append(table[times], 1))
+        sigmas = ((1 - levels) / levels).sqrt()
+        start = run.start_noise()
+        model = _Model(run, levels, times)
+        sampler = self.claimed(claim)
+        given = {"xt": start / levels[0].sqrt(), "batchsize": len(start), "accelerator": SimpleNamespace(device="cpu")}
+        *_, sample = sampler(model, sigmas, **self.settings(claim, case), **given)
+        run.finish(levels=levels, level_kind="alpha_bar", start=start, sample=sample)
+
+
+class _Model:
+    """A model as the library calls one: it predicts the noise, and draws the fresh noise."""
+
+    def __init__(self, run: Run, levels: Any, times: Any) -> None:
+        self.run, self.levels, self.times, self.calls = run, levels, times, 0
+
+    def eval(self) -> None:
+        """Nothing is to be switched."""
+
+    def rand_input(self, batchsize: int) -> Any:
+        """Standard normal noise, as the library's ModelMixin draws it."""
+        import torch
+
+        return torch.randn((batchsize, *self.run.case.shape[1:]), dtype=self.run.dtype)
+
+    def predict_eps_cfg(self, x: Any, sigma: Any, cond: Any, scale: float) -> Any:  # noqa: ARG002 - a level is known by its step
+        """The noise in x."""
+        import torch
+
+        step, self.calls = self.calls, self.calls + 1
+        self.run.step = self.run.noise.step = step
+        return self.run.network(x * self.levels[step].sqrt(), torch.tensor(float(self.times[step])))
+
+
+ADAPTER = SmallDiffusionAdapter()
