@@ -64,9 +64,9 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return told
 
 
-def end(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Press Ctrl-C: exit code and the rest of what it said."""
-    process.send_signal(signal.SIGINT)
+def end(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tuple[int, str]:
+    """Press Ctrl-C, or what else ends it: exit code and the rest of what it said."""
+    process.send_signal(number)
     rest, _ = process.communicate(timeout=60)
     return process.returncode, rest
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -85,11 +86,12 @@ def test_no_way_leads_out(server: serving.Served, path: str) -> None:
     assert b"SQLite format" not in server.get(path)[2]
 
 
-def test_ctrl_c_ends_everything(folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ctrl_c_or_a_closed_terminal_ends_everything(folder: Path, number: int) -> None:
     """It ends with exit code 0, says so, and leaves no process and no open port."""
     with serving.served(folder) as found:
         port = int(found.address.rpartition(":")[2])
-        code, rest = serving.end(found.process)
+        code, rest = serving.end(found.process, number)
     assert (0, "ended") == (code, rest.strip())
     socket.create_server(("127.0.0.1", port)).close()
 

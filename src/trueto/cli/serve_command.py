@@ -40,7 +40,9 @@ def command(tracking_uri: str, host: str, port: int, site: Path, auth: bool) -> 
 
     if not site.is_dir() and site != Path("reports"):
         raise UsageError(f"there is no folder {site}", f"trueto report RUN --output {site}")
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a terminal that is closed ends it too, unless nohup was typed
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
     try:
         with Telling() as telling, serve(site, tracking_uri, host=host, port=port, auth=auth, say=telling) as server:
             telling.clear()
