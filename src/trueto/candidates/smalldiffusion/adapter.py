@@ -5,6 +5,7 @@ Its state is x / alpha, with noise of size sigma; what the network is shown is s
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,17 @@ CLAIMS: tuple[Claim, ...] = (
         {"layers": LAYERS, "grids": {"uniform": {}}, "parameterizations": {"eps": {}}, "options": {"eta": {}}},
         "on the original's own levels, which are the user's to give; DDPM is the original's at eta 1",
     ),
+    Claim(
+        "compvis/ddim@shipped",
+        "compvis/ddim",
+        "diffusion:samples",
+        "smalldiffusion 0.5.0, smalldiffusion/diffusion.py, above ScheduleLDM and `samples`",
+        "Default parameters recover schedule used in most latent diffusion models, e.g. Stable diffusion [...] DDPM: gam=1, mu=0.5; DDIM: "
+        "gam=1, mu=0",
+        ("uniform-*", "eta1-[0-9]*"),
+        {"grids": {"uniform": {}}, "parameterizations": {"eps": {}}, "options": {"eta": {}}},
+        "as shipped: ScheduleLDM(1000).sample_sigmas(n), and the sampler's own first latents",
+    ),
 )
 
 
@@ -62,16 +74,29 @@ class SmallDiffusionAdapter(Library):
 
         case = run.case
         inputs = SpecInputs(case, np.dtype(NUMPY_OF[run.dtype]), run.schedule, run.probe, np.zeros(0), tape(case.seed, case.shape))
-        table = rounded_table(inputs)
-        times = strided_times(case.steps, len(table))
-        levels = run.table(np.append(table[times], 1))
-        sigmas = ((1 - levels) / levels).sqrt()
+        shipped = claim.id.endswith("@shipped")
+        times, sigmas = self._shipped(case.steps) if shipped else original(rounded_table(inputs), run)
+        levels = 1 / (sigmas**2 + 1)
         start = run.start_noise()
+        x = start * sigmas[0] if shipped else start / levels[0].sqrt()
         model = _Model(run, levels, times)
-        sampler = self.claimed(claim)
-        given = {"xt": start / levels[0].sqrt(), "batchsize": len(start), "accelerator": SimpleNamespace(device="cpu")}
-        *_, sample = sampler(model, sigmas, **self.settings(claim, case), **given)
-        run.finish(levels=levels, level_kind="alpha_bar", start=start, sample=sample)
+        given = {"xt": x, "batchsize": len(x), "accelerator": SimpleNamespace(device="cpu")}
+        *_, sample = self.claimed(claim)(model, sigmas, **self.settings(claim, case), **given)
+        ends = levels[0].sqrt(), levels[-1].sqrt()
+        run.finish(levels=levels, level_kind="alpha_bar", start=x * ends[0], sample=sample * ends[1])
+
+    def _shipped(self, steps: int) -> tuple[Any, Any]:
+        """The library's own levels of Stable Diffusion for so many steps, and the training times that they belong to."""
+        schedule = importlib.import_module("smalldiffusion.diffusion").ScheduleLDM(1000)
+        sigmas = schedule.sample_sigmas(steps)
+        return [int((schedule.sigmas == sigma).nonzero()[0]) for sigma in sigmas[:-1]], sigmas
+
+
+def original(table: Any, run: Run) -> tuple[Any, Any]:
+    """Every (T // n)-th training time of a table of alpha_bar, and their levels in units of the clean picture, with 0 at the end."""
+    times = strided_times(run.case.steps, len(table))
+    levels = run.table(np.append(table[times], 1))
+    return times, ((1 - levels) / levels).sqrt()
 
 
 class _Model:
