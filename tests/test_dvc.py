@@ -73,10 +73,11 @@ def project(tmp_path):
     for name, code in (("gate", GATE), ("report", REPORT), ("publish", "")):
         (folder / f"{name}.py").write_text(code)
     (folder / "reports").mkdir()
-    (folder / "reports" / "false_alarms.json").write_text("{}")
+    for name in ("false_alarms.json", "power.json"):
+        (folder / "reports" / name).write_text("{}")
     (folder / "reports" / "history").mkdir()
     (folder / "reports" / "history" / "README").write_text("no release was swept")
-    (folder / ".gitignore").write_text("/environment.json\n/reports/*\n!/reports/false_alarms.json\n!/reports/history\n")
+    (folder / ".gitignore").write_text("/environment.json\n/reports/*\n!/reports/*.json\n!/reports/history\n")
     new = Project(folder)
     new.install("STEPS = 1\n")
     new.do("git", "init", "--quiet")
