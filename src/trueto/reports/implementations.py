@@ -120,7 +120,7 @@ def _table(found: Implementations, site: Overview | None) -> Html:
 
 def implementations_page(found: Implementations, site: Overview | None = None) -> str:
     """The text of the page; `site` is the report that it belongs to."""
-    title = f"{plural(found.candidates, 'library').replace('librarys', 'libraries')} beside {plural(len(found.rows), 'original')}"
+    title = f"{plural(found.candidates, 'library')} beside {plural(len(found.rows), 'original')}"
     back = el("a", "← the report", href="../index.html") if site else "trueto · still true to the original?"
     header = join([el("small", back), el("h1", title), el("p", LEAD, class_="lead soft")])
     pairs = [(join([el("span", icon(s.icon), class_=s.tone), str(v)]), s.means) for v, s in LEGEND.items()]

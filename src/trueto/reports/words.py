@@ -166,8 +166,9 @@ def times(ratio: Any) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """`1 cell`, `2 cells`."""
-    return f"{count:,} {word}" + ("" if count == 1 else "s")
+    """`1 cell`, `2 cells`, `2 libraries`."""
+    several = f"{word[:-1]}ies" if word.endswith("y") and word[-2] not in "aeiou" else f"{word}s"
+    return f"{count:,} {word if count == 1 else several}"
 
 
 def size_words(size: Any, grey: Any) -> str:
