@@ -1,0 +1,80 @@
+"""docs/findings/group-offload-to-disk.md: what diffusers' group offloading to disk does to a second model."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+ACCELERATE = "accelerate==1.12.0"
+PROGRAM = """
+import json
+import sys
+
+import torch
+from diffusers import AutoencoderKL
+
+
+def model(seed):
+    torch.manual_seed(seed)
+    return AutoencoderKL(block_out_channels=(8,), norm_num_groups=2, layers_per_block=1).eval()
+
+
+x, answers = torch.ones(1, 3, 8, 8), []
+for seed, folder in enumerate(sys.argv[2:]):
+    with torch.no_grad():
+        right = model(seed).encode(x).latent_dist.mean
+        offloaded = model(seed)
+        more = {"num_blocks_per_group": 1} if sys.argv[1] == "block_level" else {}
+        offloaded.enable_group_offload(torch.device("cpu"), offload_type=sys.argv[1], offload_to_disk_path=folder, **more)
+        answers.append((right.tolist(), offloaded.encode(x).latent_dist.mean.tolist()))
+print(json.dumps(answers))
+"""
+
+
+@pytest.fixture(scope="module")
+def accelerate(tmp_path_factory):
+    """A folder with accelerate, which is not installed here: with it diffusers loads models in another way."""
+    folder = tmp_path_factory.mktemp("accelerate")
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), ACCELERATE], check=True)
+    return folder
+
+
+def answers(accelerate, kind, *folders):
+    """For each folder what a model with other weights gives, as (without offloading, offloaded to it)."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, kind, *map(str, folders)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(accelerate), "PATH": "", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+    )
+    assert 0 == done.returncode, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["leaf_level", "block_level"])
+def test_a_second_model_in_one_folder_computes_with_the_weights_of_the_first(accelerate, tmp_path, kind):
+    """Its latents are those of the first, bit by bit, and not its own."""
+    (first, offloaded), (own, second) = answers(accelerate, kind, tmp_path, tmp_path)
+    assert first == offloaded == second
+    assert own != first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["leaf_level", "block_level"])
+def test_a_folder_of_its_own_changes_nothing(accelerate, tmp_path, kind):
+    """Each model gives what it gives without offloading."""
+    for own, offloaded in answers(accelerate, kind, tmp_path / "one", tmp_path / "two"):
+        assert own == offloaded
+
+
+@pytest.mark.slow
+def test_without_accelerate_the_first_call_raises():
+    """A name is used that only accelerate brings."""
+    hidden = f"import sys; sys.modules['accelerate'] = None; sys.argv = ['-c', 'leaf_level', '/tmp/unused']\n{PROGRAM}"
+    done = subprocess.run(
+        [sys.executable, "-c", hidden.replace(", offload_to_disk_path=folder", "")], capture_output=True, text=True, check=False
+    )
+    assert "NameError: name 'send_to_device' is not defined" in done.stderr
