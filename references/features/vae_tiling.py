@@ -29,8 +29,8 @@ or shifts of colour where its parts disagree. Libraries say so, and it has to be
     code_and_paper="no difference known",
 )
 CASES = (
-    Case("autoencoder", 1, quick=True, options={"latents": (12, 12)}, layers=("invariance",)),
-    Case("autoencoder-wide", 1, seed=1, options={"latents": (10, 17)}, layers=("invariance",)),
+    Case("autoencoder", 1, quick=True, options={"latents": [12, 12]}, layers=("invariance",)),
+    Case("autoencoder-wide", 1, seed=1, options={"latents": [10, 17]}, layers=("invariance",)),
 )
 # blended: outputs are put together from tiles of `TILE` latents, of which each begins `STRIDE` after the one before.
 KNOBS = {"outputs": ("whole", "blended")}
