@@ -23,11 +23,16 @@ class _Task:
     futures: Sequence[Future[Outcome]]
     urgent: bool
 
+    @property
+    def group(self) -> tuple[str, ...]:
+        """The same for cases for which a library builds the same thing, as far as can be told without asking it."""
+        return self.claim.id, self.case.grid, self.case.schedule, self.case.parameterization
+
 
 class Pool:
     """A few workers of one candidate under one profile, fed from one list; results come as futures.
 
-    A worker keeps to the cases of one claim while there are any: it has built for them what others would have to build again.
+    A worker keeps to cases that are configured alike while there are any: it has built for them what others would have to build again.
     """
 
     def __init__(self, spec: str, profile: Profile, size: int, limits: Limits) -> None:
@@ -36,7 +41,7 @@ class Pool:
         self._changed = threading.Condition()
         self._closed = False
         self._workers = [Worker(spec, profile) for _ in range(size)]
-        self._claims = [""] * size
+        self._groups: list[tuple[str, ...]] = [()] * size
         self._threads = [threading.Thread(target=self._serve, args=(place,), daemon=True) for place in range(size)]
         for thread in self._threads:
             thread.start()
@@ -59,15 +64,15 @@ class Pool:
                 self._changed.wait()
             if self._closed:
                 return None
-            mine, others = self._claims[place], {claim for other, claim in enumerate(self._claims) if other != place}
+            mine, others = self._groups[place], {group for other, group in enumerate(self._groups) if other != place}
 
             def rank(task: _Task) -> tuple[bool, ...]:
-                own, taken = task.claim.id == mine, task.claim.id in others
+                own, taken = task.group == mine, task.group in others
                 return not (task.urgent and (own or not taken)), not own, taken, not task.urgent
 
             task = min(self._tasks, key=rank)  # of equals the first
             self._tasks.remove(task)
-            self._claims[place] = task.claim.id
+            self._groups[place] = task.group
             return task
 
     def _serve(self, place: int) -> None:
