@@ -1,7 +1,10 @@
-"""A few workers of one candidate, fed from one list; whoever already waits is served first."""
+"""A few workers of one candidate, fed from one queue; whoever already waits is served first."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -15,34 +18,24 @@ __all__ = ["Pool"]
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """Runs of one case, each (network, twin), that somebody waits for now if it is `urgent`."""
+    """One run that somebody waits for."""
 
+    future: Future[Outcome]
     claim: Claim
     case: Case
-    runs: Sequence[tuple[str, bool]]
-    futures: Sequence[Future[Outcome]]
-    urgent: bool
-
-    @property
-    def group(self) -> tuple[str, ...]:
-        """The same for cases for which a library builds the same thing, as far as can be told without asking it."""
-        return self.claim.id, self.case.grid, self.case.schedule, self.case.parameterization
+    net: str
+    twin: bool
 
 
 class Pool:
-    """A few workers of one candidate under one profile, fed from one list; results come as futures.
-
-    A worker keeps to cases that are configured alike while there are any: it has built for them what others would have to build again.
-    """
+    """A few workers of one candidate under one profile, fed from one queue; results come as futures."""
 
     def __init__(self, spec: str, profile: Profile, size: int, limits: Limits) -> None:
         self.limits = limits
-        self._tasks: list[_Task] = []
-        self._changed = threading.Condition()
-        self._closed = False
+        self._tasks: queue.PriorityQueue[tuple[int, int, list[_Task] | None]] = queue.PriorityQueue()
+        self._number = itertools.count()
         self._workers = [Worker(spec, profile) for _ in range(size)]
-        self._groups: list[tuple[str, ...]] = [()] * size
-        self._threads = [threading.Thread(target=self._serve, args=(place,), daemon=True) for place in range(size)]
+        self._threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
         for thread in self._threads:
             thread.start()
 
@@ -51,45 +44,25 @@ class Pool:
 
         What is `urgent`, because somebody waits for it now, goes before what was asked for in advance.
         """
-        futures: list[Future[Outcome]] = [Future() for _ in runs]
-        with self._changed:
-            self._tasks.append(_Task(claim, case, runs, futures, urgent))
-            self._changed.notify()
-        return futures
+        tasks = [_Task(Future(), claim, case, net, twin) for net, twin in runs]
+        self._tasks.put((not urgent, next(self._number), tasks))
+        return [task.future for task in tasks]
 
-    def _next(self, place: int) -> _Task | None:
-        """The next task of a worker, once there is one; None when there will be none."""
-        with self._changed:
-            while not self._tasks and not self._closed:
-                self._changed.wait()
-            if self._closed:
-                return None
-            mine, others = self._groups[place], {group for other, group in enumerate(self._groups) if other != place}
-
-            def rank(task: _Task) -> tuple[bool, ...]:
-                own, taken = task.group == mine, task.group in others
-                return not (task.urgent and (own or not taken)), not own, taken, not task.urgent
-
-            task = min(self._tasks, key=rank)  # of equals the first
-            self._tasks.remove(task)
-            self._groups[place] = task.group
-            return task
-
-    def _serve(self, place: int) -> None:
-        worker = self._workers[place]
-        while (task := self._next(place)) is not None:
-            for (net, twin), future in zip(task.runs, task.futures, strict=True):
+    def _serve(self, worker: Worker) -> None:
+        while (tasks := self._tasks.get()[-1]) is not None:
+            for task in tasks:
                 try:
-                    future.set_result(worker.run(task.claim, task.case, net, self.limits, twin=twin))
+                    task.future.set_result(worker.run(task.claim, task.case, task.net, self.limits, twin=task.twin))
                 except Exception as error:  # noqa: BLE001 - handed to whoever waits
-                    future.set_exception(error)
+                    task.future.set_exception(error)
 
     def close(self) -> None:
         """Stop the workers; runs that were not started are dropped."""
-        with self._changed:
-            self._tasks.clear()
-            self._closed = True
-            self._changed.notify_all()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._tasks.get_nowait()
+        for _ in self._workers:
+            self._tasks.put((True, next(self._number), None))
         for worker in self._workers:
             worker.close()
         for thread in self._threads:
