@@ -1,9 +1,9 @@
 """From a prompt to a picture: CompVis' scripts/txt2img.py, Rombach et al. 2022 (latent diffusion, arXiv 2112.10752)."""
 
-import numpy as np
-
 from trueto.model import Case
 from trueto.references.card import Card, Promises
+
+from .cases import rounded_png
 
 CARD = Card(
     title="Stable Diffusion v1, text to image",
@@ -59,11 +59,4 @@ KNOBS = {
     "png": ("truncated", "rounded"),  # rounded: diffusers
 }
 VARIED = ("png",)
-
-
-def vary(arrays, knobs, case):
-    """The outputs with the fraction of the 8-bit picture rounded, and not cut off."""
-    if knobs.get("png") == "rounded":
-        for number, picture in enumerate(arrays["image"], 1):
-            arrays["png" if number == 1 else f"png#{number}"] = np.rint(255 * (picture + 1) / 2).astype(np.int64)
-    return arrays
+vary = rounded_png

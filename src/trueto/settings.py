@@ -9,6 +9,7 @@ from pathlib import Path
 __all__ = [
     "FORMATS",
     "GATE_OPTIONS",
+    "TRACKING_URI",
     "Dashboard",
     "Option",
     "cache_dir",
@@ -20,6 +21,8 @@ __all__ = [
     "serving_environment",
     "whole_environment",
 ]
+
+TRACKING_URI = "sqlite:///mlflow.db"  # where MLflow keeps its runs, unless somebody says otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def offline_environment() -> dict[str, str]:
 
 def dashboard() -> Dashboard:
     """The settings of the page in MLflow's server (`TRUETO_SITE`, `TRUETO_TRACKING_URI`, `TRUETO_AUTH`)."""
-    uri = os.environ.get("TRUETO_TRACKING_URI") or "sqlite:///mlflow.db"
+    uri = os.environ.get("TRUETO_TRACKING_URI") or TRACKING_URI
     return Dashboard(Path(os.environ.get("TRUETO_SITE") or "reports"), uri, os.environ.get("TRUETO_AUTH") == "1")
 
 

@@ -59,9 +59,8 @@ def command(
         return f"commit {commits[version]}" if version in commits else version
 
     window = f", or at {' or '.join(map(named, found.between))}, which could not be judged" if found.between else ""
-    as_before = (
-        "" if found.before in (good, *list(commits)[:1]) else f"; {named(found.before)} is as {'the first of them' if commits else good}"
-    )
+    begun = next(iter(commits), good)
+    as_before = "" if found.before == begun else f"; {named(found.before)} is as {'the first of them' if commits else good}"
     click.echo(f"{claim} changed at {candidate} {named(found.after)}{window}{as_before}")
     click.echo(f"{len(found.judged)} {'commits' if commits else 'releases'} judged for this, {search.known_before} known before")
     for change in found.changes:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-__all__ = ["command"]
+from trueto.settings import TRACKING_URI
 
-DEFAULT_URI = "sqlite:///mlflow.db"
+__all__ = ["command"]
 
 
 @click.command("publish")
 @click.argument("record", type=click.Path(path_type=Path))
-@click.option("--tracking-uri", default=DEFAULT_URI, show_default=True, help="where MLflow keeps its runs")
+@click.option("--tracking-uri", default=TRACKING_URI, show_default=True, help="where MLflow keeps its runs")
 def command(record: Path, tracking_uri: str) -> int:
     """Publish RECORD to MLflow: a file written by `trueto gate`, or a folder of such files, as the history that `trueto sweep` keeps.
 
@@ -34,5 +34,5 @@ def command(record: Path, tracking_uri: str) -> int:
     if tracking_uri.startswith("http"):
         click.echo(f"look at it: {tracking_uri}")
     else:
-        click.echo("look at it: trueto serve" + ("" if tracking_uri == DEFAULT_URI else f" --tracking-uri {shown(tracking_uri)}"))
+        click.echo("look at it: trueto serve" + ("" if tracking_uri == TRACKING_URI else f" --tracking-uri {shown(tracking_uri)}"))
     return 0

@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 
+from trueto.settings import TRACKING_URI
+
 __all__ = ["command"]
 
 
 @click.command("serve", context_settings={"show_default": True})
-@click.option("--tracking-uri", default="sqlite:///mlflow.db", help="the database in which MLflow keeps its runs")
+@click.option("--tracking-uri", default=TRACKING_URI, help="the database in which MLflow keeps its runs")
 @click.option("--host", default="127.0.0.1", help="the address to listen on; MLflow answers only to names that it knows")
 @click.option("--port", type=click.IntRange(1, 65535), default=5000)
 @click.option("--site", type=click.Path(path_type=Path), default=Path("reports"), help="the folder that `trueto report` writes to")

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from trueto.errors import TruetoError, UsageError
-from trueto.settings import serving_environment
+from trueto.settings import TRACKING_URI, serving_environment
 from trueto.trackers import TrackerError, shown
 
 __all__ = ["Server", "serve"]
@@ -31,7 +31,7 @@ READY = 120.0  # seconds; a new database is made first, which takes about ten of
 END = 10.0
 EVERY = 0.25
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-LOCAL = "trueto serve --tracking-uri sqlite:///mlflow.db"
+LOCAL = f"trueto serve --tracking-uri {TRACKING_URI}"
 OLD = "out-of-date database schema"
 
 

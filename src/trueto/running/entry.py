@@ -15,7 +15,7 @@ from trueto.running.kept import load_kept
 from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection
 from trueto.running.profiles import absent, profile, profile_names
-from trueto.running.releases import written_for
+from trueto.running.releases import release_of, written_for
 from trueto.running.search import prepared
 
 __all__ = ["open_gate", "writable"]
@@ -62,7 +62,7 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
     name = short_name(spec)
     path = Path(options["ledger"]) if options["ledger"] else ledger_path(spec)
     release = parted(spec)[1]
-    ledger = load_ledger(path, name, release)
+    ledger = load_ledger(path, name, release_of(spec))
     if release and release not in written_for(spec) and not options["ledger"]:  # else the ledger speaks of the installed release
         ledger = replace(ledger, binding=False)
     gate = Gate(spec, selection, ledger, jobs=_jobs(options["jobs"]), skipped=skipped)

@@ -25,7 +25,7 @@ from trueto.errors import DataError, UnknownName, UsageError
 from trueto.running.commits import is_commit, unpacked
 from trueto.settings import environments_dir
 
-__all__ = ["build", "built", "missing", "published", "release_folders", "selected", "without", "written_for"]
+__all__ = ["build", "built", "missing", "published", "release_folders", "release_of", "selected", "without", "written_for"]
 
 PIP = ("--disable-pip-version-check", "--retries", "1", "--timeout", "15")
 HELP = "docs/history.md"
@@ -64,7 +64,7 @@ def _entry(spec: str) -> Mapping[str, Any]:
     name, release = parted(spec)
     table = _table(name)
     try:
-        wanted = Version(_of_commit(table["distribution"], release) if is_commit(release) else release)
+        wanted = Version(release_of(spec))
     except InvalidVersion as error:
         raise UsageError(f"{release!r} is no version, expected one as in {name}==1.2.3", f"trueto env {name}==VERSION") from error
     for entry in table.get("release", []):
@@ -78,6 +78,12 @@ def _of_commit(distribution: str, release: str) -> str:
     for path in (environments_dir() / f"{distribution}=={release}").glob(f"{distribution.replace('-', '_')}-*.dist-info"):
         return path.name.removesuffix(".dist-info").rpartition("-")[2]
     return "0"
+
+
+def release_of(spec: str) -> str:
+    """The release that is asked for, as ledgers speak of it: of a commit the version that its package says; empty for the installed one."""
+    name, release = parted(spec)
+    return _of_commit(_table(name)["distribution"], release) if is_commit(release) else release
 
 
 def _requirements(spec: str) -> list[str]:

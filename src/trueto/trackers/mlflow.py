@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from trueto.settings import TRACKING_URI
 from trueto.trackers import Published, TrackerError, shown
 from trueto.trackers._links import metric_page
 from trueto.trackers._plan import RunPlan, text
 from trueto.trackers._sources import OVER, Source, batched, pages_of, sources
 
-__all__ = ["DEFAULT_URI", "drift_page", "held", "publish", "reachable"]
+__all__ = ["drift_page", "held", "publish", "reachable"]
 
-DEFAULT_URI = "sqlite:///mlflow.db"
 BATCH, PAIRS = 900, 100  # together what MLflow takes at once
 RUNS = 1000
 OVER_RATIO = "release_log10_ratio"
@@ -62,7 +62,7 @@ def publish(
     the names of experiments on a server that is shared. Raises TrackerError where MLflow cannot be reached or refuses, and DataError for a
     damaged record before anything is sent.
     """
-    found, uri = sources(Path(record_path)), tracking_uri or DEFAULT_URI
+    found, uri = sources(Path(record_path)), tracking_uri or TRACKING_URI
     stays = f"{'The records stay' if Path(record_path).is_dir() else 'The run record stays'} in {record_path}"
     resend = f"trueto publish {shlex.quote(str(record_path))} --tracking-uri {shlex.quote(shown(uri))}"
     try:

@@ -44,12 +44,11 @@ class Halls:
 
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a run request; {"died": why} when there is no answer."""
-        if (hall := self._hall(request)) is not None:
-            answer = hall.run(request)
-            if answer is not None:
-                return answer
+        hall = self._hall(request)
+        answer = None if hall is None else hall.run(request)
+        if hall is not None and answer is None:
             self._give_up(hall)
-        answer = self._rooms.run(request)
+        answer = self._rooms.run(request) if answer is None else answer
         if float(answer.pop("built", 0.0)) > SLOW:
             self._slow.add(request["claim"]["id"])
         return answer

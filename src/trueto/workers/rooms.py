@@ -24,7 +24,7 @@ from typing import Any
 from trueto.candidates import Adapter
 from trueto.workers.walls import Walls
 
-__all__ = ["GARBAGE", "TAIL", "Rooms", "confine", "line_from", "used_memory"]
+__all__ = ["TAIL", "Rooms", "confine", "line_from", "used_memory"]
 
 KEYS = ("op", "claim", "case", "profile", "fault")
 TAIL = 2000

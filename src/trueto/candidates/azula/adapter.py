@@ -82,27 +82,28 @@ class AzulaAdapter(Library):
         {"k_diffusion/lms": multistep, "ermongroup/ddim": implicit}[claim.reference](self.claimed(claim), run, torch)
 
 
-def scheduled(alphas: Any, sigmas: Any) -> Callable[[Any], tuple[Any, Any]]:
-    """A schedule through these levels (n + 1,): time 1 is the first of them and time 0 the last."""
-
-    def schedule(t: Any) -> tuple[Any, Any]:
-        place = ((1 - t) * (len(sigmas) - 1)).round().long()
-        return alphas[place], sigmas[place]
-
-    return schedule
-
-
 class Denoiser:
-    """A denoiser as azula's samplers call one, which counts its calls: they are the steps."""
+    """A denoiser as azula's samplers call one, on a schedule through levels (n + 1,): time 1 is the first of them and time 0 the last.
 
-    def __init__(self, run: Run, schedule: Any, mean: Callable[[Any, int], Any]) -> None:
-        self.run, self.schedule, self.mean, self.calls = run, schedule, mean, 0
+    Its calls are the steps. What the network is told follows from the time that the library asks for, and not from the step.
+    """
 
-    def __call__(self, x: Any, t: Any, **_: Any) -> Any:  # noqa: ARG002 - a level is known by its step
+    def __init__(self, run: Run, alphas: Any, sigmas: Any, mean: Callable[[Any, int], Any]) -> None:
+        self.run, self.alphas, self.sigmas, self.mean, self.calls = run, alphas, sigmas, mean, 0
+
+    def _place(self, t: Any) -> Any:
+        return ((1 - t) * (len(self.sigmas) - 1)).round().long()
+
+    def schedule(self, t: Any) -> tuple[Any, Any]:
+        """Alpha and sigma at a time."""
+        place = self._place(t)
+        return self.alphas[place], self.sigmas[place]
+
+    def __call__(self, x: Any, t: Any, **_: Any) -> Any:
         """The estimate of the clean picture."""
-        step, self.calls = self.calls, self.calls + 1
-        self.run.step = self.run.noise.step = step
-        return SimpleNamespace(mean=self.mean(x, step))
+        self.run.step = self.run.noise.step = self.calls
+        self.calls += 1
+        return SimpleNamespace(mean=self.mean(x, int(self._place(t))))
 
 
 def _inputs(run: Run) -> SpecInputs:
@@ -121,12 +122,12 @@ def multistep(sampler: Any, run: Run, torch: Any) -> None:
     levels, times = frame.grid(inputs, table)
     denoise = frame.Denoiser(inputs, table, levels, times, table[:0])
 
-    def mean(x: Any, step: int) -> Any:
+    def mean(x: Any, place: int) -> Any:
         with torch._C.DisableTorchFunction():  # noqa: SLF001 - what the harness does is not the candidate's
-            return to_torch(denoise(to_numpy(x), levels[step], step), x)
+            return to_torch(denoise(to_numpy(x), levels[place], place), x)
 
     sigmas = run.table(levels)
-    model = Denoiser(run, scheduled(torch.ones_like(sigmas), sigmas), mean)
+    model = Denoiser(run, torch.ones_like(sigmas), sigmas, mean)
     order = run.case.options.get("order", LMS_ORDER)
     x = run.start_noise() * sigmas[0]
     sample = sampler(model, order=order, steps=len(levels) - 1, silent=True)(x)
@@ -141,10 +142,10 @@ def implicit(sampler: Any, run: Run, torch: Any) -> None:
     levels = run.table(np.append(table[times], 1))
     alphas, sigmas = levels.sqrt(), (1 - levels).sqrt()
 
-    def mean(x: Any, step: int) -> Any:
-        return (x - sigmas[step] * run.network(x, torch.tensor(float(times[step])))) / alphas[step]
+    def mean(x: Any, place: int) -> Any:
+        return (x - sigmas[place] * run.network(x, torch.tensor(float(times[place])))) / alphas[place]
 
-    model = Denoiser(run, scheduled(alphas, sigmas), mean)
+    model = Denoiser(run, alphas, sigmas, mean)
     start = run.start_noise()
     sample = sampler(model, eta=run.case.options.get("eta", 0.0), steps=len(times), silent=True)(start)
     run.finish(levels=levels, level_kind="alpha_bar", start=start, sample=sample)

@@ -79,7 +79,7 @@ class SmallDiffusionAdapter(Library):
         levels = 1 / (sigmas**2 + 1)
         start = run.start_noise()
         x = start * sigmas[0] if shipped else start / levels[0].sqrt()
-        model = _Model(run, levels, times)
+        model = _Model(run, sigmas, times)
         given = {"xt": x, "batchsize": len(x), "accelerator": SimpleNamespace(device="cpu")}
         *_, sample = self.claimed(claim)(model, sigmas, **self.settings(claim, case), **given)
         ends = levels[0].sqrt(), levels[-1].sqrt()
@@ -100,10 +100,13 @@ def original(table: Any, run: Run) -> tuple[Any, Any]:
 
 
 class _Model:
-    """A model as the library calls one: it predicts the noise, and draws the fresh noise."""
+    """A model as the library calls one: it predicts the noise, and draws the fresh noise.
 
-    def __init__(self, run: Run, levels: Any, times: Any) -> None:
-        self.run, self.levels, self.times, self.calls = run, levels, times, 0
+    Its calls are the steps. What the network is told follows from the level that the library asks at, and not from the step.
+    """
+
+    def __init__(self, run: Run, sigmas: Any, times: Any) -> None:
+        self.run, self.sigmas, self.times, self.calls = run, sigmas, times, 0
 
     def eval(self) -> None:
         """Nothing is to be switched."""
@@ -114,13 +117,14 @@ class _Model:
 
         return torch.randn((batchsize, *self.run.case.shape[1:]), dtype=self.run.dtype)
 
-    def predict_eps_cfg(self, x: Any, sigma: Any, cond: Any, scale: float) -> Any:  # noqa: ARG002 - a level is known by its step
+    def predict_eps_cfg(self, x: Any, sigma: Any, cond: Any, scale: float) -> Any:  # noqa: ARG002 - nothing is guided
         """The noise in x."""
         import torch
 
-        step, self.calls = self.calls, self.calls + 1
-        self.run.step = self.run.noise.step = step
-        return self.run.network(x * self.levels[step].sqrt(), torch.tensor(float(self.times[step])))
+        self.run.step = self.run.noise.step = self.calls
+        self.calls += 1
+        time = self.times[int((self.sigmas - sigma).abs().argmin())]
+        return self.run.network(x * (1 / (sigma**2 + 1)).sqrt(), torch.tensor(float(time)))
 
 
 ADAPTER = SmallDiffusionAdapter()

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from trueto.candidates import is_file, ledger_path, parted
+from trueto.candidates import is_file, ledger_path
 from trueto.errors import UsageError
 from trueto.judge import factor
 from trueto.model import Judgement
@@ -16,6 +16,7 @@ from trueto.running.explain.account import Explanation
 from trueto.running.explain.subject import Subject, ledger_name
 from trueto.running.explain.text import variant_text
 from trueto.running.ledger import Deviation, load_ledger
+from trueto.running.releases import release_of
 
 __all__ = ["Entry", "append_entry", "entry_for", "ledger_file", "refuse_if_needless"]
 
@@ -128,7 +129,7 @@ def append_entry(found: Explanation, entry: Entry, path: Path) -> Judgement:
 
 def _must_declare(found: Explanation, path: Path, name: str) -> Judgement:
     """The verdict with a ledger, which must be that the cell is declared."""
-    entries: tuple[Deviation, ...] = load_ledger(path, name, parted(found.subject.gate.spec)[1]).covering(found.subject.cell(found.layer))
+    entries: tuple[Deviation, ...] = load_ledger(path, name, release_of(found.subject.gate.spec)).covering(found.subject.cell(found.layer))
     judged = found.subject.judged_with(found.layer, entries)
     if not judged.verdict.declared:
         raise UsageError(

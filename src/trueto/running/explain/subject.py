@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trueto.candidates import ledger_path, parted, short_name
+from trueto.candidates import ledger_path, short_name
 from trueto.errors import UnknownName, UsageError
 from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Profile
 from trueto.references import Reference, reference
@@ -17,6 +17,7 @@ from trueto.running.judging import Runs
 from trueto.running.ledger import Deviation, Ledger, load_ledger
 from trueto.running.plan import LONG, Selection, covers
 from trueto.running.profiles import profile
+from trueto.running.releases import release_of
 from trueto.running.verdict import judge_cell
 
 __all__ = ["Subject", "ledger_name", "open_subject", "split_cell", "subject_of"]
@@ -132,7 +133,7 @@ def open_subject(spec: str, cell: str, *, profile_name: str = "default", ledger:
     chosen = profile(profile_name)
     path = Path(ledger) if ledger else ledger_path(spec)
     name = ledger_name(spec)
-    known = load_ledger(path if path is not None and path.is_file() else None, name, parted(spec)[1])
+    known = load_ledger(path if path is not None and path.is_file() else None, name, release_of(spec))
     gate = Gate(spec, Selection(profiles=(chosen.id,)), known, jobs=1)
     gate.meet()
     return subject_of(gate, cell)
