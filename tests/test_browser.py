@@ -81,6 +81,14 @@ def row(tab: Tab, claim: str) -> list[str]:
     return tab.run(f"[...{script}.querySelectorAll('td')].filter(td => !td.hidden).map(td => td.querySelector('a').title)")
 
 
+def near(tab: Tab, claim: str) -> str:
+    """Scroll to a claim and wait for its plot; what the plot says of itself."""
+    tab.run(f"document.getElementById('{claim}').scrollIntoView()")
+    wait = "new Promise(done => { const look = () => { const plot = document.querySelector('#%s svg.time'); "
+    wait += "plot ? done(plot.getAttribute('aria-label')) : setTimeout(look, 20) }; look() })"
+    return tab.run(wait % claim)
+
+
 def test_the_site_at_drift_loads_nothing_and_complains_of_nothing(tab: Tab, server: serving.Served) -> None:
     """From the first page by links to a claim and to the releases: all requests are ours, the console is silent."""
     assert f"{server.address}/drift/history/diffusers.html has the releases of diffusers" in server.said
@@ -91,7 +99,8 @@ def test_the_site_at_drift_loads_nothing_and_complains_of_nothing(tab: Tab, serv
         tab.open(address)
     assert "27 of 78 algorithms changed" in tab.run("document.querySelector('h1').textContent")
     assert [] == tab.complaints
-    assert {urlsplit(server.address).netloc} == {urlsplit(address).netloc for address in tab.requests}
+    asked = [address for address in tab.requests if not address.startswith("data:")]  # pictures that are in the page
+    assert {urlsplit(server.address).netloc} == {urlsplit(address).netloc for address in asked}
     assert not tab.run("Boolean(document.querySelector('script[src], link, iframe, img:not([src^=\"data:\"])'))")
 
 
@@ -116,6 +125,7 @@ def test_a_layer_is_shown_alone_and_the_address_can_be_shared(tab: Tab, page: st
     """Signs and curves become those of the layer; the address keeps it, and another reader sees the same."""
     tab.open(page)
     whole = row(tab, MOVED)
+    near(tab, MOVED)
     choose(tab, "layer", "noise")
     alone = row(tab, MOVED)
     assert whole != alone
@@ -165,6 +175,26 @@ def test_a_point_opens_its_explanation_and_the_command_by_keyboard(tab: Tab, pag
     assert 1 == tab.run("document.querySelectorAll('td a[tabindex=\"0\"]').length")
 
 
+def test_a_plot_is_drawn_when_somebody_comes_near(tab: Tab, page: str) -> None:
+    """Not before, and then with a point and a sign for each release; on paper all are there."""
+    tab.open(page)
+    assert tab.run("document.querySelectorAll('svg.time').length") < 10
+    assert near(tab, MOVED).startswith("k_diffusion/dpmpp_2m over the releases of diffusers: 2 changes over 14 releases.")
+    points = tab.run(
+        f"[...document.querySelectorAll('#{MOVED} g.curve:not([data-layer]), #{MOVED} g.curve[data-layer=\"\"]')][0].innerHTML"
+    )
+    assert 14 == points.count("h0")
+    assert 2 == tab.run(f"document.querySelectorAll('#{MOVED} .change').length")
+    signs = tab.run(f"[...document.querySelectorAll('#{MOVED} g.row[data-layer=schedule] title')].map(t => t.textContent)")
+    assert 14 == len(signs)
+    assert "0.26.3, noise levels: declared, 8.4e5 times the rounding, as spacing=drop_last,table=float32" in signs
+    kept = "document.querySelector('#%s figure').offsetHeight >= document.querySelector('#%s svg.time').getBoundingClientRect().height"
+    assert tab.run(kept % (MOVED, MOVED))
+    tab.run("dispatchEvent(new Event('beforeprint'))")
+    assert 78 == tab.run("document.querySelectorAll('svg.time').length")
+    assert [] == tab.complaints
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_it_fits_a_phone_dark_and_light(tab: Tab, page: str, site: Path, *, dark: bool) -> None:
     """No page scrolls sideways as a whole; colours follow the reader's wish."""
@@ -176,8 +206,8 @@ def test_it_fits_a_phone_dark_and_light(tab: Tab, page: str, site: Path, *, dark
         assert dark == (sum(shade[:3]) < 3 * 64)
 
 
-def test_without_its_script_the_page_is_whole(tab: Tab, page: str) -> None:
-    """No filter that would do nothing, and each sign leads to its explanation all the same."""
+def test_without_its_script_the_page_has_table_and_words(tab: Tab, page: str) -> None:
+    """No filter that would do nothing, and no empty plots; each sign leads to what it was all the same, and a line says what is missing."""
     tab.ask("Emulation.setScriptExecutionDisabled", value=True)
     try:
         tab.open(page)
@@ -185,3 +215,6 @@ def test_without_its_script_the_page_is_whole(tab: Tab, page: str) -> None:
         tab.ask("Emulation.setScriptExecutionDisabled", value=False)
     assert tab.run("document.querySelector('#filter').hidden")
     assert tab.run("[...document.querySelectorAll('td a')].every(a => document.getElementById(decodeURIComponent(a.hash.slice(1))))")
+    assert 78 == tab.run("document.querySelectorAll('tbody tr').length")
+    assert "without scripts this page has no plots" in tab.run("document.querySelector('header').innerText").lower()
+    assert not tab.run("[...document.querySelectorAll('figure')].some(f => f.offsetHeight)")

@@ -27,6 +27,11 @@ def swept(tmp_path_factory):
     return folder, pip, first, second
 
 
+def told(page):
+    """What the page tells its script."""
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
+
+
 def history(folder):
     """What is recorded there."""
     return read_history(folder / "reports" / "history" / "toy")
@@ -179,10 +184,12 @@ def test_the_page_says_where_y_changed(swept):
     assert re.findall(r'href="#([^"]+)"', page)
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
     assert 2 == len(re.findall(r'<td [^>]*class="\w+ changed"', page))
-    assert 2 == page.count('class="change"')
+    plots = {line["claim"]: line for line in told(page)["lines"]}
+    assert [2, 4] == plots[EULER]["changed"]
+    assert [] == plots["k_diffusion/heun"]["changed"]
     assert "1.2</b> moved away from the original (1.1 was as before)" in page
     assert "this release does not start" in page
-    assert 1 == page.count("<script")
+    assert 1 == page.count("<script>")
     assert not re.findall(r"https?://(?!www\.w3\.org)", page)
     signs = re.findall(r"<td[^>]*>(<a [^>]*>)", page)
     assert 12 == len(signs)
@@ -191,16 +198,35 @@ def test_the_page_says_where_y_changed(swept):
 
 @pytest.mark.slow
 def test_every_sign_leads_to_what_it_was(swept):
-    """Each release of a claim leads to the entry of the time in which it was the same, with each part, and what repeats it."""
+    """Each release of a claim leads to the entry of the time in which it was the same."""
     page = history_page(history(swept[0]))
     begun = re.findall(r'<li id="k_diffusion-euler--([^"]*)"', page)
     assert ["1.0", "1.2", "2.0"] == begun
     row = re.search(r'<tr><th scope="row"><a href="#k_diffusion-euler">.*?</tr>', page)
     assert row
-    led = re.findall(r'<a title="([^",]+), [^"]*" href="#k_diffusion-euler--([^"]*)"', row[0])
-    assert {"1.0": "1.0", "1.1": "1.0", "1.2": "1.2", "1.3": "1.2", "2.0": "2.0"}.items() <= dict(led).items()
-    assert "trueto gate toy==1.2 --claim k_diffusion/euler --quick\ntrueto explain toy==1.2 k_diffusion/euler:" in page
+    led = re.findall(r'<a [^>]*href="#k_diffusion-euler--([^"]*)"', row[0])
+    assert {"1.0": "1.0", "1.1": "1.0", "1.2": "1.2", "1.3": "1.2", "2.0": "2.0"}.items() <= dict(zip(SOURCES, led, strict=True)).items()
     assert "is the first that is recorded: same as the original" in page
+
+
+@pytest.mark.slow
+def test_the_script_is_told_what_the_records_hold(swept):
+    """Of every release and layer the worst cell: verdict, case, two digits of its distance; for what is missing the reason."""
+    releases = history(swept[0])
+    data = told(history_page(releases))
+    line = next(line for line in data["lines"] if line["claim"] == EULER)
+    for layer, kinds, ratios in line["rows"]:
+        for release, kind, ratio in zip(releases, kinds.split(","), ratios.split(","), strict=True):
+            cells = [cell for cell in release.cells if (cell["claim"], cell["layer"]) == (EULER, layer)]
+            assert bool(cells) == bool(kind)
+            if cells:
+                verdict, _, case = data["kinds"][int(kind)]
+                worst = next(cell for cell in cells if cell["case"] == case)
+                assert verdict == worst["verdict"]
+                assert f"{max(cell['ratio'] for cell in cells):.1e}" == f"{float(ratio):.1e}"
+    reasons = [data["reasons"][int(number)] for number in line["why"].split(",") if number]
+    assert 1 == len(reasons)
+    assert "this release does not start" in reasons[0]
 
 
 @pytest.mark.slow

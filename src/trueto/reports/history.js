@@ -1,21 +1,144 @@
 (() => {
 "use strict";
-/* Filters, points that open their explanation, and addresses that can be shared. Without it the page is whole, only unfiltered. */
+/* Plots, drawn when they come near; filters, points that open their explanation, and addresses that can be shared. Without it the page has
+   the table and what changed, in words. All figures are in #data: what is text there only ever becomes text. */
 const one = (what, root = document) => root.querySelector(what), all = (what, root = document) => [...root.querySelectorAll(what)];
-const bar = one("#filter"), table = one("table.times");
-if (!bar || !table) return;
-const versions = all("thead th span", table).map((e) => e.textContent), rows = all("tbody tr", table);
-const claim = (row) => one("th a", row).hash.slice(1), signs = (row) => all("td a", row);
-const first = new Map(rows.map((row) => [row, signs(row).map((a) => [a.title, a.parentNode.className, one("use", a).getAttribute("href")])]));
-const asked = new URLSearchParams(location.search);
+const bar = one("#filter"), table = one("table.times"), source = one("#data");
+if (!bar || !table || !source) return;
+const data = JSON.parse(source.textContent), versions = data.versions;
+const lines = new Map(data.lines.map((line) => [line.slug, line])), rows = all("tbody tr", table);
+const claim = (row) => one("th a", row).hash.slice(1), signs = (row) => [...row.cells].slice(1).map((td) => td.firstChild);
+const asked = new URLSearchParams(location.search), drawn = new Set();
+const words = (layer) => data.layers[layer] || layer;
+const make = (tag, about, ...inside) => { const made = Object.assign(document.createElement(tag), about); made.append(...inside); return made; };
+
+/* What was found: a cell is [verdict, variant, case, distance]. */
+function unpacked(line) {
+  if (!line.cells) {
+    line.cells = new Map(line.rows.map(([layer, kinds, ratios]) => {
+      const far = ratios.split(",");
+      return [layer, kinds.split(",").map((kind, place) => kind && [...data.kinds[kind], far[place]])];
+    }));
+    line.worst = line.worst.split(",").map((place) => place && line.rows[place][0]);
+    line.why = line.why.split(",").map((number) => number && data.reasons[number]);
+  }
+  return line;
+}
+const cell = (line, layer, place) => (unpacked(line).cells.get(layer) || [])[place];
+const said = ([verdict, variant, , far]) => [verdict, far && far + " times the rounding", variant && "as " + variant].filter(Boolean).join(", ");
+
+/* Title, tone and icon of a sign; of the worst layer where none is asked for. */
+function look(line, asks, place) {
+  const layer = asks || unpacked(line).worst[place], found = layer && cell(line, layer, place), [tone, icon] = data.signs[found ? found[0] : "no claim"];
+  const what = found ? said(found) : unpacked(line).why[place] || "not part of it";
+  return [versions[place] + ", " + (layer ? words(layer) + ": " : "") + what, tone, icon];
+}
+
+/* The plot: distance on a logarithmic axis, below it a sign for each layer and release. */
+const LEFT = 128, COLUMN = 34, TOP = 28, PLOT = 130, ROW = 24, BOTTOM = 46, SIGN = 16, LOWEST = -1;
+const NS = "http://www.w3.org/2000/svg", at = (place) => LEFT + COLUMN * (place + 0.5);
+function svg(tag, about, ...inside) {
+  const made = document.createElementNS(NS, tag);
+  for (const [name, value] of Object.entries(about)) made.setAttribute(name, value);
+  made.append(...inside);
+  return made;
+}
+const shape = (name, d) => svg("path", { class: name, d });
+const power = (number) => number ? "10" + [...String(number)].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("") : "1";
+const ratios = (line, layer, place) => line.rows.filter((row) => !layer || row[0] === layer).map((row) => cell(line, row[0], place)).filter((c) => c && c[3]).map((c) => +c[3]);
+
+function curve(line, layer, y) {
+  let path = "", inside = "", outside = "", pen = "M";
+  versions.forEach((_, place) => {
+    const values = ratios(line, layer, place);
+    if (!values.length) { pen = "M"; return; }
+    const value = Math.max(...values), point = at(place) + " " + y(value).toFixed(0), dot = "M" + point + "h0";
+    path += pen + point; pen = "L";
+    if (value > data.factor) outside += dot; else inside += dot;
+  });
+  const group = svg("g", { class: "curve", "data-layer": layer }, ...[["drift", path], ["in", inside], ["out", outside]].filter((s) => s[1]).map((s) => shape(...s)));
+  group.style.display = layer ? "none" : "";
+  return group;
+}
+
+function signsOf(line, layer, row) {
+  const y = TOP + PLOT + 12 + ROW * row;
+  const marks = versions.map((_, place) => {
+    const [title, tone, icon] = look(line, layer, place), name = svg("title", {});
+    name.textContent = title;
+    return svg("g", { class: tone }, name, svg("use", { href: "#i-" + icon, x: at(place) - SIGN / 2, y, width: SIGN, height: SIGN }));
+  });
+  const name = svg("text", { x: 0, y: y + 13 });
+  name.textContent = words(layer);
+  return [name, svg("g", { class: "row", "data-layer": layer }, ...marks)];
+}
+
+function plot(line, label) {
+  const count = line.rows.length, right = LEFT + COLUMN * versions.length, height = TOP + PLOT + 14 + ROW * count + BOTTOM;
+  const values = versions.flatMap((_, place) => ratios(line, "", place)).filter((value) => value > 0);
+  const high = Math.max(2, Math.ceil(values.length ? Math.log10(values.reduce((a, b) => Math.max(a, b))) : 1));
+  const y = (value) => TOP + PLOT * (1 - ((value > 0 ? Math.max(LOWEST, Math.log10(value)) : LOWEST) - LOWEST) / (high - LOWEST));
+  const text = (words, about) => { const made = svg("text", about); made.textContent = words; return made; };
+  const axis = [], step = Math.max(1, Math.ceil((high - LOWEST) / 5));
+  for (let tick = LOWEST + 1; tick <= high; tick += step) {
+    const here = Math.round(y(10 ** tick));
+    axis.push(shape("grid", "M" + LEFT + " " + here + "H" + right), text(power(tick), { x: LEFT - 8, y: here + 4 }));
+  }
+  versions.forEach((version, place) => {
+    const about = { transform: "translate(" + (at(place) + 4) + " " + (TOP + PLOT + 18 + ROW * count) + ") rotate(-45)" };
+    axis.push(text(version, line.changed.includes(place) ? { ...about, class: "at" } : about));
+  });
+  const changes = line.changed.map((place) => shape("change", "M" + (at(place) - COLUMN / 2) + " " + (TOP - 8) + "V" + (TOP + PLOT + 8 + ROW * count)));
+  return svg("svg", { role: "img", "aria-label": label, class: "time", width: right + 8, height, viewBox: "0 0 " + (right + 8) + " " + height },
+    shape("band", "M" + LEFT + " " + y(data.factor).toFixed(0) + "H" + right + "V" + (TOP + PLOT) + "H" + LEFT + "z"),
+    text("times its own rounding", { x: 0, y: 12 }), svg("g", { "text-anchor": "end" }, ...axis), ...changes,
+    ...["", ...line.rows.map((row) => row[0])].map((layer) => curve(line, layer, y)), ...line.rows.flatMap((row, number) => signsOf(line, row[0], number)));
+}
+
+/* What a claim was at one release, layer by layer, and what to type. */
+const quoted = (text) => /^[\w@%+=:,./-]+$/.test(text) ? text : "'" + text.replaceAll("'", "'\"'\"'") + "'";
+function tell(details, line, place) {
+  const name = data.candidate + "==" + versions[place], worst = unpacked(line).worst[place], found = worst && cell(line, worst, place);
+  const parts = line.rows.filter(([layer]) => cell(line, layer, place)).map(([layer]) => make("li", { textContent: look(line, layer, place)[0] }));
+  if (!found) parts.push(make("li", { textContent: look(line, "", place)[0] }));
+  const typed = ["trueto gate " + name + " --claim " + quoted(line.claim) + " --quick"];
+  if (found && !data.signs[found[0]][2]) typed.push("trueto explain " + name + " " + quoted(line.claim + ":" + worst + ":" + found[2]));
+  details.replaceChildren(one("summary", details), make("ul", { className: "at" }, ...parts), make("pre", { className: "wrap", textContent: typed.join("\n") }));
+}
+
+function draw(section) {
+  const line = lines.get(section.id);
+  if (!line || drawn.has(section)) return;
+  drawn.add(section);
+  const about = line.claim + " over the releases of " + data.candidate + ": " + one("h3 small", section).textContent + ".";
+  const box = make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "time line of " + line.claim });
+  box.append(plot(unpacked(line), about + " The signs below the plot are the verdicts of each layer."));
+  one("figure", section).replaceChildren(box);
+  for (const item of all(".changes>li", section)) {
+    const details = make("details", {}, make("summary", { textContent: "Part by part, and how to repeat it" }));
+    details.addEventListener("toggle", () => { if (details.open && !one("pre", details)) tell(details, line, versions.indexOf(item.dataset.at)); });
+    item.append(details);
+  }
+  dress(section);
+}
+
+/* Which curve is shown. */
+function dress(section) {
+  const line = lines.get(section.id), asks = one("[name=layer]", bar).value, layer = line.rows.some((row) => row[0] === asks) ? asks : "";
+  all("g.curve", section).forEach((g) => { g.style.display = g.dataset.layer === layer ? "" : "none"; });
+  all("g.row", section).forEach((g) => { g.style.opacity = !layer || g.dataset.layer === layer ? "" : ".25"; });
+}
+
+function put(a, [title, tone, icon], changed) {
+  if (a.title === title) return;
+  const now = tone + (changed ? " changed" : ""), mark = "s-" + icon;
+  a.title = title;
+  if (a.parentNode.className !== now) a.parentNode.className = now;
+  if (a.className !== mark) a.className = mark;
+}
+
 for (const field of all("select", bar)) if (all("option", field).some((o) => o.value === asked.get(field.name))) field.value = asked.get(field.name);
 one("[name=moved]", bar).checked = asked.has("moved");
-const line = (slug, layer) => all("svg.time g[data-layer]", document.getElementById(slug)).find((g) => g.dataset.layer === layer && g.matches(".row"));
-
-function put(a, [title, tone, icon]) {
-  if (a.title === title && a.parentNode.className === tone) return;
-  a.title = title; a.parentNode.className = tone; one("use", a).setAttribute("href", icon);
-}
 
 function share(more = {}, hash = location.hash) {
   const now = new URLSearchParams();
@@ -27,28 +150,21 @@ function share(more = {}, hash = location.hash) {
 }
 
 function filter() {
-  const words = one("[name=layer]", bar).selectedOptions[0].textContent;
   const [layer, from, to] = ["layer", "from", "to"].map((name) => one("[name=" + name + "]", bar).value), moved = one("[name=moved]", bar).checked;
   const low = from ? versions.indexOf(from) : 0, high = to ? versions.indexOf(to) : versions.length - 1;
   const within = (place) => place >= low && place <= high;
   all("thead th", table).slice(1).forEach((th, place) => { th.hidden = !within(place); });
   let shown = 0;
   for (const row of rows) {
-    const slug = claim(row), section = document.getElementById(slug), found = layer && line(slug, layer);
+    const line = lines.get(claim(row)), section = document.getElementById(line.slug), has = !layer || line.rows.some((one) => one[0] === layer);
     signs(row).forEach((a, place) => {
-      const before = first.get(row)[place], sign = found && found.children[place];
-      a.parentNode.hidden = !within(place);
-      if (!layer) put(a, before);
-      else if (!sign) put(a, [versions[place] + ", " + words + ": not part of it", "none", "#i-none"]);
-      else put(a, [one("title", sign).textContent, sign.getAttribute("class") + (before[1].includes("changed") ? " changed" : ""), one("use", sign).getAttribute("href")]);
+      if (a.parentNode.hidden === within(place)) a.parentNode.hidden = !within(place);
+      put(a, look(line, layer, place), line.changed.includes(place));
     });
-    const changes = all(".changes>li", section);
-    for (const item of changes) item.hidden = !within(versions.indexOf(item.dataset.at)) && item.classList.contains("change-at");
-    const hide = (moved && !changes.some((item) => !item.hidden && item.classList.contains("change-at"))) || (layer && !found);
-    row.hidden = section.hidden = Boolean(hide);
-    shown += !hide;
-    all("g.curve", section).forEach((g) => { g.style.display = (g.dataset.layer || "") === (found ? layer : "") ? "" : "none"; });
-    all("g.row", section).forEach((g) => { g.style.opacity = !layer || g.dataset.layer === layer ? "" : ".25"; });
+    for (const item of all(".change-at", section)) item.hidden = !within(versions.indexOf(item.dataset.at));
+    row.hidden = section.hidden = !has || (moved && !line.changed.some(within));
+    shown += !row.hidden;
+    if (drawn.has(section)) dress(section);
   }
   one("output", bar).textContent = shown + " of " + rows.length + " originals";
 }
@@ -56,17 +172,13 @@ function filter() {
 function open(slug, version, focus) {
   const section = document.getElementById(slug), place = versions.indexOf(version);
   if (!section || place < 0) return false;
+  draw(section);
   const items = all(".changes>li", section).filter((item) => versions.indexOf(item.dataset.at) <= place);
   const item = items.pop() || one(".changes>li", section), told = item && one("details", item);
   if (!told) return false;
   all("details[open]", section).forEach((other) => { if (other !== told) other.open = false; });
+  tell(told, lines.get(slug), place);
   told.open = true;
-  const said = all("g.row", section).map((g) => g.children[place] && one("title", g.children[place]).textContent).filter(Boolean);
-  const list = one(".at", told);
-  list.replaceChildren(...said.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-  const code = one("pre", told);
-  code.textContent = code.textContent.replaceAll("==" + (code.dataset.at || item.dataset.at), "==" + version);
-  code.dataset.at = version;
   share({ at: version }, "#" + slug);
   item.scrollIntoView({ block: "center" });
   if (focus) one("summary", told).focus({ preventScroll: true });
@@ -75,31 +187,39 @@ function open(slug, version, focus) {
 
 table.addEventListener("click", (event) => {
   const a = event.target.closest("td a");
-  if (a && open(claim(a.closest("tr")), versions[signs(a.closest("tr")).indexOf(a)], true)) event.preventDefault();
+  if (a && open(claim(a.closest("tr")), versions[a.parentNode.cellIndex - 1], true)) event.preventDefault();
 });
 one("main").addEventListener("click", (event) => {
   const sign = event.target.closest("svg.time g.row>g");
   if (sign) open(sign.closest("section").id, versions[[...sign.parentNode.children].indexOf(sign)], false);
 });
-const marks = all("td a", table);
-marks.forEach((a, number) => { a.tabIndex = number ? -1 : 0; });
 table.addEventListener("keydown", (event) => {
   const a = event.target.closest("td a"), way = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
   if (!a || !way) return;
-  const seen = rows.filter((row) => !row.hidden), row = seen.indexOf(a.closest("tr")) + way[0];
-  if (!seen[row]) return;
-  let place = signs(a.closest("tr")).indexOf(a) + way[1];
-  while (signs(seen[row])[place] && signs(seen[row])[place].parentNode.hidden) place += way[1] || 1;
-  const next = signs(seen[row])[place];
+  const seen = rows.filter((row) => !row.hidden), row = seen[seen.indexOf(a.closest("tr")) + way[0]];
+  if (!row) return;
+  let place = a.parentNode.cellIndex + way[1];
+  while (row.cells[place] && row.cells[place].hidden) place += way[1] || 1;
+  const next = place && row.cells[place] && row.cells[place].firstChild;
   if (!next) return;
   event.preventDefault();
   a.tabIndex = -1; next.tabIndex = 0; next.focus();
+});
+rows.forEach((row, number) => {
+  const line = lines.get(claim(row));
+  signs(row).forEach((a, place) => { a.title = look(line, "", place)[0]; a.tabIndex = number || place ? -1 : 0; });
 });
 bar.addEventListener("change", () => { filter(); share(); });
 bar.addEventListener("submit", (event) => event.preventDefault());
 bar.hidden = false;
 one("output", bar).textContent = rows.length + " of " + rows.length + " originals";
 if (location.search) filter();
+const near = new IntersectionObserver((seen) => {
+  for (const entry of seen) if (entry.isIntersecting) { near.unobserve(entry.target); draw(entry.target); }
+}, { rootMargin: "600px 0px" });
+const sections = all("section.line");
+sections.forEach((section) => near.observe(section));
+addEventListener("beforeprint", () => sections.forEach(draw));
 const begin = () => { if (asked.has("at") && location.hash) open(decodeURIComponent(location.hash.slice(1)), asked.get("at"), false); };
 if (document.readyState === "complete") begin(); else addEventListener("load", begin);
 })();

@@ -1,4 +1,4 @@
-"""claims/history.html: when a library moved away from its originals over its releases, and back; readable without its script."""
+"""claims/history.html: when a library moved away from its originals over its releases, and back; the table and the words need no script."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from trueto.history import Change, Release, changes, first_part, read_history
 from trueto.judge import factor
 from trueto.model import LAYERS, Verdict
-from trueto.reports.markup import EMPTY, Html, el, icon, join
+from trueto.reports.markup import EMPTY, Html, data, el, icon, join
 from trueto.reports.page import card, document, gateway, terms
 from trueto.reports.spans import KIND_SIGNS, KIND_WORDS, spans
-from trueto.reports.timeline import Line, lines_of, said_of, time_plot
+from trueto.reports.timeline import Line, compact, height_of, lines_of
 from trueto.reports.view import slug_of
 from trueto.reports.words import LAYER_WORDS, LEGEND, plural, verdict_of
 
@@ -43,12 +43,11 @@ def _anchor(line: Line) -> str:
 
 
 def _sign(line: Line, place: int, anchor: str) -> Html:
+    """One release of one claim; the script puts the figures into words."""
     cell = line.worst(place)
     sign = LEGEND[Verdict.NO_CLAIM if cell is None else verdict_of(cell)]
-    said = line.missing[place] if cell is None else f"{LAYER_WORDS.get(cell['layer'], (cell['layer'],))[0]}: {said_of(cell)}"
     changed = " changed" if line.versions[place] in line.changed else ""
-    mark = el("a", icon(sign.icon), title=f"{line.versions[place]}, {said}", href=f"#{anchor}")
-    return el("td", mark, class_=f"{sign.tone}{changed}")
+    return el("td", el("a", class_=f"s-{sign.icon}", title=sign.word, href=f"#{anchor}"), class_=f"{sign.tone}{changed}")
 
 
 def _matrix(lines: Sequence[Line], anchors: Mapping[str, Mapping[str, str]]) -> Html:
@@ -103,19 +102,26 @@ def _grouped(found: Sequence[Change]) -> dict[str, list[Change]]:
     return groups
 
 
-def _claim(candidate: str, line: Line, groups: Mapping[str, Sequence[Change]], told: Html) -> Html:
+def _claim(line: Line, groups: Mapping[str, Sequence[Change]], told: Html) -> Html:
+    """What is told of one claim; its plot is drawn when somebody comes near it."""
     said = f"{plural(len(groups), 'change')} over {plural(len(line.versions), 'release')}" if groups else "never changed"
-    label = f"{line.claim} over the releases of {candidate}: {said}. The signs below the plot are the verdicts of each layer."
-    plot = el("div", time_plot(line, label), class_="scroll", tabindex="0", role="region", aria_label=f"time line of {line.claim}")
     return el(
         "section",
         el("h3", el("code", line.claim), " ", el("small", said)),
-        el("figure", plot),
+        el("figure", style=f"min-height:{height_of(line)}px"),
         told,
         gateway(line.claim),
         id=_anchor(line),
         class_="line",
         tabindex="-1",
+    )
+
+
+def _without(candidate: str) -> Html:
+    """What is missing where no script runs, and how to have it."""
+    said = "Without scripts this page has no plots and no filter. What each release computed, part by part: "
+    return el(
+        "noscript", el("style", "figure{display:none}"), el("p", said, el("code", f"trueto history {candidate} --claim ORIGINAL"), ".")
     )
 
 
@@ -142,15 +148,16 @@ def history_page(releases: Sequence[Release], back: str = "") -> str:
         by_claim.setdefault(change.claim, []).append(change)
     groups = {claim: _grouped(several) for claim, several in by_claim.items()}
     lines = _sorted(lines_of(releases, {claim: frozenset(several) for claim, several in groups.items()}))
-    told = {line.claim: spans(candidate, line, groups.get(line.claim, {}), _anchor(line)) for line in lines}
+    told = {line.claim: spans(line, groups.get(line.claim, {}), _anchor(line)) for line in lines}
     title = f"{candidate} over {plural(len(releases), 'release')}: {len(groups)} of {plural(len(lines), 'algorithm')} changed"
     home = el("small", el("a", "← the newest release", href=back)) if back else el("small", "trueto · still true to the original?")
-    header = join([home, el("h1", title), el("p", LEAD, class_="lead soft"), _tally(found)])
+    header = join([home, el("h1", title), el("p", LEAD, class_="lead soft"), _without(candidate), _tally(found)])
     body = [
         _matrix(lines, {claim: anchors for claim, (_, anchors) in told.items()}) if lines else EMPTY,
-        *(_claim(candidate, line, groups.get(line.claim, {}), told[line.claim][0]) for line in lines),
+        *(_claim(line, groups.get(line.claim, {}), told[line.claim][0]) for line in lines),
         _unjudged(releases),
         _legend(),
+        data(compact(candidate, {_anchor(line): line for line in lines}), "data"),
     ]
     span = f"Made by trueto from the records of {releases[0].version} to {releases[-1].version}."
     return document(f"{candidate} over its releases", header, body, span, "history.css", "history.js")

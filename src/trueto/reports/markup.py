@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-__all__ = ["EMPTY", "Html", "el", "icon", "join", "link", "raw"]
+__all__ = ["EMPTY", "Html", "data", "el", "icon", "join", "link", "raw", "spoken"]
 
 VOID = frozenset({"meta", "input", "br", "img"})
 UNSPEAKABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -28,9 +29,13 @@ def raw(text: str) -> Html:
     return Html(text)
 
 
+def spoken(value: Any) -> str:
+    """Text in which control characters, and those that turn the direction of reading, are a visible sign; not escaped."""
+    return UNSPEAKABLE.sub("\ufffd", str(value))
+
+
 def _text(value: Any) -> str:
-    """Escaped text; control characters, and those that turn the direction of reading, become a visible sign."""
-    return value if isinstance(value, Html) else escape(UNSPEAKABLE.sub("\ufffd", str(value)), quote=True)
+    return value if isinstance(value, Html) else escape(spoken(value), quote=True)
 
 
 def join(parts: Iterable[Any], between: str = "") -> Html:
@@ -46,6 +51,12 @@ def el(tag: str, *children: Any, **attributes: Any) -> Html:
     named = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None and value is not False)
     head = "".join(f" {key}" if value is True else f' {key}="{_text(value)}"' for key, value in named)
     return Html(f"<{tag}{head}>") if tag in VOID else Html(f"<{tag}{head}>{join(c for c in children if c is not None)}</{tag}>")
+
+
+def data(value: Any, name: str) -> Html:
+    """Numbers and texts for a script, as an element that is neither shown nor run; every text in it was `spoken`."""
+    told = json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return Html(f'<script type="application/json" id="{_text(name)}">{told}</script>')
 
 
 def link(address: Any, text: Any = None) -> Html:

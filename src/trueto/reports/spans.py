@@ -1,15 +1,14 @@
-"""What a claim was between two changes: one entry for all releases that compute the same, and what repeats it."""
+"""What a claim was between two changes: one entry for all releases that compute the same."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trueto.history import Change, first_part, said
 from trueto.model import Verdict
 from trueto.reports.markup import Html, el, icon, join
-from trueto.reports.timeline import Line, said_of
+from trueto.reports.timeline import Line
 from trueto.reports.words import LAYER_WORDS, LEGEND, size_words, verdict_of
 
 __all__ = ["KIND_SIGNS", "KIND_WORDS", "spans"]
@@ -56,26 +55,7 @@ def _began(line: Line, place: int) -> tuple[Verdict, Html, str]:
     return verdict_of(cell), join([el("b", line.versions[place]), f" is the first that is recorded: {said(cell)}. "]), f"{_size(cell)}."
 
 
-def _told(candidate: str, line: Line, place: int) -> Html:
-    """Layer by layer, and what to type; a script puts in another release of the same span."""
-    found, version = line.cells[place], line.versions[place]
-    layers = [
-        el("li", f"{version}, {LAYER_WORDS.get(layer, (layer, ''))[0]}: {said_of(found[layer])}") for layer in line.layers if layer in found
-    ]
-    worst = line.worst(place)
-    typed = [f"trueto gate {candidate}=={version} --claim {shlex.quote(line.claim)} --quick"]
-    if worst is not None and not verdict_of(worst).same:
-        cell = shlex.quote(f"{line.claim}:{worst['layer']}:{worst['case']}")
-        typed.append(f"trueto explain {candidate}=={version} {cell}")
-    return el(
-        "details",
-        el("summary", "Part by part, and how to repeat it"),
-        el("ul", *layers, class_="at"),
-        el("pre", "\n".join(typed), class_="wrap"),
-    )
-
-
-def spans(candidate: str, line: Line, groups: Mapping[str, Sequence[Change]], slug: str) -> tuple[Html, dict[str, str]]:
+def spans(line: Line, groups: Mapping[str, Sequence[Change]], slug: str) -> tuple[Html, dict[str, str]]:
     """The list of all spans of a claim, and for each release the anchor of its span."""
     items: list[Html] = []
     anchors: dict[str, str] = {}
@@ -90,7 +70,6 @@ def spans(candidate: str, line: Line, groups: Mapping[str, Sequence[Change]], sl
                     el("span", icon(sign.icon), class_=sign.tone),
                     el("span", sentence),
                     el("small", figures),
-                    _told(candidate, line, place),
                     id=f"{slug}--{version}",
                     data_at=version,
                     class_="change-at" if version in groups else None,
