@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -53,6 +53,7 @@ KEYS = frozenset(
         "layers",
         "unless",
         "without",
+        "borders",
     }
 )
 KINDS = ("choices", "whole", "range")  # how an option says what it may be
@@ -78,6 +79,7 @@ class Domain:
     with `always` it is never left out; `asked` goes by way of the loop.
     `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
     `unless` is `{rule: reason}`: X for which a rule is true are left out. `without` is `{law: reason}`: laws that the original breaks too.
+    `borders` is `{count: source}`: step counts from which on the original, its spec or the library does something else than below.
     """
 
     steps: tuple[int, int]
@@ -95,6 +97,7 @@ class Domain:
     forms: Mapping[str, Any]
     unless: tuple[Rule, ...]
     without: Mapping[str, str]
+    edges: tuple[int, ...]
 
     def holds(self, case: Case) -> bool:
         """Whether a case is none of those that are left out."""
@@ -144,9 +147,22 @@ class Domain:
             composed=found.get("composed", {}),
             order=found.get("order", {}),
             forms=found.get("forms", {}),
-            unless=_left_out(claim, found),
+            unless=(rules := _left_out(claim, found)),
             without=found.get("without", {}),
+            edges=_edges(found["steps"], [int(count) for count in found.get("borders", {})], rules),
         )
+
+
+def _edges(steps: tuple[int, int], borders: Sequence[int], rules: Sequence[Rule]) -> tuple[int, ...]:
+    """Step counts at which something begins or ends.
+
+    Those of a history that is not full yet, the last ones, and those around each stated border and around each count that a rule of
+    `unless` names.
+    """
+    low, high = steps
+    found = {*range(low, low + numbers()["domain"]["starting"]), high - 1, high}
+    found |= {count + beside for count in (*borders, *(n for rule in rules for n in rule.counts)) for beside in (-1, 0, 1)}
+    return tuple(sorted(count for count in found if low <= count <= high))
 
 
 def _left_out(claim: Claim, stated: Mapping[str, Any]) -> tuple[Rule, ...]:

@@ -18,18 +18,26 @@ HUNDREDTHS = 100
 
 
 def _steps(domain: Domain) -> st.SearchStrategy[int]:
-    """A step count; one in eight is one of those further up, which take longer to run."""
+    """A step count; three in eight are those at which something begins or ends, one is of those further up, which take longer to run."""
     within = st.integers(*domain.steps)
-    return st.one_of(*[within] * 7, st.sampled_from(domain.further)) if domain.further else within
+    edges = [st.sampled_from(domain.edges)] * 3 if domain.edges else []
+    further = [st.sampled_from(domain.further)] if domain.further else []
+    return st.one_of(*[within] * (4 if edges else 7), *edges, *further)
 
 
 def _option(allowed: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     if "choices" in allowed:
         return st.sampled_from(allowed["choices"])
     if "whole" in allowed:
-        return st.integers(*allowed["whole"])
+        return _and_ends(*allowed["whole"])
     low, high = (round(end * HUNDREDTHS) for end in allowed["range"])
-    return st.integers(low, high).map(lambda value: value / HUNDREDTHS)
+    return _and_ends(low, high).map(lambda value: value / HUNDREDTHS)
+
+
+def _and_ends(low: int, high: int) -> st.SearchStrategy[int]:
+    """A number of a range, one time in four one of its ends, where what it scales is not there at all or is all there is."""
+    within = st.integers(low, high)
+    return st.one_of(within, within, within, st.sampled_from([low, high]))
 
 
 def _some(draw: Draw, allowed: Mapping[str, Any], strategy: Callable[[Any], st.SearchStrategy[Any]]) -> dict[str, Any]:

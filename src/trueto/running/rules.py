@@ -66,6 +66,13 @@ class Rule:
                 known = ", ".join((*FIELDS, *self._defaults))
                 raise LedgerError(f"{where}: the rule `{text}` speaks of '{node.id}'; known: {known}", "docs/laws.md")
 
+    @property
+    def counts(self) -> frozenset[int]:
+        """The step counts that the rule names: whole numbers with which it compares `steps` itself."""
+        compared = [[node.left, *node.comparators] for node in ast.walk(self._tree) if isinstance(node, ast.Compare)]
+        about = [sides for sides in compared if any(isinstance(side, ast.Name) and side.id == "steps" for side in sides)]
+        return frozenset(side.value for sides in about for side in sides if isinstance(side, ast.Constant) and type(side.value) is int)
+
     def holds(self, case: Case) -> bool:
         """Whether the rule is true of a case."""
         fields = {name: getattr(case, name) for name in FIELDS}

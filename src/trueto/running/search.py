@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from hypothesis.errors import UnsatisfiedAssumption
 from trueto.errors import UsageError
 from trueto.model import LAYERS, Case, Claim, Judgement, Layer
 from trueto.running import draws
+from trueto.running.covering import chosen
 from trueto.running.domain import AGREEMENT, Domain, drawn_case, fields_of, law_of, layers_of, numbers, states_domain
 from trueto.running.laws import FORMS, SKIPPED, WITH_AXIS
 from trueto.running.plan import Selection, matches
@@ -26,8 +28,49 @@ from trueto.running.plan import Selection, matches
 __all__ = ["EVERY", "Search", "agreeing", "applies", "database", "prepared", "sampled"]
 
 EVERY = (AGREEMENT, "repeat", "batch", *WITH_AXIS, "forms", "order", "steps")
+POOL = 8  # X drawn for each that is judged for agreement: those that put together what no other does (running/covering.py)
 EXAMPLES = Path(".trueto") / "examples"
 Judge = Callable[[Case, Layer], Judgement]
+
+
+@dataclass(slots=True)
+class Turn:
+    """Which of the X that Hypothesis draws are judged: those that were chosen, and once one breaks the law all on the way to a smaller one.
+
+    Where a chosen X is outside of the law another one of the pool takes its place, so that as many are judged as were asked for.
+    """
+
+    wanted: set[str]
+    replacing: bool
+    seen: set[str] = field(default_factory=set)
+    spare: int = 0
+    broken: bool = False
+
+    def comes(self, case: Case) -> bool:
+        """Whether the case is to be judged."""
+        if self.broken or not self.replacing:
+            return True
+        if case.id in self.seen:
+            return False
+        if case.id not in self.wanted:
+            if not self.spare:
+                return False
+            self.spare -= 1
+        self.seen.add(case.id)
+        return True
+
+    @contextmanager
+    def judging(self) -> Generator[None, None, None]:
+        """While a case is judged; where it is outside of the law Hypothesis is not told, as it would draw others than were chosen from."""
+        try:
+            yield
+        except Broken:
+            self.broken = True
+            raise
+        except UnsatisfiedAssumption:
+            if self.broken or not self.replacing:
+                raise
+            self.spare += 1
 
 
 class Broken(Exception):
@@ -129,9 +172,14 @@ class Search:
 
     def expected(self, law: str, claim: Claim) -> list[Case]:
         """The X that will be drawn as long as the law holds, so that runs can be asked for ahead."""
-        found: dict[str, Case] = {}
-        self._given(law, claim, lambda case: found.setdefault(case.id, case), [Phase.generate])
-        return list(found.values())
+        found = self.drawn(law, claim)
+        return chosen(Domain.of(claim), found, self.settings[law]) if law == AGREEMENT else found
+
+    def drawn(self, law: str, claim: Claim) -> list[Case]:
+        """All X that Hypothesis draws as long as the law holds, from which those that are judged are chosen."""
+        pool: dict[str, Case] = {}
+        self._given(law, claim, lambda case: pool.setdefault(case.id, case), [Phase.generate])
+        return list(pool.values())
 
     def look(self, law: str, claim: Claim, judge: Judge) -> tuple[list[Judgement], Judgement | None]:
         """What was judged, and the smallest X that breaks the law, if one does; UsageError when nothing can be drawn."""
@@ -140,14 +188,18 @@ class Search:
         judged: dict[str, Judgement] = {}
         late: list[Case] = []
         began = time.monotonic()
+        turn = Turn({case.id for case in self.expected(law, claim)}, law == AGREEMENT)
 
         def check(case: Case) -> None:
+            if not turn.comes(case):
+                return
             if time.monotonic() - began > self.settings["seconds"]:
                 late.append(case)
                 return
-            for layer in self.layers_of(claim, case):
-                found = _held(judge(case, layer))
-                judged[found.cell.id] = found
+            with turn.judging():
+                for layer in self.layers_of(claim, case):
+                    found = _held(judge(case, layer))
+                    judged[found.cell.id] = found
 
         broken = None
         try:
@@ -164,11 +216,20 @@ class Search:
 
     def _given(self, law: str, claim: Claim, check: Callable[[Case], Any], phases: list[Phase]) -> None:
         _examples(
-            law, claim, check, settings(_quiet(phases), max_examples=self.settings.get(law, 1), database=self._known(phases)), self.salt
+            law,
+            claim,
+            check,
+            settings(_quiet(phases), max_examples=_many(law, self.settings.get(law, 1)), database=self._known(phases)),
+            self.salt,
         )
 
     def _known(self, phases: list[Phase]) -> ExampleDatabase | None:
         return self.remember if Phase.reuse in phases else None
+
+
+def _many(law: str, count: int) -> int:
+    """How many X are drawn so that so many of them are judged."""
+    return count * POOL if law == AGREEMENT else count
 
 
 def _quiet(phases: list[Phase]) -> settings:
@@ -182,7 +243,7 @@ def _quiet(phases: list[Phase]) -> settings:
     )
 
 
-def _examples(law: str, claim: Claim, check: Callable[[Case], Any], chosen: settings, salt: int) -> None:
+def _examples(law: str, claim: Claim, check: Callable[[Case], Any], how: settings, salt: int) -> None:
     """Hand X of a law to `check`; the same X for the same salt."""
 
     def example(case: Case) -> None:
@@ -190,16 +251,16 @@ def _examples(law: str, claim: Claim, check: Callable[[Case], Any], chosen: sett
 
     example.__qualname__ = f"{law} of {claim.id}"  # by which the database knows it
     number = zlib.crc32(f"{law} {claim.id} {salt}".encode())
-    hypothesis.seed(number)(chosen(given(sampled(law, claim))(example)))()
+    hypothesis.seed(number)(how(given(sampled(law, claim))(example)))()
 
 
 def agreeing(claim: Claim, count: int, salt: int) -> list[Case]:
     """Some `count` X of the law that spec and candidate agree, fewer where the domain has no more; none where the claim states none."""
     found: dict[str, Case] = {}
     if count and states_domain(claim) and not Domain.of(claim).empty:
-        chosen = settings(_quiet([Phase.generate]), max_examples=count, database=None)
-        _examples(AGREEMENT, claim, lambda case: found.setdefault(case.id, case), chosen, salt)
-    return list(found.values())
+        many = settings(_quiet([Phase.generate]), max_examples=_many(AGREEMENT, count), database=None)
+        _examples(AGREEMENT, claim, lambda case: found.setdefault(case.id, case), many, salt)
+    return chosen(Domain.of(claim), list(found.values()), count) if found else []
 
 
 def prepared(name: str, claims: Sequence[Claim], selection: Selection) -> Search | None:
@@ -208,9 +269,9 @@ def prepared(name: str, claims: Sequence[Claim], selection: Selection) -> Search
         return None
     layers = tuple(layer for layer in LAYERS if matches(layer, selection.layers))
     named = [c for c in claims if matches(c.reference, selection.references) and matches(c.id, selection.claims)]
-    chosen = [claim for claim in named if states_domain(claim)]
+    stating = [claim for claim in named if states_domain(claim)]
     laws = EVERY if not selection.layers else [AGREEMENT]
-    search = Search(name, [(law, claim) for law in laws for claim in chosen if applies(law, claim)], layers)
+    search = Search(name, [(law, claim) for law in laws for claim in stating if applies(law, claim)], layers)
     if silent := [claim.id for claim in named if not states_domain(claim)]:
         search.notes.append(f"laws say nothing of {len(silent)} claims, no domain stated: {', '.join(silent)}")
     if search.settings.get("fresh"):

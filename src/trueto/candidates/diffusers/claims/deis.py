@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trueto.candidates.diffusers.claims.row import (
+    BELOW_15,
     BOUNDED_SAID,
     DOCS,
     EPS,
@@ -41,6 +42,7 @@ CLAIMS: tuple[Claim, ...] = (
         cases=ORDERS,
         note="the documentation itself says that it is another variant; claimed so that it is proven to be exactly that one",
         domain={
+            "borders": BELOW_15,
             "options": {"solver_order": {"choices": [3, 2, 1], "always": True}},
             "composed": {
                 "strength": STRENGTH,

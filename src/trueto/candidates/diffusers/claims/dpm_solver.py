@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, DOCS, FIRST_TWICE, STRENGTH, axis, claim, sigmas_axis, spacing_axis
+from trueto.candidates.diffusers.claims.row import ALL_THREE, BELOW_15, DOCS, FIRST_TWICE, STRENGTH, axis, claim, sigmas_axis, spacing_axis
 from trueto.model import Case, Claim
 
 __all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
@@ -52,7 +52,7 @@ ORDERS = {"order": {"choices": [1, 2, 3]}, "solver_type": {"choices": ["dpmsolve
 DATA = {**ORDERS, "correcting_x0_fn": {"choices": ["dynamic_thresholding"]}, "dynamic_thresholding_ratio": {"range": [0.6, 1.0]}}
 NOISE = {**DATA, "algorithm_type": {"choices": ["dpmsolver", "dpmsolver++"]}}
 FINAL = {"lower_order_final": {"choices": [True, False]}}
-WIDE = {"schedules": ["sd_v1", "linear", "cosine"], "guidance": [None, 7.5]}
+WIDE: dict[str, Any] = {"schedules": ["sd_v1", "linear", "cosine"], "guidance": [None, 7.5], "borders": BELOW_15}
 # Whole training times, which are told exactly.
 WHOLE = {"grid": "time_uniform", "steps": [3, 9, 27, 37, 111]}
 # Settings that only end in NaN or raise equal no variant; docs/findings has both.

@@ -10,6 +10,7 @@ import numpy as np
 
 from trueto.candidates.diffusers.claims.row import (
     ALL_THREE,
+    BELOW_15,
     BOUNDED_SAID,
     DOCS,
     EPS,
@@ -123,7 +124,11 @@ MULTISTEP_AXES = {
 SDE_AXES = {**MULTISTEP_AXES, "final_sigmas_type": {**FINAL_SIGMA, "grids": ["model"]}}
 SOLVERS = {"solver_type": {"choices": ["midpoint", "heun"]}}
 EDM_DOMAIN: dict[str, Any] = {"schedules": ["edm"]}
-EDM_MULTISTEP_DOMAIN = {**EDM_DOMAIN, "composed": {"thresholding": axis(BOUNDED_SAID, **THRESHOLD), "strength": STRENGTH}}
+EDM_MULTISTEP_DOMAIN = {
+    **EDM_DOMAIN,
+    "borders": BELOW_15,
+    "composed": {"thresholding": axis(BOUNDED_SAID, **THRESHOLD), "strength": STRENGTH},
+}
 FIRST_ORDER = {"claimed": 1, "grid": "karras", "steps": [16, 32, 64, 128]}
 SECOND_ORDER = {**FIRST_ORDER, "claimed": 2}
 # On whole training times: 37, 111 and 333 steps all come through time 270.
@@ -204,7 +209,7 @@ CLAIMS: tuple[Claim, ...] = (
         TABLE,
         "DPM++ 2M: DPMSolverMultistepScheduler; DPM++ 2M Karras: init with use_karras_sigmas=True",
         parameterizations=ALL_THREE,
-        domain={"order": BY_THIRDS, "forms": {"grid": "model"}, "composed": MULTISTEP_AXES},
+        domain={"borders": BELOW_15, "order": BY_THIRDS, "forms": {"grid": "model"}, "composed": MULTISTEP_AXES},
     ),
     claim(
         "k_diffusion/dpmpp_2m_sde",
@@ -214,7 +219,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=ALL_THREE,
         base={"algorithm_type": "sde-dpmsolver++"},
         init=("solver_type",),
-        domain={"options": SOLVERS, "composed": {**SDE_AXES, "generator": GENERATOR}},
+        domain={"borders": BELOW_15, "options": SOLVERS, "composed": {**SDE_AXES, "generator": GENERATOR}},
     ),
     claim(
         "k_diffusion/dpmpp_sde",
@@ -233,7 +238,7 @@ CLAIMS: tuple[Claim, ...] = (
         name="singlestep",
         grids={"model": {}, **KARRAS},
         parameterizations=EPS,
-        domain={"composed": {"strength": STRENGTH}},
+        domain={"borders": BELOW_15, "composed": {"strength": STRENGTH}},
     ),
     claim(
         "k_diffusion/euler",

@@ -17,6 +17,7 @@ from trueto.model import Claim
 
 __all__ = [
     "ALL_THREE",
+    "BELOW_15",
     "BOUNDED_SAID",
     "CLIP",
     "DOCS",
@@ -166,6 +167,11 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
         },
     )
 
+
+# Domain, `borders`: the step count from which on the multistep schedulers no longer lower the order of the last steps.
+BELOW_15 = {
+    "15": "diffusers, lower_order_final: 'Whether to use lower-order solvers in the final steps. Only valid for < 15 inference steps.'"
+}
 
 # Bounds of the predicted clean picture, in specs whose knob `clip` has the words of trueto.references.bounded.
 BOUNDED_SAID = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, FIRST_TWICE, SPACING_SAID, STRENGTH, axis, claim, sigmas_axis
+from trueto.candidates.diffusers.claims.row import ALL_THREE, BELOW_15, FIRST_TWICE, SPACING_SAID, STRENGTH, axis, claim, sigmas_axis
 from trueto.candidates.diffusers.loops import passed, pipeline
 from trueto.model import Claim
 
@@ -77,6 +77,7 @@ CLAIMS: tuple[Claim, ...] = (
         cases=(*CASES, "guided-*", "threshold-*"),
         note="SASolverScheduler's own defaults but for the orders; tau_func as the original's README gives it for diffusers",
         domain={
+            "borders": BELOW_15,
             "guidance": [None, 5.0],
             "options": OPTIONS,
             "composed": AXES,

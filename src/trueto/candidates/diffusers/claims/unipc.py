@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trueto.candidates.diffusers.claims.row import (
     ALL_THREE,
+    BELOW_15,
     DOCS,
     FIRST_TWICE,
     SD_V1,
@@ -35,7 +36,7 @@ SDXL = {**SD_V1, "timestep_spacing": "leading", "interpolation_type": "linear", 
 # Domains of the laws.
 UP_TO_FOUR = {"solver_order": {"choices": [1, 2, 3, 4]}, "thresholding": {"choices": [True]}}
 NOISE = {**UP_TO_FOUR, "predict_x0": {"choices": [False]}, "lower_order_final": {"choices": [False]}}
-WIDE = {"guidance": [None, 7.5], "forms": {"grid": "uniform", "steps": [3, 9, 27, 37]}}
+WIDE = {"borders": BELOW_15, "guidance": [None, 7.5], "forms": {"grid": "uniform", "steps": [3, 9, 27, 37]}}
 BOUND = axis(
     "diffusers, sample_max_value: 'The threshold value for dynamic thresholding'",
     out_of_reach=({"sample_max_value": 1e6}, {"threshold": "dynamic"}),

@@ -1,0 +1,70 @@
+"""Choosing X among many that were drawn: those that put together the most values of two settings that no other X has together.
+
+Faults hide where two things meet, as a step count at which an order is lowered and a third order, or thresholding and a form of the
+solver. A few dozen X cannot have every combination, but they can have nearly every pair (pairwise testing, by greedy choice as in AETG,
+Cohen et al., IEEE Transactions on Software Engineering 23 (7), 1997).
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterable, Sequence
+
+from trueto.model import Case
+from trueto.running.domain import Domain
+
+__all__ = ["chosen", "pairs_of"]
+
+TRAINED = 1000  # counts that divide it visit whole training times
+Pair = tuple[tuple[str, str], tuple[str, str]]
+
+
+def _values(domain: Domain, case: Case) -> list[tuple[str, str]]:
+    """Every setting of a case with its value, not what is fed in (network, shape, guidance, seed), on which nothing branches.
+
+    What is left out is a value too; a number of a range is at one of its ends or within.
+    """
+    edge = case.steps in domain.edges
+    found = {
+        "steps": str(case.steps) if edge else "whole times" if TRAINED % case.steps == 0 else "other",
+        **{name: str(getattr(case, name)) for name in ("grid", "schedule", "parameterization")},
+    }
+    for name, allowed in domain.options.items():
+        value = case.options.get(name)
+        ends = allowed.get("range") or allowed.get("whole")
+        found[name] = "within" if ends and value is not None and value not in ends else str(value)
+    found.update({name: str(case.composed.get(name)) for name in domain.composed})
+    return sorted(found.items())
+
+
+def pairs_of(domain: Domain, case: Case) -> frozenset[Pair]:
+    """Every two settings of a case, with their values."""
+    return frozenset(itertools.combinations(_values(domain, case), 2))
+
+
+def chosen(domain: Domain, cases: Sequence[Case], count: int) -> list[Case]:
+    """So many of the cases, each the one with the most pairs that those before it lack; once none is lacking, all are lacking again."""
+    pairs = [pairs_of(domain, case) for case in cases]
+    lacking = _union(pairs)
+    found: list[int] = []
+    queue = [(-len(one), index) for index, one in enumerate(pairs)]
+    heapq.heapify(queue)
+    while queue and len(found) < count:
+        promised, index = heapq.heappop(queue)
+        gain = len(pairs[index] & lacking)
+        if -promised > gain:  # others were taken since it was counted, and a gain can only fall
+            heapq.heappush(queue, (-gain, index))
+        elif gain == 0:
+            left = [index, *(number for _, number in queue)]
+            lacking = _union(pairs[number] for number in left)
+            queue = [(-len(pairs[number]), number) for number in left]
+            heapq.heapify(queue)
+        else:
+            found.append(index)
+            lacking -= pairs[index]
+    return [cases[index] for index in found]
+
+
+def _union(many: Iterable[frozenset[Pair]]) -> set[Pair]:
+    return set().union(*many)
