@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shlex
+import shutil
 import socket
 import tempfile
 import urllib.request
@@ -29,7 +30,7 @@ from trueto.trackers._sources import OVER, Source, batched, pages_of, sources
 
 __all__ = ["drift_page", "held", "publish", "reachable"]
 
-BATCH, PAIRS = 900, 100  # together what MLflow takes at once
+BATCH, PAIRS = 899, 100  # with the tag of a whole run what MLflow takes at once
 RUNS = 1000
 OVER_RATIO = "release_log10_ratio"
 RELEASES = "trueto.releases"
@@ -266,12 +267,13 @@ class _Sender:
             there = {(name, m.step) for name in run.data.metrics for m in self.client.get_metric_history(run_id, name)}
             metrics = [m for m in metrics if (m.key, m.step) not in there]
         params = [self.entities.Param(key, value) for key, value in plan.params.items() if key not in run.data.params]
-        for some, pairs in zip_longest(batched(metrics, BATCH), batched(params, PAIRS), fillvalue=[]):
-            self.client.log_batch(run_id, metrics=some, params=pairs)
         self._datasets(run, plan)
         self._artifacts(run_id, plan)
         self.client.set_terminated(run_id, "FINISHED" if self.record.complete else "KILLED", end_time=self.finished)
-        self.client.set_tag(run_id, COMPLETE, "true")
+        pieces = list(zip_longest(batched(metrics, BATCH), batched(params, PAIRS), fillvalue=[])) or [([], [])]
+        whole = [self.entities.RunTag(COMPLETE, "true")]
+        for number, (some, pairs) in enumerate(pieces, 1):  # within one batch, too, tags are written last
+            self.client.log_batch(run_id, metrics=some, params=pairs, tags=whole if number == len(pieces) else [])
         return len(metrics)
 
     def _datasets(self, run: Any, plan: RunPlan) -> None:
@@ -297,8 +299,8 @@ class _Sender:
         if self.source.release:
             return
         with tempfile.TemporaryDirectory() as folder:
-            cells = Path(folder) / "cells.json"
-            cells.write_text(json.dumps(plan.cells, indent=1), encoding="utf-8")
-            self.client.log_artifact(run_id, str(cells))
-        for path in self.pages.get(plan.claim, []):
-            self.client.log_artifact(run_id, str(path))
+            lines = ",\n".join(json.dumps(cell) for cell in plan.cells)
+            (Path(folder) / "cells.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+            for path in self.pages.get(plan.claim, []):
+                shutil.copy(path, folder)
+            self.client.log_artifacts(run_id, folder)
