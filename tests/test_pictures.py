@@ -58,6 +58,7 @@ def test_latents_are_a_strip_from_the_first_to_the_last():
     (entry,) = pictures(Outputs(arrays), Outputs(arrays))
     strip = seen(entry["original"])
     assert (2, 10 * 3 + 9, 3) == strip.shape
+    assert [1, 4, 7, 11, 14, 17, 20, 24, 27, 30] == entry["steps"]
     assert (128, round(127.5 * (2.9 / 3 + 1))) == (strip[0, 0, 0], strip[0, -1, 0])
 
 

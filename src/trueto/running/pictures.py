@@ -26,12 +26,14 @@ def pictures(got: Outputs, wanted: Outputs) -> list[dict[str, Any]]:
 
     An image is (B, 3, H, W) or (3, H, W), and the first of a batch is shown. Each has its `name`, `original`, `candidate` and `difference`
     as PNG in base64, and by what the difference was multiplied (`amplified`) until its largest value is black or white; grey is none.
+    A strip has the `steps` that are shown.
     """
     found: list[dict[str, Any]] = []
     latents = [name for name in wanted.arrays if name.partition("#")[0] == LATENTS and name in got.arrays]
     if latents:
         chosen = [latents[round(place)] for place in np.linspace(0, len(latents) - 1, min(SHOWN, len(latents)))]
-        found.append(_side_by_side(LATENTS, *(_strip(outputs, chosen) for outputs in (wanted, got))))
+        strip = _side_by_side(LATENTS, *(_strip(outputs, chosen) for outputs in (wanted, got)))
+        found.append(strip and {**strip, "steps": [int(name.partition("#")[2] or 1) for name in chosen]})
     names = [name for name in wanted.arrays if is_picture(name) and name in got.arrays]
     found += [_side_by_side(name, *(_first(outputs.arrays[name]) for outputs in (wanted, got))) for name in names]
     return [entry for entry in found if entry]

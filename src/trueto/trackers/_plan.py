@@ -15,7 +15,7 @@ from trueto.events import RunRecord
 from trueto.model import Verdict
 from trueto.references import reference
 
-__all__ = ["Cells", "Metric", "RunPlan", "log10_or_least", "name", "plans", "text"]
+__all__ = ["Cells", "Metric", "RunPlan", "badness", "log10_or_least", "name", "plans", "text"]
 
 LOG10_OF_ZERO = -3.0
 TAG_LENGTH = 4000
@@ -61,7 +61,7 @@ def name(*parts: Any) -> str:
     return NOT_A_NAME.sub("_", "/".join(str(p).replace("/", ".") for p in parts))[:NAME_LENGTH].strip()
 
 
-def _badness(cell: dict[str, Any]) -> tuple[bool, bool, bool, bool, float]:
+def badness(cell: dict[str, Any]) -> tuple[bool, bool, bool, bool, float]:
     """Sort key, worst highest: the kind of the verdict, then the ratio; one that is not a number counts as endless if the cell is bad."""
     try:
         verdict = Verdict(cell["verdict"])
@@ -103,7 +103,7 @@ def log10_or_least(ratio: float) -> float:
 def _metrics(cells: Cells, reference_name: str) -> Iterator[Metric]:
     """The worst case of all, the worst of each layer, each quick case, and the figures of the whole run."""
     quick = _quick(reference_name)
-    with_steps = sorted((c for c in cells if c["evidence"].get("ratios")), key=_badness)
+    with_steps = sorted((c for c in cells if c["evidence"].get("ratios")), key=badness)
     worst = {str(cell["layer"]): cell for cell in with_steps}
     yield from _curve(with_steps[-1]) if with_steps else ()
     for layer, cell in worst.items():
@@ -132,7 +132,7 @@ def _by_layer(cells: Cells) -> Iterator[Metric]:
 
 
 def _tags(record: RunRecord, cells: Cells, key: str) -> dict[str, str]:
-    worst = max(cells, key=_badness)
+    worst = max(cells, key=badness)
     header = record.header
     tags: dict[str, Any] = {
         "trueto.key": key,
@@ -151,7 +151,7 @@ def _tags(record: RunRecord, cells: Cells, key: str) -> dict[str, str]:
         "command": worst["evidence"].get("command", ""),
     }
     for layer in sorted({str(c["layer"]) for c in cells}):
-        tags[f"verdict.{name(layer)}"] = max((c for c in cells if c["layer"] == layer), key=_badness)["verdict"]
+        tags[f"verdict.{name(layer)}"] = max((c for c in cells if c["layer"] == layer), key=badness)["verdict"]
     said = "" if record.complete else "**The run that this comes from did not finish.** "
     tags["mlflow.note.content"] = f"{said}{worst['verdict']}: {worst['reason'] or 'the same as the original'}"
     return {k: text(v) for k, v in tags.items() if v != ""}

@@ -24,13 +24,14 @@ from urllib.parse import urlsplit
 
 from trueto.settings import TRACKING_URI
 from trueto.trackers import Published, TrackerError, shown
+from trueto.trackers._images import write_images
 from trueto.trackers._links import metric_page
 from trueto.trackers._plan import RunPlan, text
 from trueto.trackers._sources import OVER, Source, batched, pages_of, sources
 
 __all__ = ["drift_page", "held", "publish", "reachable"]
 
-BATCH, PAIRS = 899, 100  # with the tag of a whole run what MLflow takes at once
+BATCH, PAIRS = 898, 100  # with the tags of a whole run what MLflow takes at once
 RUNS = 1000
 OVER_RATIO = "release_log10_ratio"
 RELEASES = "trueto.releases"
@@ -38,6 +39,7 @@ DIGEST = 36
 CONNECT_SECONDS = 3.0
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 COMPLETE = "trueto.complete"
+IMAGES = "mlflow.loggedImages"  # by which MLflow's pages know that there are some
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
@@ -268,10 +270,10 @@ class _Sender:
             metrics = [m for m in metrics if (m.key, m.step) not in there]
         params = [self.entities.Param(key, value) for key, value in plan.params.items() if key not in run.data.params]
         self._datasets(run, plan)
-        self._artifacts(run_id, plan)
+        images = self._artifacts(run_id, plan)
         self.client.set_terminated(run_id, "FINISHED" if self.record.complete else "KILLED", end_time=self.finished)
         pieces = list(zip_longest(batched(metrics, BATCH), batched(params, PAIRS), fillvalue=[])) or [([], [])]
-        whole = [self.entities.RunTag(COMPLETE, "true")]
+        whole = [self.entities.RunTag(tag, "true") for tag in ((IMAGES, COMPLETE) if images else (COMPLETE,))]
         for number, (some, pairs) in enumerate(pieces, 1):  # within one batch, too, tags are written last
             self.client.log_batch(run_id, metrics=some, params=pairs, tags=whole if number == len(pieces) else [])
         return len(metrics)
@@ -294,13 +296,18 @@ class _Sender:
         if inputs:
             self.client.log_inputs(run.info.run_id, inputs)
 
-    def _artifacts(self, run_id: str, plan: RunPlan) -> None:
-        """The cells as JSON, and the page and plot of the site; nothing of a release, whose record is small and kept elsewhere."""
+    def _artifacts(self, run_id: str, plan: RunPlan) -> bool:
+        """The cells as JSON, page and plot of the site, and images by step; nothing of a release, whose record is small and kept elsewhere.
+
+        Whether there are images.
+        """
         if self.source.release:
-            return
+            return False
         with tempfile.TemporaryDirectory() as folder:
             lines = ",\n".join(json.dumps(cell) for cell in plan.cells)
             (Path(folder) / "cells.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
             for path in self.pages.get(plan.claim, []):
                 shutil.copy(path, folder)
+            images = write_images(Path(folder), plan.cells, self.started)
             self.client.log_artifacts(run_id, folder)
+        return images
