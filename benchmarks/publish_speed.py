@@ -20,7 +20,7 @@ from trueto.trackers import publish
 __all__ = ["figures"]
 
 ROUNDS = 5
-PROFILES = 4  # of 14 claims each, with ten inputs: about 20,000 metrics in 56 runs a round
+PROFILES = 3  # of 14 claims each, with ten inputs: about 23,000 metrics in 42 runs a round
 WHOLE = 1000  # metrics that MLflow takes at once
 RELEASES = Path(__file__).parent.parent / "reports" / "history" / "diffusers"
 
