@@ -1,20 +1,16 @@
 """Publishing to MLflow: complete, once, resumable, and clear where there is no MLflow."""
 
-import base64
-import io
 import logging
 import os
 import socket
-import sqlite3
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import records
-from PIL import Image
+from publishing import content, runs
 
 from trueto.errors import DataError, UnknownName
 from trueto.trackers import TrackerError, publish, tracker_names
@@ -34,27 +30,6 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 def record(tmp_path: Path) -> Path:
     """A small run: two claims with two cases."""
     return records.write(tmp_path / "run.jsonl", records.events(claims=CLAIMS, cases=CASES))
-
-
-def runs(uri: str, prefix: str) -> list[Any]:
-    """All runs under a prefix."""
-    client = mlflow.MlflowClient(tracking_uri=uri)
-    found = [e.experiment_id for e in client.search_experiments() if e.name.startswith(prefix)]
-    return list(client.search_runs(found)) if found else []
-
-
-def content(uri: str, prefix: str) -> dict[str, Any]:
-    """Everything that a store holds under a prefix, without what differs from run to run by nature."""
-    client = mlflow.MlflowClient(tracking_uri=uri)
-    store = sqlite3.connect(uri.removeprefix("sqlite:///"))
-    result = {}
-    for run in runs(uri, prefix):
-        history = store.execute("select key, step, value from metrics where run_uuid = ?", [run.info.run_id]).fetchall()
-        inputs = sorted((i.dataset.name, i.dataset.digest) for i in run.inputs.dataset_inputs)
-        artifacts = sorted(a.path for a in client.list_artifacts(run.info.run_id))
-        result[run.data.tags["trueto.key"]] = (run.info.status, sorted(history), run.data.params, run.data.tags, inputs, artifacts)
-    store.close()
-    return result
 
 
 def test_a_run_a_claim_with_metrics_by_step(uri: str, record: Path) -> None:
@@ -281,87 +256,3 @@ def test_one_record_of_a_release_can_be_sent_alone(uri: str, tmp_path: Path) -> 
     assert 1 == done.created
     found = runs(uri, "one/")[0].data
     assert ("0.26.3", True) == (found.tags["version"], "worst_ratio/schedule" in found.metrics)
-
-
-def with_pictures(path: Path, **entry: Any) -> Path:
-    """A run of one claim whose first cell has a strip of three latents, 2 by 4 pixels each, and a picture."""
-    strip = np.full((2, 3 * 4 + 2, 3), 128, np.uint8)
-    strip[:, 5:9] = (255, 0, 0)  # the second
-    shown = {part: base64_png(strip) for part in ("original", "candidate", "difference")}
-    lines = records.events(claims=1, cases=("karras-20",))
-    cell = next(line for line in lines if line["event"] == "cell")
-    latents = {"name": "latents", "amplified": None, "steps": [1, 25, 50], **shown, **entry}
-    cell["evidence"]["pictures"] = [latents, {"name": "image", "amplified": 3.0, **dict.fromkeys(shown, base64_png(strip))}]
-    return records.write(path, lines)
-
-
-def base64_png(values: np.ndarray) -> str:
-    """A PNG as a record holds it."""
-    file = io.BytesIO()
-    Image.fromarray(values).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
-
-
-def images(uri: str, prefix: str) -> dict[tuple[str, int], np.ndarray]:
-    """The whole images of a run in MLflow by key and step."""
-    client = mlflow.MlflowClient(tracking_uri=uri)
-    (run,) = runs(uri, prefix)
-    assert "true" == run.data.tags["mlflow.loggedImages"]
-    found = {}
-    for path in (item.path for item in client.list_artifacts(run.info.run_id, "images")):
-        key, _, step, _, _, _, *small = Path(path).stem.split("+")
-        assert ([".webp"] if small else [".png"]) == [Path(path).suffix]
-        if not small:
-            found[key, int(step)] = np.asarray(Image.open(client.download_artifacts(run.info.run_id, path)))
-    return found
-
-
-def test_a_strip_of_latents_is_an_image_a_step(uri: str, tmp_path: Path) -> None:
-    """Each latent has its own step, large enough to be looked at, of original, candidate and difference; a picture has none."""
-    record = with_pictures(tmp_path / "run.jsonl")
-    publish(record, uri, prefix="images/")
-    found = images(uri, "images/")
-    wanted = [("latents", 1), ("latents", 25), ("latents", 50), ("image", 0)]
-    parts = ("original", "candidate", "difference")
-    assert {(f"karras-20~{name}~{part}", step) for part in parts for name, step in wanted} == set(found)
-    assert (64, 128, 3) == found["karras-20~latents~original", 25].shape
-    assert [255, 0, 0] == np.unique(found["karras-20~latents~original", 25].reshape(-1, 3), axis=0)[0].tolist()
-    assert {128} == set(found["karras-20~latents~original", 50].reshape(-1).tolist())
-    before = content(uri, "images/"), sorted(found)
-    publish(record, uri, prefix="images/")
-    assert before == (content(uri, "images/"), sorted(images(uri, "images/")))
-
-
-def test_images_cut_short_are_not_there_twice(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sending that dies after the images is completed; the second names the files as the first did."""
-    record, real = with_pictures(tmp_path / "run.jsonl"), mlflow.MlflowClient.set_terminated
-
-    def dying(*_: Any, **__: Any) -> None:
-        raise ConnectionResetError("the server went away")
-
-    monkeypatch.setattr(mlflow.MlflowClient, "set_terminated", dying)
-    with pytest.raises(TrackerError, match="the server went away"):
-        publish(record, uri, prefix="twice/")
-    monkeypatch.setattr(mlflow.MlflowClient, "set_terminated", real)
-    publish(record, uri, prefix="twice/")
-    client = mlflow.MlflowClient(tracking_uri=uri)
-    assert 2 * len(images(uri, "twice/")) == len(client.list_artifacts(runs(uri, "twice/")[0].info.run_id, "images"))
-
-
-@pytest.mark.parametrize("steps", [None, [1, 2, 3, 4], "1", [], [1.5, 2, 3]])
-def test_a_strip_without_its_steps_is_one_image(uri: str, tmp_path: Path, steps: Any) -> None:
-    """Records that do not say them, or say something that does not fit, are shown as a whole."""
-    prefix = f"strip-{str(steps)[:4]}/"
-    publish(with_pictures(tmp_path / "run.jsonl", steps=steps), uri, prefix=prefix)
-    assert ("karras-20~latents~candidate", 0) in images(uri, prefix)
-
-
-def test_what_is_no_picture_is_left_out(uri: str, tmp_path: Path) -> None:
-    """Text, a number, a picture of another kind and one that is far too large; the others are sent."""
-    large = io.BytesIO()
-    Image.new("L", (4000, 4000)).save(large, "PNG")
-    gif = io.BytesIO()
-    Image.new("L", (4, 4)).save(gif, "GIF")
-    bad = {"original": base64.b64encode(large.getvalue()).decode(), "candidate": base64.b64encode(gif.getvalue()).decode(), "difference": 7}
-    publish(with_pictures(tmp_path / "run.jsonl", **bad), uri, prefix="spoiled/")
-    assert {f"karras-20~image~{part}" for part in ("original", "candidate", "difference")} == {key for key, _ in images(uri, "spoiled/")}
