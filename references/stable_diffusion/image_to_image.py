@@ -38,6 +38,7 @@ picture, or file.""",
         "than the network is told"
     ),
 )
+CHECKPOINT = "stable_diffusion_v1"
 PROMPT = "A fantasy landscape, trending on artstation"
 
 

@@ -36,6 +36,7 @@ otherwise. The first part that differs is named: picture, mask, latents after a 
     ),
     code_and_paper="the first paper does not say how; the code is what the second has",
 )
+CHECKPOINT = "stable_diffusion_v1"
 PROMPT = "A fantasy landscape, trending on artstation"
 
 

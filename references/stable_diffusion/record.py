@@ -12,7 +12,7 @@ import torch
 import transformers
 from PIL import Image, ImageOps
 
-from trueto.recording.harness import Run, Task, import_file, picture_file, quiet_progress, stand_in, vocabulary, write_tokenizer
+from trueto.recording.harness import Run, Task, import_file, picture_file, quiet_progress, stand_in, vocabulary
 
 ARGUMENTS = ("--n_iter", "1", "--skip_grid", "--precision", "full")
 UNUSED = ("diffusers", "pytorch_lightning", "torchvision", "taming", "kornia", "clip", "cv2", "imwatermark")
@@ -96,36 +96,35 @@ def drive_sampler(sampler_class, run: Run) -> None:
 
 
 def toy_model(task: Task, folder: Path):
-    """The original's LatentDiffusion in the form of configs/stable-diffusion/v1-inference.yaml at toy size, every parameter seeded."""
+    """The original's LatentDiffusion at toy size with every parameter seeded, or in the sizes of a checkpoint and with its weights."""
     from ldm.models.diffusion.ddpm import LatentDiffusion
     from ldm.modules.encoders import modules as encoders
 
-    text = transformers.CLIPTextConfig(vocab_size=len(vocabulary()), eos_token_id=len(vocabulary()) - 1, **task.toy("text"))
-    write_tokenizer(folder / "tokenizer")
+    words = {"vocab_size": len(vocabulary()), "eos_token_id": len(vocabulary()) - 1}  # of the toy; a checkpoint has its own
+    text = transformers.CLIPTextConfig(**{**words, **task.toy("text")})
+    clip = {"version": str(task.tokenizer(folder / "tokenizer")), "device": "cpu"}
     encoders.CLIPTextModel = SimpleNamespace(from_pretrained=lambda version: transformers.CLIPTextModel(text))
-    model = LatentDiffusion(
-        linear_start=0.00085,
-        linear_end=0.0120,
-        num_timesteps_cond=1,
-        timesteps=1000,
-        first_stage_key="jpg",
-        cond_stage_key="txt",
-        image_size=8,
-        channels=4,
-        cond_stage_trainable=False,
-        conditioning_key="crossattn",
-        scale_factor=0.18215,
-        use_ema=False,
-        unet_config={"target": "ldm.modules.diffusionmodules.openaimodel.UNetModel", "params": task.toy("unet")},
-        first_stage_config={
-            "target": "ldm.models.autoencoder.AutoencoderKL",
-            "params": {"embed_dim": 4, "ddconfig": task.toy("autoencoder"), "lossconfig": {"target": "torch.nn.Identity"}},
-        },
-        cond_stage_config={
-            "target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder",
-            "params": {"version": str(folder / "tokenizer"), "device": "cpu"},
-        },
-    )
+    with task.unfilled():
+        model = LatentDiffusion(
+            linear_start=0.00085,
+            linear_end=0.0120,
+            num_timesteps_cond=1,
+            timesteps=1000,
+            first_stage_key="jpg",
+            cond_stage_key="txt",
+            image_size=8,
+            channels=4,
+            cond_stage_trainable=False,
+            conditioning_key="crossattn",
+            scale_factor=0.18215,
+            use_ema=False,
+            unet_config={"target": "ldm.modules.diffusionmodules.openaimodel.UNetModel", "params": task.toy("unet")},
+            first_stage_config={
+                "target": "ldm.models.autoencoder.AutoencoderKL",
+                "params": {"embed_dim": 4, "ddconfig": task.toy("autoencoder"), "lossconfig": {"target": "torch.nn.Identity"}},
+            },
+            cond_stage_config={"target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder", "params": clip},
+        )
     return task.fill(model, "model")
 
 

@@ -34,6 +34,7 @@ that differs is named: tokens, embeddings, the latents after a step, the picture
     ),
     code_and_paper="the paper leaves the sampler open, and does not speak of negative prompts",
 )
+CHECKPOINT = "stable_diffusion_v1"
 PROMPT = "a painting of a virus monster playing guitar"
 
 

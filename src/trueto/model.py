@@ -89,7 +89,8 @@ class Case:
     `grid` names the noise-level grid, `schedule` the training schedule, `network` the closed-loop
     network, `options` the algorithm's own arguments (as `{"eta": 1.0}`), `shape` is (B, C, H, W). `composed` are settings
     of a candidate that no original has (as `{"timestep_spacing": "leading"}`), which its claim maps to knobs of the spec.
-    Of a function whose named outputs are compared only `options`, `seed` and `layers` say anything.
+    Of a function whose named outputs are compared only `options`, `seed` and `layers` say anything. `weights` is the path of a
+    checkpoint whose weights stand in the place of those of the toy networks.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Case:
     quick: bool = False
     layers: tuple[str, ...] = tuple(SAMPLER_LAYERS)
     composed: Mapping[str, str] = field(default_factory=dict)
+    weights: str = ""
 
     @property
     def drawn(self) -> bool:
@@ -137,6 +139,7 @@ class Case:
             "quick": self.quick,
             "layers": list(self.layers),
             "composed": dict(self.composed),
+            **({"weights": self.weights} if self.weights else {}),
         }
 
     @classmethod

@@ -96,7 +96,8 @@ class GateSession:
 
     def end(self) -> None:
         """Write the footer if every cell was judged; stop the workers in any case."""
-        from trueto.running.gate import exit_code, now
+        from trueto.running.circumstances import now
+        from trueto.running.gate import exit_code
 
         search = self.gate.search
         whole = self.judged == len(self.gate.cells) and (search is None or self.held == len(search.asked))

@@ -17,6 +17,7 @@ __all__ = [
     "data_root",
     "environments_dir",
     "forget_pytest_options",
+    "goldens_dir",
     "offline_environment",
     "serving_environment",
     "whole_environment",
@@ -67,6 +68,11 @@ GATE_OPTIONS: tuple[Option, ...] = (
         choices=("dev", "ci", "nightly", "none"),
         default="none",
     ),
+    Option(
+        "weights",
+        "judge on a checkpoint of yours: a .safetensors as CompVis released it, or a folder of diffusers (docs/weights.md)",
+        "PATH",
+    ),
     Option("jobs", "worker processes", "N", default="2"),
 )
 
@@ -95,6 +101,11 @@ def cache_dir() -> Path:
 def environments_dir() -> Path:
     """Where other releases of a library are kept, a folder a package (`TRUETO_ENVIRONMENTS`, else .trueto/environments here)."""
     return Path(os.environ.get("TRUETO_ENVIRONMENTS") or Path(".trueto") / "environments")
+
+
+def goldens_dir() -> Path:
+    """Where what originals return on checkpoints of users is kept, a folder for each (`TRUETO_GOLDENS`, else .trueto/goldens here)."""
+    return Path(os.environ.get("TRUETO_GOLDENS") or Path(".trueto") / "goldens")
 
 
 def forget_pytest_options() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -11,14 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from trueto.checkpoints import open_checkpoint
 from trueto.errors import DataError
 from trueto.fixtures.numbers import normal, parameter, whole
 from trueto.fixtures.toys import toy
+from trueto.fixtures.words import write_tokenizer
 from trueto.interpose import tensor_of, to_numpy
 from trueto.model import Case
 from trueto.observe import nudge_signs
 from trueto.outputs import Outputs
 from trueto.references.library import PARAMETERS
+from trueto.torch_weights import filled, unfilled
 
 __all__ = ["Task", "converted"]
 
@@ -62,6 +68,7 @@ class Task:
         self.feature = feature
         self.filled: dict[str, dict[str, list[int]]] = {}
         self.home = home
+        self.checkpoint = open_checkpoint(Path(case.weights)) if case.weights else None
         self._given: dict[str, Array] = {}
         self._effects: dict[str, int] = {}
 
@@ -95,11 +102,28 @@ class Task:
         return words
 
     def toy(self, model: str) -> dict[str, Any]:
-        """The arguments of a toy network's constructor in the original's words; `model` as for `weights`."""
+        """The arguments of a toy network's constructor in the original's words, or of the checkpoint's; `model` as for `weights`."""
+        if self.checkpoint is not None:
+            return copy.deepcopy(dict(self.checkpoint.sizes[model]))
         return toy(model if "/" in model else f"{self.home.name}/{model}")
 
+    def tokenizer(self, folder: Path) -> Path:
+        """Put the tokenizer into a new folder, the small one of our own or that of the checkpoint; returns the folder."""
+        if self.checkpoint is None:
+            return write_tokenizer(folder)
+        return Path(shutil.copytree(self.checkpoint.tokenizer, folder))
+
+    def unfilled(self) -> contextlib.AbstractContextManager[None]:
+        """In which a network is made that `fill` fills: on a checkpoint of the user's without drawing numbers that nobody will see."""
+        return contextlib.nullcontext() if self.checkpoint is None else unfilled()
+
     def fill(self, module: torch.nn.Module, model: str) -> torch.nn.Module:
-        """An original's network, to evaluate, with every parameter seeded by its name, in the precision of the run; `model` names it."""
+        """An original's network, to evaluate, with every parameter seeded by its name, in the precision of the run; `model` names it.
+
+        On a checkpoint of the user's the parameters are those of that; DataError where they are not exactly the network's.
+        """
+        if self.checkpoint is not None:
+            return filled(module, self.checkpoint, self.dtype)
         shapes: dict[str, list[int]] = {}
         module.to(self.dtype)
         for name, held in module.named_parameters():

@@ -60,6 +60,7 @@ def command(candidate: str | None, form: str, output: str | None, record: str | 
       trueto gate diffusers --quick
       trueto gate diffusers --reference k_diffusion/dpmpp_2m --layer update
       trueto gate diffusers --case karras-20 --profile bfloat16 --format markdown
+      trueto gate diffusers --weights v1-5.safetensors --reference stable_diffusion/txt2img --case plms-50
       trueto gate --format github --summary "$GITHUB_STEP_SUMMARY"
     """
     import pytest

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from trueto.checkpoints import open_checkpoint
 from trueto.distances import measure
-from trueto.errors import DataError
+from trueto.errors import DataError, TruetoError
 from trueto.fixtures import fixture_digest, network, schedule, start_noise, tape
 from trueto.interpose import TORCH_OF, Interposer, NoiseSource
 from trueto.judge import Spread, expect, spread_of
@@ -228,28 +229,44 @@ def header_of(ref: Reference, source: str) -> dict[str, str]:
 
 
 def main(job_file: str) -> int:
-    """Record the references that the job names into its output folder."""
+    """Record the references that the job names into its output folder; what is refused on purpose is said in a line of its own."""
     reply = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     torch.set_num_threads(1)
-    job = json.loads(Path(job_file).read_text())
+    try:
+        _record(json.loads(Path(job_file).read_text()), reply)
+    except TruetoError as error:
+        reply.write(json.dumps({"refused": error.message, "hint": error.hint}) + "\n")
+        reply.flush()
+        return 1
+    return 0
+
+
+def _record(job: dict[str, Any], reply: Any) -> None:
     refs = [reference(name) for name in job["references"]]
     module = importlib.import_module(f"{refs[0].codebase.package}.record")
     parameters: dict[str, Any] = {}
     original = module.load(Path(job["source"]))
     for ref in refs:
         writer = CaseWriter()
-        for case in ref.cases:
+        for case in _cases(ref, job):
             recorded = record_outputs if ref.of_outputs else record_case
             recorded(module, original, ref, case, writer, quick=job["quick"])
             reply.write(json.dumps({"reference": ref.id, "case": case.id}) + "\n")
             reply.flush()
-        header = {**header_of(ref, job["provenance"]), **writer.outcomes}
+        header = {**header_of(ref, job["provenance"]), **job.get("header", {}), **writer.outcomes}
         write_tensors(Path(job["output"]) / f"{ref.name}.safetensors", writer.tensors, header)
         parameters |= writer.parameters
     if parameters:
         (Path(job["output"]) / PARAMETERS).write_text(json.dumps(parameters, indent=1) + "\n")
-    return 0
+
+
+def _cases(ref: Reference, job: dict[str, Any]) -> list[Case]:
+    """The cases to record: all, or on a checkpoint of the user's those that the job names, fitted to it."""
+    if "weights" not in job:
+        return list(ref.cases)
+    checkpoint = open_checkpoint(Path(job["weights"]))
+    return [checkpoint.fitted(ref.case(name)) for name in job["cases"][ref.id]]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from trueto.running.truth import golden_truth, parts
 from trueto.settings import offline_environment
 from trueto.store import read_header, read_tensors
 
-__all__ = ["Change", "Original", "check", "record"]
+__all__ = ["Change", "Original", "check", "record", "references_of", "run_original"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -57,7 +57,17 @@ class Original:
     python: str | None = None
 
 
-def _run(base: Codebase, names: list[str], original: Original, output: Path, *, quick: bool, progress: Callable[[str], None]) -> None:
+def run_original(
+    base: Codebase,
+    names: list[str],
+    original: Original,
+    output: Path,
+    *,
+    quick: bool,
+    progress: Callable[[str], None],
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Record references in a process of the original's own into the folder `output`; `more` is what the job says besides."""
     job = {
         "codebase": base.name,
         "references": names,
@@ -65,6 +75,7 @@ def _run(base: Codebase, names: list[str], original: Original, output: Path, *, 
         "provenance": original.provenance,
         "output": str(output),
         "quick": quick,
+        **(more or {}),
     }
     job_file = output / "job.json"
     job_file.write_text(json.dumps(job))
@@ -72,10 +83,16 @@ def _run(base: Codebase, names: list[str], original: Original, output: Path, *, 
     with (output / "stderr.txt").open("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=offline_environment())
         assert process.stdout is not None
+        refused: dict[str, str] = {}
         for line in process.stdout:
             said = json.loads(line)
-            progress(f"{said['reference']} {said['case']}")
-        if process.wait() != 0:
+            if "refused" in said:
+                refused = said
+            else:
+                progress(f"{said['reference']} {said['case']}")
+        if process.wait() != 0 and refused:
+            raise DataError(refused["refused"], refused["hint"])
+        if process.returncode != 0:
             errors.seek(0)
             tail = errors.read().strip().splitlines()[-6:]
             raise DataError(
@@ -94,7 +111,7 @@ def record(base: Codebase, names: list[str], original: Original, progress: Calla
     """Write new goldens and the manifest; what they change against the old ones is returned."""
     with tempfile.TemporaryDirectory(prefix="trueto-record-") as folder:
         output = Path(folder)
-        _run(base, names, original, output, quick=False, progress=progress)
+        run_original(base, names, original, output, quick=False, progress=progress)
         changes = [_changes(name, output / f"{name.partition('/')[2]}.safetensors") for name in names]
         goldens = base.folder / "goldens"
         goldens.mkdir(exist_ok=True)
@@ -120,7 +137,7 @@ def check(base: Codebase, names: list[str], original: Original, progress: Callab
     """Record again into a temporary folder and compare: bits first; where they differ, floors. Writes nothing."""
     with tempfile.TemporaryDirectory(prefix="trueto-check-") as folder:
         output = Path(folder)
-        _run(base, names, original, output, quick=True, progress=progress)
+        run_original(base, names, original, output, quick=True, progress=progress)
         found = []
         for name in names:
             file = output / f"{name.partition('/')[2]}.safetensors"

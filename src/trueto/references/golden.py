@@ -17,6 +17,7 @@ from trueto.judge import Spread
 from trueto.observe import TENSORS, Observation, StepError
 from trueto.outputs import Outputs, wide
 from trueto.references.library import OUTPUTS, Reference, codebase, reference
+from trueto.settings import goldens_dir
 from trueto.store import Manifest, read_header, read_tensors
 
 __all__ = ["SCHEMA", "Golden", "golden_path", "load_golden", "manifest_of"]
@@ -26,14 +27,17 @@ Array = np.ndarray[Any, np.dtype[Any]]
 SCHEMA = "1"
 
 
-def golden_path(name: str) -> Path:
-    """Where the goldens of `<codebase>/<algorithm>` live."""
+def golden_path(name: str, weights: str = "") -> Path:
+    """Where the goldens of `<codebase>/<algorithm>` live; those on a user's weights, whose digest is given, in the user's folder."""
     base, _, algorithm = name.partition("/")
-    return codebase(base).folder / "goldens" / f"{algorithm}.safetensors"
+    folder = goldens_dir() / weights[:16] / base if weights else codebase(base).folder / "goldens"
+    return folder / f"{algorithm}.safetensors"
 
 
-def manifest_of(codebase_name: str) -> Manifest:
-    """The committed SHA-256 manifest of a codebase's goldens."""
+def manifest_of(codebase_name: str, weights: str = "") -> Manifest:
+    """The SHA-256 manifest of a codebase's goldens: committed, or beside those on a user's weights."""
+    if weights:
+        return Manifest(golden_path(f"{codebase_name}/any", weights).parent / "manifest.json")
     return Manifest(codebase(codebase_name).folder / "manifest.json")
 
 
@@ -127,29 +131,32 @@ def _parse_outcome(text: str) -> StepError | None:
     return StepError(type=kind, message=message, own=True, at_call=int(call))
 
 
-def _validate(ref: Reference, header: dict[str, str], path: Path) -> None:
-    again = ref.codebase.recording
+def _validate(ref: Reference, header: dict[str, str], path: Path, weights: str) -> None:
+    again = ref.codebase.recording + (" --weights PATH" if weights else "")
     expected = {
         "schema": SCHEMA,
         "reference": ref.id,
         "commit": ref.codebase.commit,
         "fixture": fixture_digest(),
+        "weights": weights,
     }
-    said = {"schema": "schema version", "reference": "reference", "commit": "commit of the original", "fixture": "fixture (X)"}
+    said = {"schema": "schema version", "commit": "commit of the original", "fixture": "fixture (X)", "weights": "digest of the weights"}
     for key, value in expected.items():
-        seen = header.get(key)
+        seen = header.get(key, "" if key == "weights" else None)
         if seen != value:
-            shown = seen if seen is None or len(seen) < 24 else f"{seen[:12]}…"
-            wanted = value if len(value) < 24 else f"{value[:12]}…"
-            raise DataError(f"{path}: its {said[key]} is {shown}, this trueto needs {wanted}", again)
+            shown, wanted = (text if text is None or len(text) < 24 else f"{text[:12]}…" for text in (seen, value))
+            raise DataError(f"{path}: its {said.get(key, key)} is {shown or 'none'}, this trueto needs {wanted or 'none'}", again)
 
 
 @cache
-def load_golden(name: str) -> Golden:
-    """Load and check the goldens of a reference; DataError names the file and what to type."""
+def load_golden(name: str, weights: str = "") -> Golden:
+    """Load and check the goldens of a reference, on a user's weights where their digest is given; DataError says what to type."""
     ref = reference(name)
-    path = golden_path(name)
-    digest = manifest_of(ref.codebase.name).check(path)
+    path = golden_path(name, weights)
+    if weights and not path.is_file():
+        said = f"{name} was not recorded on these weights (SHA-256 {weights[:12]}…): {path} is not there"
+        raise DataError(said, f"{ref.codebase.recording} --weights PATH --reference {ref.name}, then the same again")
+    digest = manifest_of(ref.codebase.name, weights).check(path)
     header = read_header(path)
-    _validate(ref, header, path)
+    _validate(ref, header, path, weights)
     return Golden(name, header, read_tensors(path), digest)

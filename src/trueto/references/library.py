@@ -92,7 +92,7 @@ class Reference:
 
     A function whose named outputs are compared has no spec: its goldens alone speak for it. `vary` makes of such outputs those of a
     variant, where that is a formula; of the knobs in `varied` it is. The original is recorded with each other knob turned, and with those
-    of each set in `together` turned at once.
+    of each set in `together` turned at once. `checkpoint` is the kind of checkpoint that it can be run on instead of a toy network.
     """
 
     codebase: Codebase
@@ -108,6 +108,7 @@ class Reference:
     vary: Callable[..., Any] | None = None
     varied: frozenset[str] = frozenset()
     together: tuple[dict[str, str], ...] = ()
+    checkpoint: str = ""
 
     @property
     def of_outputs(self) -> bool:
@@ -237,6 +238,7 @@ def reference(name: str) -> Reference:
         line=1 if of_outputs else inspect.getsourcelines(sample)[1],
         vary=getattr(module, "vary", None),
         together=tuple(getattr(module, "TOGETHER", ())),
+        checkpoint=getattr(module, "CHECKPOINT", ""),
         varied=frozenset(getattr(module, "VARIED", knobs if hasattr(module, "vary") else ())),
     )
 

@@ -25,6 +25,7 @@ WORDS = {
     "suite": "suite version",
     "fixture": "inputs (fixture)",
     "selection": "selection of cells",
+    "weights": "checkpoint (--weights)",
 }
 
 

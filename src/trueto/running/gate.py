@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-import platform
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from trueto import __version__
 from trueto.candidates import parted
+from trueto.checkpoints import digest_of
 from trueto.errors import TruetoError
 from trueto.events import RunWriter
 from trueto.fixtures import fixture_digest
 from trueto.model import Case, Cell, Claim, Judgement, Layer, Verdict
-from trueto.references import Reference, load_golden, reference, reference_names
+from trueto.references import Reference, reference, reference_names
+from trueto.running.circumstances import digest_of_golden, environment, now
 from trueto.running.client import Limits, Outcome, Worker
 from trueto.running.domain import AGREEMENT, law_of
 from trueto.running.judging import Runs
 from trueto.running.laws import Court, judge_law
 from trueto.running.ledger import Ledger
 from trueto.running.outputs import Calls, judge_outputs
-from trueto.running.plan import Selection, plan
+from trueto.running.plan import Selection
 from trueto.running.pool import Pool
 from trueto.running.profiles import absent, profile
 from trueto.running.search import Search
 from trueto.running.verdict import judge_cell, unbound
+from trueto.running.weights import limits_of, planned
 from trueto.workers.protocol import claim_from_json
 
 __all__ = ["Gate", "exit_code"]
@@ -78,7 +77,7 @@ class Gate:
     def open(self) -> None:
         """Ask the candidate who it is and plan the cells; starts no run yet."""
         self.meet()
-        self.cells = plan(self.name, self.claims, self.selection, self.kept)
+        self.cells = planned(self.name, self.claims, self.selection, self.kept)
 
     def meet(self) -> None:
         """Ask the candidate who it is and what it claims."""
@@ -208,8 +207,9 @@ class Gate:
 
     def command(self, cell: Cell) -> str:
         """What repeats just this cell."""
-        seed = "" if cell.profile == "default" else f" --profile {cell.profile}"
-        return f"trueto gate {self.spec} --claim {cell.claim.id} --layer {cell.layer} --case {shlex.quote(cell.case.id)}{seed}"
+        more = "" if cell.profile == "default" else f" --profile {cell.profile}"
+        more += f" --weights {shlex.quote(cell.case.weights)}" if cell.case.weights else ""
+        return f"trueto gate {self.spec} --claim {cell.claim.id} --layer {cell.layer} --case {shlex.quote(cell.case.id)}{more}"
 
     def explaining(self, cell: Cell) -> str:
         """What says why a cell differs."""
@@ -228,8 +228,7 @@ class Gate:
     def _submit(self, cell: Cell, runs: list[tuple[str, bool]], *, urgent: bool = False) -> None:
         chosen = profile(cell.profile)
         if chosen.id not in self._pools:
-            limits = self.limits or Limits(seconds=chosen.seconds)
-            self._pools[chosen.id] = Pool(self.spec, chosen, self.jobs, limits)
+            self._pools[chosen.id] = Pool(self.spec, chosen, self.jobs, self.limits or limits_of(cell, chosen))
         for run, future in zip(runs, self._pools[chosen.id].submit(cell.claim, cell.case, runs, urgent=urgent), strict=True):
             self._runs[cell.claim.id, cell.case.id, chosen.id, *run] = future
 
@@ -243,6 +242,7 @@ class Gate:
     def header(self, run_id: str) -> dict[str, Any]:
         """The first line of the run record."""
         used = sorted({cell.claim.reference for cell in self.cells})
+        weights = digest_of(self.selection.weights) if self.selection.weights else ""
         return {
             "id": run_id,
             "started": now(),
@@ -251,7 +251,8 @@ class Gate:
             "version": self.version,
             "profiles": list(self.selection.profiles),
             "environment": environment(),
-            "goldens": {name: _digest(name) for name in used if reference(name).nets},
+            "goldens": {name: digest_of_golden(name, weights) for name in used if reference(name).nets},
+            **({"weights": weights} if weights else {}),
             "fixture": fixture_digest(),
             "ledger": self.ledger.path,
             "selection": self.selection.to_json(),
@@ -294,26 +295,3 @@ def run_all(
         writer.note(f"profile {name}: {why}")
     writer.footer(finished=now(), exit_code=exit_code(writer.counts, fail_on))
     return judgements
-
-
-def now() -> str:
-    """The time in UTC, ISO 8601, to the second."""
-    return datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds")
-
-
-def environment() -> dict[str, str]:
-    """What the run stands on, without importing any of it."""
-    found = {"python": platform.python_version(), "os": f"{platform.system()} {platform.machine()}", "cpus": str(os.cpu_count())}
-    for package in ("torch", "numpy", "scipy"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-def _digest(name: str) -> str:
-    try:
-        return load_golden(name).digest
-    except TruetoError as error:
-        return f"unusable: {error.message}"

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from trueto.checkpoints import digest_of
 from trueto.distances import sizes
 from trueto.errors import DataError
 from trueto.likeness import grey_levels, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
 from trueto.outputs import Outputs
-from trueto.references import Reference, load_golden
+from trueto.references import Golden, Reference, load_golden
 from trueto.references.golden import run_so
 from trueto.running.client import Outcome
 from trueto.running.faults import cause_of_death, ineffective, out_of_memory
@@ -48,6 +49,11 @@ class _Context:
     entries: tuple[Deviation, ...]
     evidence: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def golden(self) -> Golden:
+        """What the original returned, on the weights that the case is judged on."""
+        return load_golden(self.ref.id, digest_of(weights) if (weights := self.cell.case.weights) else "")
+
     def plain(self, verdict: Verdict, cause: str, reason: str) -> Judgement:
         """A judgement that needs no numbers."""
         self.evidence.update(_sources(self.ref))
@@ -74,7 +80,7 @@ def _judge(context: _Context) -> Judgement:
         return context.plain(
             Verdict.UNJUDGED, "import" if native.meta.get("import") else "profile", f"{context.cell.candidate} {native.failed}"
         )
-    if context.calls.plain is None and (wanted := load_golden(context.ref.id).refusal(context.cell.case.id)) is not None:
+    if context.calls.plain is None and (wanted := context.golden.refusal(context.cell.case.id)) is not None:
         return _original_raises(context, wanted.type)
     if declared := _refuses_as_declared(context):
         return declared
@@ -110,7 +116,7 @@ def _refuses_as_declared(context: _Context) -> Judgement | None:
     if raised is None or not raised.own or not entries or not ref.nets or any(entry.band for entry in entries):
         return None
     variant = _run(ref, union(entries))
-    if not variant or load_golden(ref.id).refusal(context.cell.case.id, variant) is None:
+    if not variant or context.golden.refusal(context.cell.case.id, variant) is None:
         return None
     context.evidence |= {"ledger": _said(entries), "compared_with": "variant"}
     reason = "; ".join(entry.reason for entry in entries)
@@ -139,7 +145,7 @@ def _ended_badly(context: _Context, outcome: Outcome, what: str = "") -> Judgeme
 def _truth(context: _Context) -> Truth | Judgement:
     """What the outputs are held against: the original's, or with the feature off the candidate's own."""
     if context.calls.plain is None:
-        golden = load_golden(context.ref.id)
+        golden = context.golden
         return {dtype: golden.outputs(context.cell.case.id, dtype) for dtype in TWO}
     found: Truth = {}
     for dtype, outcome in zip(TWO, context.calls.plain(), strict=True):
@@ -183,7 +189,7 @@ def _variant(context: _Context, truth: Truth) -> Truth:
     """The outputs of the variant that the ledger names: a formula of the original's, or the original run so."""
     ref, case, knobs = context.ref, context.cell.case, union(context.entries)
     if variant := _run(ref, knobs):
-        truth = {dtype: load_golden(ref.id).outputs(case.id, dtype, variant) for dtype in TWO}
+        truth = {dtype: context.golden.outputs(case.id, dtype, variant) for dtype in TWO}
     if ref.vary is None or not ref.varied & knobs.keys():
         return truth
     return {dtype: replace(seen, arrays=ref.vary(dict(seen.arrays), knobs, case)) for dtype, seen in truth.items()}

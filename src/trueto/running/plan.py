@@ -29,10 +29,12 @@ class Selection:
     seeds: tuple[int, ...] = ()
     profiles: tuple[str, ...] = ("default",)
     quick: bool = False
+    weights: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The selection as it goes into the run record."""
-        return {name: getattr(self, name) if name == "quick" else list(getattr(self, name)) for name in self.__slots__}
+        """The selection as it goes into the run record; which weights, is said by their digest there and not by their place."""
+        listed = {name: list(getattr(self, name)) for name in self.__slots__ if name not in ("quick", "weights")}
+        return {**listed, "quick": self.quick}
 
 
 def covers(claim: Claim, case: Case) -> bool:

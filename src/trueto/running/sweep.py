@@ -20,9 +20,10 @@ from trueto.fixtures import fixture_digest
 from trueto.history import read_history, release_file, write_release
 from trueto.model import SAMPLER_LAYERS, Judgement
 from trueto.references import load_golden, reference, reference_names
+from trueto.running.circumstances import environment, now
 from trueto.running.client import Worker
 from trueto.running.entry import open_gate
-from trueto.running.gate import environment, now, run_all
+from trueto.running.gate import run_all
 from trueto.running.profiles import profile
 from trueto.running.releases import build
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import trueto
-from trueto.settings import data_root
+from trueto.settings import data_root, goldens_dir
 
 __all__ = ["Walls"]
 
@@ -78,6 +78,8 @@ def _granted() -> Iterator[tuple[Path, tuple[int, ...]]]:
     """Every file and folder beside the way to what is hidden or must not be written, with what may be done in it."""
     root = data_root().resolve()
     hidden = {root / ".dvc", root / ".git", *(root / "references").glob("*/goldens")}
+    if goldens_dir().is_dir():
+        hidden.add(goldens_dir().resolve())
     kept = {Path(trueto.__file__).resolve().parent, *(root / name for name in ("references", "fixtures", "suites"))}
     on_the_way = {parent for path in (*hidden, *kept) for parent in path.parents}
     yield from _beside(Path("/"), hidden, kept, on_the_way, ALL)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trueto.fixtures.pictures import picture_file
-from trueto.fixtures.words import vocabulary, write_tokenizer
+from trueto.fixtures.words import vocabulary
 
 if TYPE_CHECKING:
+    from trueto.checkpoints import Checkpoint
     from trueto.torch_task import Task
 
 __all__ = ["OUTPUTS"]
@@ -31,6 +32,7 @@ SCHEDULER = {
     "clip_sample": False,
 }
 TEXT = "cond_stage_model.transformer."
+PARTS = {"unet": "unet", "vae": "autoencoder", "text_encoder": "text"}  # of a pipeline, and how the original calls them
 INDEX = {
     "_class_name": "StableDiffusionPipeline",
     "feature_extractor": [None, None],
@@ -44,7 +46,7 @@ INDEX = {
 
 
 def _folder(task: Task, folder: Path) -> Path:
-    """What a released repository holds besides weights, at toy size; returns the folder."""
+    """What a released repository holds besides weights, at toy size or in the sizes of a checkpoint; returns the folder."""
     text = {
         "architectures": ["CLIPTextModel"],
         "model_type": "clip_text_model",
@@ -58,27 +60,52 @@ def _folder(task: Task, folder: Path) -> Path:
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(json.dumps(held))
-    write_tokenizer(folder / "tokenizer")
+    task.tokenizer(folder / "tokenizer")
     return folder
 
 
 def _pipeline(pipeline: Any, task: Task, folder: Path) -> Any:
     """The pipeline as users get it from a single file; every weight is checked to be the original's."""
+    if task.checkpoint is not None:
+        return _pipeline_of(pipeline, task, task.checkpoint, folder)
     torch_task, safetensors = importlib.import_module("trueto.torch_task"), importlib.import_module("safetensors.torch")
     # the released checkpoints were written when transformers' text encoder had its parts under `text_model`
     weights = {name.replace(TEXT, f"{TEXT}text_model."): value for name, value in task.weights("model").items()}
     safetensors.save_file(weights, folder / "model.safetensors")
+    pipe = _from_file(pipeline, task, folder / "model.safetensors", folder)
+    for part in PARTS:
+        torch_task.converted(getattr(pipe, part), weights)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe.to(task.device)
+
+
+def _from_file(pipeline: Any, task: Task, file: Path, folder: Path) -> Any:
+    """The pipeline from a single file, with the configuration that users get from the hub; `folder` is empty but for the file."""
     networks = {"unet_config": {"params": task.toy("unet")}, "first_stage_config": {"params": {"ddconfig": task.toy("autoencoder")}}}
     (folder / "original.yaml").write_text(json.dumps({"model": {"params": networks}}))  # JSON is YAML
-    pipe = pipeline.from_single_file(
-        str(folder / "model.safetensors"),
+    return pipeline.from_single_file(
+        str(file),
         config=str(_folder(task, folder)),
         original_config=str(folder / "original.yaml"),
         torch_dtype=task.dtype,
         local_files_only=True,
     )
-    for part in ("unet", "vae", "text_encoder"):
-        torch_task.converted(getattr(pipe, part), weights)
+
+
+def _pipeline_of(pipeline: Any, task: Task, checkpoint: Checkpoint, folder: Path) -> Any:
+    """The pipeline of a user's checkpoint as the user gets it, with PNDM, the released default; every weight must be there."""
+    weights, diffusers = importlib.import_module("trueto.torch_weights"), importlib.import_module("diffusers")
+    with weights.as_stored():
+        if checkpoint.form == "file":
+            pipe = _from_file(pipeline, task, checkpoint.path, folder)
+        else:
+            named = {"variant": checkpoint.variant} if checkpoint.variant else {}
+            named |= {"safety_checker": None, "requires_safety_checker": False}
+            pipe = pipeline.from_pretrained(str(checkpoint.path), torch_dtype=task.dtype, local_files_only=True, **named)
+    own = pipe.scheduler.config if isinstance(pipe.scheduler, diffusers.PNDMScheduler) else {**pipe.scheduler.config, **SCHEDULER}
+    pipe.scheduler = diffusers.PNDMScheduler.from_config(own)  # anew, so that a twin has it in float64
+    for name, part in PARTS.items():
+        weights.expect_weights(getattr(pipe, name), checkpoint, part, task.dtype)
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(task.device)
 

@@ -1,0 +1,92 @@
+"""The safetensors files of a checkpoint, as their headers describe them; whatever is a pickle is refused."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trueto.errors import DataError, UsageError
+
+__all__ = ["Stored", "conversion", "refuse_pickle", "stored_tensors"]
+
+PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")  # what torch saves, by the names that users give it
+MAGIC = (b"PK\x03\x04", b"\x80")  # how such files begin: a zip archive, or since pickle 2 its protocol's mark
+POINTER = b"version https://git-lfs"
+# Widths of the dtypes that float32 holds without loss: weights in any other would be other weights in the original.
+EXACT = {"F32": 4, "F16": 2, "BF16": 2}
+CONVERT = (
+    "import sys, torch, safetensors.torch as s; d = torch.load(sys.argv[1], map_location='cpu', weights_only=True); "
+    "d = d.get('state_dict', d); s.save_file({k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}, sys.argv[2])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One tensor where it lies: the file, its name there, its dtype as safetensors calls it, its shape, and its bytes in the file."""
+
+    file: Path
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether float32 holds every number of that dtype."""
+        return self.dtype in EXACT
+
+    def raw(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Its bytes, read as they are looked at."""
+        if self.begin == self.end:
+            return np.zeros(0, np.uint8)
+        return np.memmap(self.file, np.uint8, "r", self.begin, (self.end - self.begin,))
+
+
+def conversion(path: Path) -> str:
+    """What to type to make safetensors of a file that torch saved: only its tensors are read, nothing in it is run."""
+    return f'python -c "{CONVERT}" {shlex.quote(str(path))} {shlex.quote(str(path.with_suffix(".safetensors")))}'
+
+
+def refuse_pickle(path: Path) -> None:
+    """UsageError for a file that is a pickle by name or content."""
+    with path.open("rb") as stream:
+        begins = stream.read(32)
+    if path.suffix.lower() in PICKLES or begins.startswith(MAGIC):
+        raise UsageError(f"{path} is a pickle, which can run anything when it is read, and so is never read here", conversion(path))
+    if begins.startswith(POINTER):
+        raise UsageError(f"{path} is a pointer of Git LFS and not the file itself", "git lfs pull")
+
+
+def stored_tensors(path: Path) -> dict[str, Stored]:
+    """Every tensor of a safetensors file by name; UsageError for a pickle, DataError where the file is damaged or cut off."""
+    refuse_pickle(path)
+    whole = path.stat().st_size
+    try:
+        with path.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            if size > whole:
+                raise ValueError("it does not begin with the size of a header")  # noqa: TRY301 - one way to be damaged of many
+            header = json.loads(stream.read(size))
+        header.pop("__metadata__", None)
+        found = {name: _stored(path, name, entry, 8 + size) for name, entry in header.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is not a safetensors file, or damaged: {error}", "the same with the file fetched again") from error
+    last = max((stored.end for stored in found.values()), default=8 + size)
+    if last > whole:
+        raise DataError(f"{path} is cut off: it has {whole} bytes of {last}", "the same with the file fetched again")
+    return found
+
+
+def _stored(path: Path, name: str, entry: dict[str, Any], start: int) -> Stored:
+    begin, end = (start + int(offset) for offset in entry["data_offsets"])
+    stored = Stored(path, name, str(entry["dtype"]), tuple(int(length) for length in entry["shape"]), begin, end)
+    wanted = EXACT.get(stored.dtype, 0) * int(np.prod(stored.shape, dtype=np.int64))
+    if end < begin or (stored.exact and wanted != end - begin):
+        raise ValueError(f"{name} has {end - begin} bytes, and by its shape and dtype {wanted}")
+    return stored

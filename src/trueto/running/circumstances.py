@@ -1,0 +1,37 @@
+"""What a run record says of when and on what it was made."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from trueto.errors import TruetoError
+from trueto.references import load_golden
+
+__all__ = ["digest_of_golden", "environment", "now"]
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds")
+
+
+def environment() -> dict[str, str]:
+    """What the run stands on, without importing any of it."""
+    found = {"python": platform.python_version(), "os": f"{platform.system()} {platform.machine()}", "cpus": str(os.cpu_count())}
+    for package in ("torch", "numpy", "scipy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def digest_of_golden(name: str, weights: str = "") -> str:
+    """The digest of a reference's golden, on a user's weights where their digest is given, or why there is none that can be used."""
+    try:
+        return load_golden(name, weights).digest
+    except TruetoError as error:
+        return f"unusable: {error.message}"
