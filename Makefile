@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
-# Processes for the quick tests; files of tests are spread over them.
+# Processes for the tests; files of tests are spread over them.
 JOBS ?= 2
 STAMP := $(VENV)/.trueto-installed
 
@@ -43,10 +43,10 @@ data: $(STAMP) ## restore fixtures and goldens, checked against their manifests
 	@python -m trueto.environment --check-data --root .
 
 test: data ## the quick tests
-	python -m pytest -q -n $(JOBS) --dist loadfile -m 'not slow' tests
+	python -m pytest -q -n $(JOBS) --dist loadfile --durations 10 -m 'not slow' tests
 
 test-slow: data ## the others: wheel in a new environment, whole gates, workflows under act
-	python -m pytest -q -m slow tests
+	python -m pytest -q -n $(JOBS) --dist loadfile --timeout 600 --durations 15 -m slow tests
 
 act: data ## run the workflows on the example libraries, with act and without a network
 	python -m pytest -q tests/test_act.py

@@ -11,7 +11,7 @@ from trueto.fixtures import tape
 torch = pytest.importorskip("torch")
 
 from trueto.interpose import Interposer, NoiseSource  # noqa: E402 - they import torch
-from trueto.workers.promoted import entry_points, twin_of  # noqa: E402
+from trueto.workers.promoted import entry_points, look_at_kept, twin_of  # noqa: E402
 
 SHAPE = (1, 2, 2, 2)
 
@@ -19,7 +19,7 @@ SHAPE = (1, 2, 2, 2)
 @pytest.fixture(autouse=True)
 def as_in_a_worker(monkeypatch):
     """Nothing that other tests left behind is looked at, and new tensors are float64."""
-    monkeypatch.setattr("trueto.workers.promoted.low_at_load", lambda: False)
+    monkeypatch.setattr("trueto.workers.promoted._kept", set())
     gc.collect()
     gc.freeze()
     torch.set_default_dtype(torch.float64)
@@ -124,3 +124,23 @@ def test_names_are_as_before():
         torch.zeros(1 // 0)
     assert replaced
     assert before == [dict(vars(home)) for home in homes]
+
+
+def test_what_is_low_at_a_later_look_is_remembered_when_it_is_frozen():
+    """A library may bring float32 with what one claim imports late: its later twins are looked at operation by operation."""
+    kept = torch.zeros(2, dtype=torch.float32)
+    look_at_kept()
+    gc.freeze()
+    assert kept.dtype == torch.float32
+    with twin_of(None, ()) as seen:
+        assert isinstance(seen, Interposer)
+
+
+def test_what_is_frozen_with_nothing_low_is_not_looked_at_again():
+    """Float64 alone needs no Interposer, and what is frozen costs no later run anything."""
+    kept = torch.zeros(2)
+    look_at_kept()
+    gc.freeze()
+    assert kept.dtype == torch.float64
+    with twin_of(None, ()) as seen:
+        assert not isinstance(seen, Interposer)

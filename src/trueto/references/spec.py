@@ -6,12 +6,12 @@ import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from trueto.fixtures import Network, network, schedule, start_noise, tape
+from trueto.fixtures import network, schedule, start_noise, tape
 from trueto.fixtures.noise import Tape
 from trueto.fixtures.schedules import Schedule
 from trueto.judge import Spread, expect, spread_of
@@ -111,21 +111,33 @@ def _idle() -> NetworkFunction:
     return answer
 
 
-def _stacked(net: Network, batch: int, copies: int) -> NetworkFunction:
-    """The network for stacked runs: `open` looks at the place in the batch and not at x, so one copy is asked for all."""
-    if copies == 1 or net.name != "open":
-        return net
+def _called(case: Case, net: str, copies: int) -> NetworkFunction:
+    """The network of a run: `open` looks at the place in the batch and at the time, not at x, so what it answered is known."""
+    if net == "idle":
+        return _idle()
+    if net != "open":
+        return network(case.network, schedule(case.schedule), case.parameterization)
 
-    def one_for_all(x: Array, t: Array, condition: Array | None = None) -> Array:
-        answer = net(x[:batch], t[:batch], None if condition is None else condition[:batch])
-        return np.concatenate([answer] * (len(x) // batch))
+    def answer(x: Array, t: Array, condition: Array | None = None) -> Array:
+        shape = (len(x) // copies, *x.shape[1:])
+        marks = None if condition is None else condition[: shape[0]].tobytes()
+        given = _open_answer(case.schedule, case.parameterization, shape, t[: shape[0]].tobytes(), marks)
+        return np.concatenate([given] * copies) if copies > 1 else given
 
-    return one_for_all
+    return answer
+
+
+@lru_cache(maxsize=1024)
+def _open_answer(levels: str, parameterization: str, shape: tuple[int, ...], times: bytes, marks: bytes | None) -> Array:
+    """What `open` answers at times (B,): the same in every precision and every nudged repetition, which are told the same times."""
+    condition = None if marks is None else np.frombuffer(marks)
+    answer = network("open", schedule(levels), parameterization)(np.zeros(shape), np.frombuffer(times), condition)
+    answer.flags.writeable = False
+    return answer
 
 
 def _once(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, str], overrides: Mapping[str, Any]) -> Observation:
     levels = schedule(case.schedule)
-    name = "open" if net == "open" else case.network
     copies = overrides.get("copies", 1)
     noise = start_noise(case.seed, case.shape).astype(dtype)
     if copies > 1:
@@ -135,7 +147,7 @@ def _once(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, 
     if start is not None:
         start = np.asarray(start, dtype)
         start = nudged(start, copies) if copies > 1 else start
-    called = _idle() if net == "idle" else _stacked(network(name, levels, case.parameterization), case.shape[0], copies)
+    called = _called(case, net, copies)
     low, state = overrides.get("low", ""), knobs.get(STATE, STATES[0])
     if low:
         noise = low_latents(noise, low, state)
@@ -208,20 +220,24 @@ Frozen = tuple[tuple[str, str, tuple[int, ...], bytes], ...]
 def _remembered(
     name: str, case: str, net: str, knobs: tuple[tuple[str, str], ...], spread: str | None, low: str, frozen: Frozen
 ) -> SpecResult:
-    overrides = {key: np.frombuffer(data, dtype).reshape(shape) for key, dtype, shape, data in frozen}
-    return _observe(reference(name), Case.from_json(json.loads(case)), net, dict(knobs), spread, low, overrides)
-
-
-def _observe(
-    ref: Reference, case: Case, net: str, knobs: Mapping[str, str], spread: str | None, low: str, overrides: Mapping[str, Any]
-) -> SpecResult:
-    native = _once(ref, case, net, "float32", knobs, overrides)
-    exact = _once(ref, case, net, "float64", knobs, overrides)
+    ref, made, chosen, overrides = reference(name), Case.from_json(json.loads(case)), dict(knobs), _thawed(frozen)
+    native, exact = _both(name, case, net, knobs, frozen)
     if native.error is not None or exact.error is not None:
         return SpecResult(native, exact)
-    own = _own_error(ref, case, net, low, knobs, overrides, exact) if low else None
-    if net == "idle":
+    own = _own_error(ref, made, net, low, chosen, overrides, exact) if low else None
+    if net == "idle" or spread is None:
         return SpecResult(native, exact, low=own)
-    found = None if spread is None else _spread(ref, case, net, spread, knobs, overrides, native if spread == "float32" else exact)
+    found = _spread(ref, made, net, spread, chosen, overrides, native if spread == "float32" else exact)
     in32, in64 = (found if spread == dtype else None for dtype in ("float32", "float64"))
     return SpecResult(native, exact, in32, in64, own)
+
+
+@lru_cache(maxsize=512)
+def _both(name: str, case: str, net: str, knobs: tuple[tuple[str, str], ...], frozen: Frozen) -> tuple[Observation, Observation]:
+    """The spec in float32 and in float64: the same ones whichever spread is asked for."""
+    run = partial(_once, reference(name), Case.from_json(json.loads(case)), net, knobs=dict(knobs), overrides=_thawed(frozen))
+    return run("float32"), run("float64")
+
+
+def _thawed(frozen: Frozen) -> dict[str, Array]:
+    return {key: np.frombuffer(data, dtype).reshape(shape) for key, dtype, shape, data in frozen}

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from trueto.judge import compare, factor
 from trueto.observe import Observation
 from trueto.running.arms import Arm, Bench
 from trueto.running.judging import Runs, Seen
+from trueto.running.truth import seen_in_float64
 
-__all__ = ["arms", "both", "twin_observation"]
+__all__ = ["apart", "arms", "both", "twin_observation"]
+
+# Times what still agrees in float64 (judge.toml, same_in_float64): no rounding, whatever the spread of an X that is judged.
+NO_ROUNDING = 1000.0
 
 
 def twin_observation(runs: Runs) -> tuple[Observation | None, str]:
@@ -39,3 +44,21 @@ def both(bench: Bench, runs: Runs, knobs: Mapping[str, str] | None) -> Seen:
     """Both arms against the original (`knobs` None) or against a variant of its spec."""
     found = [bench.worst(arm, knobs) for arm in arms(bench, runs)]
     return Seen(found[0], found[1] if len(found) > 1 else None, twin_observation(runs)[1])
+
+
+def apart(bench: Bench, runs: Runs, knobs: Mapping[str, str]) -> bool:
+    """Whether the twin is so far from a variant that no rounding accounts for it, so that `both` cannot agree.
+
+    That needs one run of the spec and not the spread of its repetitions, which is nine tenths of what `both` costs. False says nothing.
+    """
+    twin, _ = twin_observation(runs)
+    if twin is None:
+        return False
+    bench.spread = False
+    try:
+        compared = bench.compared(Arm(twin, "float64"), knobs)
+    finally:
+        bench.spread = True
+    if compared is None:
+        return True
+    return any(compare(got, seen_in_float64(expected), what).ratio > NO_ROUNDING * factor() for what, expected, got in compared)

@@ -11,12 +11,12 @@ from trueto.errors import DataError
 from trueto.model import Cell, Judgement, Layer, Profile, Verdict
 from trueto.observe import StepError
 from trueto.references import Reference
-from trueto.running.arbiters import both
+from trueto.running.arbiters import apart, both
 from trueto.running.arms import Bench
 from trueto.running.domain import knobs_of
 from trueto.running.faults import cause_of_death, ineffective, malformed, out_of_memory, precision_says_nothing
 from trueto.running.judging import Context, Runs, Seen, by_numbers, declared_text, joined, plain, stale_words, union
-from trueto.running.ledger import Ledger
+from trueto.running.ledger import Deviation, Ledger
 from trueto.running.noise import judge_noise
 from trueto.running.words import difference, disagreement
 
@@ -156,7 +156,7 @@ def _judge_declared(context: Context, against_original: Seen) -> Judgement:
         return by_numbers(context, variant, Verdict.STALE, "not as declared", reason)
     for index, entry in enumerate(() if context.cell.case.drawn else entries):
         rest = entries[:index] + entries[index + 1 :]
-        if rest and not entry.rounding and _sees_everything(context, variant) and _compare(context, union(rest)).agrees:
+        if rest and not entry.rounding and _sees_everything(context, variant) and _explains_all(context, rest):
             return by_numbers(
                 context,
                 variant,
@@ -166,6 +166,11 @@ def _judge_declared(context: Context, against_original: Seen) -> Judgement:
             )
     context.evidence["compared_with"] = "variant"
     return by_numbers(context, variant, Verdict.DECLARED, against_original.cause, "; ".join(entry.reason for entry in entries))
+
+
+def _explains_all(context: Context, entries: tuple[Deviation, ...]) -> bool:
+    """Whether some of the entries are enough."""
+    return not apart(context.bench, context.runs, union(entries)) and _compare(context, union(entries)).agrees
 
 
 def _judge_unbound(context: Context, against_original: Seen) -> Judgement:

@@ -21,7 +21,7 @@ from torch.overrides import get_testing_overrides
 
 from trueto.interpose import DRAWS, Interposer, NoiseSource, draw_of, lifted, put
 
-__all__ = ["Seen", "entry_points", "low_at_load", "low_now", "twin_of"]
+__all__ = ["Seen", "entry_points", "look_at_kept", "low_now", "twin_of"]
 
 HOMES = ("torch", "torch.nn.functional", "torch.special", "torch.fft", "torch.linalg")
 LOW = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.complex32})
@@ -95,14 +95,16 @@ def _places(modules: tuple[str, ...], loaded: int) -> list[tuple[Any, str, Any]]
 
 
 def low_now() -> bool:
-    """Whether a tensor below float64 is alive that was made after the library was loaded (the collector is frozen then)."""
+    """Whether a tensor below float64 is alive that was made after the last loading (what is there then is frozen, and not looked at)."""
     return any(issubclass(type(found), torch.Tensor) and found.dtype in LOW for found in gc.get_objects())
 
 
-@cache
-def low_at_load() -> bool:
-    """Whether the library keeps a tensor below float64; asked once, when it has just been loaded."""
-    return low_now()
+_kept: set[bool] = set()
+
+
+def look_at_kept() -> None:
+    """Note whether what was loaded since the last look keeps a tensor below float64; asked before the collector is frozen."""
+    _kept.add(low_now())
 
 
 @contextlib.contextmanager
@@ -132,7 +134,7 @@ def _named(noise: NoiseSource | None, modules: tuple[str, ...]) -> Generator[See
 @contextlib.contextmanager
 def twin_of(noise: NoiseSource | None, modules: tuple[str, ...], *, compiled: bool = False) -> Generator[Seen]:
     """A run in float64, of a library whose modules begin with `modules`; says afterwards what was below it all the same."""
-    if compiled or low_at_load() or low_now():
+    if compiled or True in _kept or low_now():
         with Interposer(noise, torch.float64) as mode:
             yield mode
     else:

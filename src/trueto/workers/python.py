@@ -63,11 +63,14 @@ def _unprepared(adapter: Adapter, claim: Claim, prepared: set[str]) -> dict[str,
     prepare, lacks = getattr(adapter, "prepare", None), getattr(adapter, "lacks", None)
     if claim.id in prepared:
         return {}
+    loaded = len(sys.modules)
     try:
         if lacks is not None and (why := lacks(claim)):
             return {"failed": why, "import": True}
         if prepare is not None:
             prepare(claim)
+            if len(sys.modules) > loaded:  # what is new is looked through once here, and not in every fork
+                _warm(adapter)
     except Exception as error:  # noqa: BLE001 - whatever an import raises is data
         said = f"cannot be imported: {type(error).__name__}: {error}"
         return {"failed": said, "import": True, "trace": traceback.format_exc()[-TAIL:]}
