@@ -15,6 +15,7 @@ import first_paint
 import gate_time
 import harness_cost
 import judge_speed
+import publish_speed
 import streaming
 from figures import Figure, text_of
 
@@ -27,6 +28,7 @@ PARTS = {
     "harness": harness_cost.figures,
     "gate": gate_time.figures,
     "drift": first_paint.figures,
+    "publish": publish_speed.figures,
 }
 TITLES = {
     "judge": "Judging",
@@ -34,6 +36,7 @@ TITLES = {
     "harness": "The harness",
     "gate": "What users feel",
     "drift": "What readers feel",
+    "publish": "Publishing to MLflow",
 }
 PACKAGES = ("numpy", "torch", "scipy", "diffusers")
 

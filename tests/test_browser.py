@@ -175,6 +175,36 @@ def test_a_point_opens_its_explanation_and_the_command_by_keyboard(tab: Tab, pag
     assert 1 == tab.run("document.querySelectorAll('td a[tabindex=\"0\"]').length")
 
 
+def test_profiles_and_seeds_of_a_run_can_be_chosen(tab: Tab, tmp_path: Path) -> None:
+    """A difference in one profile and with one seed is seen there and nowhere else; the address keeps it; hostile names are values only."""
+    lines = records.events(profiles=("cpu", records.HOSTILE), cases=("karras-20", "model-20"), claims=8)
+    for line in lines:
+        if line["event"] == "cell":
+            line["seed"] = 7 if line["case"] == "model-20" else 0
+            if line["claim"] == "k_diffusion/euler" and (line["profile"], line["seed"], line["layer"]) == ("cpu", 7, "update"):
+                line |= {"verdict": "drifted", "ratio": 41.0}
+    write_site(records.write(tmp_path / "run.jsonl", lines), tmp_path / "out")
+    address = (tmp_path / "out" / "index.html").as_uri()
+    place = "document.querySelectorAll('a[href=\"claims/k_diffusion-euler.html#update\"]')[0]"
+    tab.open(address)
+    shown = {}
+    for profile, seed in (("", ""), ("cpu", "7"), ("cpu", "0"), ("", "7")):
+        choose(tab, "profile", profile)
+        choose(tab, "seed", seed)
+        shown[profile, seed] = tab.run(f"{place}.className + ' ' + {place}.innerText.trim()")
+    assert {("", ""), ("cpu", "7"), ("", "7")} == {chosen for chosen, tile in shown.items() if tile == "tile bad differs"}
+    assert "tile same identical" == shown["cpu", "0"]
+    choose(tab, "profile", tab.run("document.querySelector('#filter [name=profile]').options[2].value"))
+    assert "tile same" in tab.run(f"{place}.className")
+    tab.open(f"{address}?profile=cpu&seed=0")
+    assert ("cpu", "tile same") == (tab.run("document.querySelector('#filter [name=profile]').value"), tab.run(f"{place}.className"))
+    assert "8 of 8 originals" == tab.run("document.querySelector('#filter output').textContent")
+    assert [] == tab.complaints
+    tab.screen(PHONE, 800)
+    tab.open(address)
+    assert tab.run("document.documentElement.scrollWidth") <= PHONE
+
+
 def test_a_plot_is_drawn_when_somebody_comes_near(tab: Tab, page: str) -> None:
     """Not before, and then with a point and a sign for each release; on paper all are there."""
     tab.open(page)

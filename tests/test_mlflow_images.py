@@ -56,11 +56,11 @@ def images(uri: str, prefix: str) -> dict[tuple[str, int], np.ndarray]:
 
 
 def test_a_strip_of_latents_is_an_image_a_step(uri: str, tmp_path: Path) -> None:
-    """Each latent has its own step, large enough to be looked at, of original, candidate and difference; a picture has none."""
+    """Each latent has its own step, large enough to be looked at, and the strip is step 0; a picture is step 0, too."""
     record = with_pictures(tmp_path / "run.jsonl")
     publish(record, uri, prefix="images/")
     found = images(uri, "images/")
-    wanted = [("latents", 1), ("latents", 25), ("latents", 50), ("image", 0)]
+    wanted = [("latents", 0), ("latents", 1), ("latents", 25), ("latents", 50), ("image", 0)]
     parts = ("original", "candidate", "difference")
     assert {(f"karras-20~{name}~{part}", step) for part in parts for name, step in wanted} == set(found)
     assert (64, 128, 3) == found["karras-20~latents~original", 25].shape
@@ -92,7 +92,7 @@ def test_a_strip_without_its_steps_is_one_image(uri: str, tmp_path: Path, steps:
     """Records that do not say them, or say something that does not fit, are shown as a whole."""
     prefix = f"strip-{str(steps)[:4]}/"
     publish(with_pictures(tmp_path / "run.jsonl", steps=steps), uri, prefix=prefix)
-    assert ("karras-20~latents~candidate", 0) in images(uri, prefix)
+    assert [("karras-20~latents~candidate", 0)] == [found for found in images(uri, prefix) if found[0] == "karras-20~latents~candidate"]
 
 
 def test_what_is_no_picture_is_left_out(uri: str, tmp_path: Path) -> None:

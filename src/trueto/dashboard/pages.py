@@ -16,7 +16,7 @@ from trueto.dashboard.states import damaged_page, empty_page, missing_page
 from trueto.errors import DataError
 from trueto.history import read_history
 from trueto.reports.history import HISTORY, history_page
-from trueto.reports.page import GATEWAY, POLICY, script_policy
+from trueto.reports.page import GATEWAY, POLICY, SCRIPTS, script_policy
 
 __all__ = ["Pages", "Reply"]
 
@@ -32,7 +32,7 @@ KINDS = {
 }
 INDEX = "index.html"
 HEADERS = {
-    "Content-Security-Policy": POLICY.replace("img-src", f"{script_policy()}; img-src 'self'") + "; frame-ancestors 'self'",
+    "Content-Security-Policy": POLICY.replace("img-src", f"{script_policy(*SCRIPTS)}; img-src 'self'") + "; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",

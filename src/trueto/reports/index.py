@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trueto.judge import factor
-from trueto.model import LAYERS, SAMPLER_LAYERS
+from trueto.reports.choice import SCRIPT, choice, choices, groups
 from trueto.reports.markup import EMPTY, Html, el, icon, join
 from trueto.reports.matrix import headline
 from trueto.reports.page import card, gateway, page, table, terms, tile
@@ -39,25 +39,20 @@ def _row(claim: ClaimView, layers: Sequence[str]) -> Html:
     return el("tr", name, *tiles, el("td", words, el("small", figure.replace(" of 255", "")), class_="wide"))
 
 
-def _table(claims: Sequence[ClaimView], known: Sequence[str]) -> Html:
+def _table(claims: Sequence[ClaimView], layers: Sequence[str]) -> Html:
     """Claims by those of the layers that they have."""
-    layers = [layer for layer in map(str, known) if any(claim.worst_in(layer) for claim in claims)]
     columns = [el("th", LAYER_WORDS[layer][0], scope="col") for layer in layers]
     head = el("tr", el("th", "original", scope="col"), *columns, el("th", "change of the picture", scope="col", class_="wide"))
     return el("table", el("thead", head), el("tbody", join([_row(claim, layers) for claim in claims], "\n")), class_="tiles")
 
 
 def _matrix(view: Overview) -> Html:
-    """Samplers, then what is no sampler: their parts have nothing in common."""
-    samplers = [claim for claim in view.claims if set(claim.layers).intersection(SAMPLER_LAYERS)]
-    others = [claim for claim in view.claims if claim not in samplers]
-    groups = ((samplers, SAMPLER_LAYERS), (others, LAYERS[len(SAMPLER_LAYERS) :]))
-    tables = [el("div", _table(claims, known), class_="scroll") for claims, known in groups if claims]
+    tables = [el("div", _table(claims, layers), class_="scroll") for claims, layers in groups(view)]
     explained = (
         "Each row is an original algorithm, each column a part of it. Every sign is the worst of all tested inputs, "
         "and leads to the details. Rows with the greatest difference come first."
     )
-    return card("Original by original", el("p", explained, class_="soft"), *tables)
+    return card("Original by original", el("p", explained, class_="soft"), choice(view), *tables)
 
 
 def _legend(view: Overview) -> Html:
@@ -147,4 +142,4 @@ def index_page(view: Overview) -> str:
     header = join([top, el("h1", headline(view)), el("p", lead, class_="lead soft"), _counts(view), past, others, gateway()])
     notes = card("Notes on this run", el("ul", *(el("li", note) for note in record.notes))) if record.notes else EMPTY
     body = [_matrix(view) if view.claims else EMPTY, figures_card(view), notes, _legend(view), _no_claims(view), _reproduce(view)]
-    return page(view, f"{view.library}: still true to the original?", header, body)
+    return page(view, f"{view.library}: still true to the original?", header, body, SCRIPT if any(choices(view)) else "")

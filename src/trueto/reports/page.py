@@ -11,16 +11,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from trueto.model import Verdict
 from trueto.reports.markup import EMPTY, Html, el, icon, join, raw
 from trueto.reports.view import Overview
-from trueto.reports.words import LEGEND, size_words, step_words, times, verdict_of
+from trueto.reports.words import LEGEND, said_of_cell, verdict_of
 
-__all__ = ["GATEWAY", "GENERATOR", "POLICY", "card", "document", "gateway", "page", "script_policy", "sentences", "table", "terms", "tile"]
+__all__ = [
+    "GATEWAY",
+    "GENERATOR",
+    "POLICY",
+    "SCRIPTS",
+    "card",
+    "document",
+    "gateway",
+    "page",
+    "script_policy",
+    "sentences",
+    "table",
+    "terms",
+    "tile",
+]
 
 GENERATOR = "trueto"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-SCRIPT = "history.js"
+SCRIPTS = ("history.js", "index.js")
 SHAPES = {  # the classes of icons.svg, as style.css has them
     "f": 'fill="{ink}"',
     "g": 'stroke="{on}" stroke-width="2"',
@@ -75,17 +88,18 @@ def _script(name: str) -> Html:
     return raw((Path(__file__).parent / name).read_text(encoding="utf-8").strip())
 
 
-def script_policy(name: str = SCRIPT) -> str:
-    """The one script that a page may hold, by its digest."""
-    return f"script-src 'sha256-{base64.b64encode(hashlib.sha256(_script(name).encode()).digest()).decode()}'"
+def script_policy(*names: str) -> str:
+    """The scripts that a page may hold, by their digests."""
+    digests = (base64.b64encode(hashlib.sha256(_script(name).encode()).digest()).decode() for name in names)
+    return " ".join(["script-src", *(f"'sha256-{digest}'" for digest in digests)])
 
 
-def page(view: Overview, title: str, header: Html, body: Iterable[Html]) -> str:
-    """A whole document about one run; an incomplete run is said before anything else."""
+def page(view: Overview, title: str, header: Html, body: Iterable[Html], script: str = "") -> str:
+    """A whole document about one run, with a script of this folder or none; an incomplete run is said before anything else."""
     alert = el("section", el("p", view.incomplete()), class_="alert", role="alert") if view.incomplete() else EMPTY
     started = str(view.record.header.get("started", ""))[:16].replace("T", " ")
     foot = f"Made by trueto from the run record {view.record.header.get('id', '')}" + (f", begun {started} UTC." if started else ".")
-    return document(title, header, [alert, *body], foot)
+    return document(title, header, [alert, *body], foot, "history.css" if script else "", script)
 
 
 def document(title: str, header: Html, body: Iterable[Html], foot: str, style: str = "", script: str = "") -> str:
@@ -120,16 +134,7 @@ def tile(cell: dict[str, Any] | None, about: str = "", href: str | None = None) 
     """A verdict as shape, colour and word, with the figures on hovering; `about` names the link for those who listen."""
     if cell is None:
         return el("span", "–", class_="tile none", title="not part of this original")
-    verdict = verdict_of(cell)
-    sign = LEGEND[verdict]
-    said = [str(verdict)]
-    if isinstance(cell["ratio"], int | float) and verdict is not Verdict.IDENTICAL:
-        said += [
-            f"{times(cell['ratio'])} the rounding",
-            step_words(cell),
-            "" if verdict.same else size_words(cell["size"], cell["grey_levels"]),
-        ]
-    label = ", ".join(part for part in said if part)
+    sign, label = LEGEND[verdict_of(cell)], said_of_cell(cell)
     inside = [icon(sign.icon), el("span", sign.word)]
     if href is None:
         return el("span", *inside, class_=f"tile {sign.tone}", title=label)

@@ -21,6 +21,7 @@ __all__ = [
     "log10_ratio",
     "number",
     "plural",
+    "said_of_cell",
     "size_words",
     "step_words",
     "times",
@@ -185,6 +186,16 @@ def step_words(cell: Mapping[str, Any]) -> str:
     if not isinstance(first, int):
         return ""
     return f"from {names[first]} on" if names and 0 <= first < len(names) else f"from step {first} on"
+
+
+def said_of_cell(cell: dict[str, Any]) -> str:
+    """Verdict and figures of a cell, for hovering."""
+    verdict = verdict_of(cell)
+    said = [str(verdict)]
+    if isinstance(cell["ratio"], int | float) and verdict is not Verdict.IDENTICAL:
+        size = "" if verdict.same else size_words(cell["size"], cell["grey_levels"])
+        said += [f"{times(cell['ratio'])} the rounding", step_words(cell), size]
+    return ", ".join(part for part in said if part)
 
 
 def log10_ratio(ratio: Any) -> float | None:

@@ -26,7 +26,8 @@ SIDE = 128  # of what is smaller, pixels are drawn as squares
 def write_images(folder: Path, cells: Cells, stamp: int) -> bool:
     """Write the pictures of the worst cells below `folder`/images, named as `MlflowClient.log_image` does; whether there are any.
 
-    A strip of latents becomes an image a step. What is no PNG of at most a million pixels is left out: a record may come from anywhere.
+    A strip of latents is step 0, and each latent an image with its own step. What is no PNG of at most a million pixels is left out: a
+    record may come from anywhere.
     """
     written = False
     for cell in [cell for cell in sorted(cells, key=badness, reverse=True) if cell["evidence"].get("pictures")][:MOST]:
@@ -66,10 +67,10 @@ def _opened(text: Any) -> Image | None:
 
 
 def _pieces(image: Image, steps: Any) -> Iterator[tuple[int, Image]]:
-    """The latents of a strip with their steps, a line of one pixel between two; a picture by itself is step 0."""
+    """A picture as step 0, where MLflow begins to show; then the latents of a strip with their steps, a line of one pixel between two."""
+    yield 0, image
     known = isinstance(steps, list) and steps and all(isinstance(step, int) for step in steps)
     if not known or (image.width + 1) % len(steps):
-        yield 0, image
         return
     width = (image.width + 1) // len(steps) - 1
     for number, step in enumerate(steps):
