@@ -94,3 +94,19 @@ def test_workflow_is_pinned_and_reads_only(project):
     used = [line.partition("uses: ")[2].partition(" ")[0] for line in text.splitlines() if "uses: " in line]
     assert [40, 40] == [len(one.partition("@")[2]) for one in used]
     assert "permissions:\n  contents: read\n" in text
+
+
+def test_input_that_ends_too_early_is_told(project):
+    """Without a terminal, and without all options or answers, it says what to type, and writes nothing."""
+    before = sorted(project.iterdir())
+    found = init("--name", "mylib").exception
+    assert isinstance(found, UsageError)
+    assert "the input ended" in str(found)
+    assert sorted(project.iterdir()) == before
+
+
+def test_the_name_is_that_of_pyproject(project):
+    """The folder can have any name; what is installed is what pyproject.toml says."""
+    Path("pyproject.toml").write_text('[project]\nname = "another"\nversion = "1"\n')
+    assert init(answers=f"\n{CLAIM}\n\nREADME.md\nEuler's method\n").exit_code == 0
+    assert '"another"' in (project / "trueto_adapter.py").read_text()

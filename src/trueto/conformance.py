@@ -54,6 +54,7 @@ def check(
     """
     from trueto.workers.run import warm
 
+    __tracebackhide__ = True  # what a test of a user's shows is the screen
     code = getattr(inspect.unwrap(sampler), "__code__", None)
     place = "" if code is None else f"{os.path.relpath(code.co_filename)}:{code.co_firstlineno}"
     said = (inspect.getdoc(sampler) or "trueto.conformance.check").splitlines()[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -63,10 +64,19 @@ def command(name: str | None, claims: tuple[str, ...], source: str | None, quote
     Example
       trueto init --name mylib --claim k_diffusion/euler=mylib.samplers:euler --source README.md --quote "Euler, as in k-diffusion"
     """
-    name = name or click.prompt("Name by which your library is installed", default=Path.cwd().name)
-    pairs = dict(_pair(claim) for claim in claims) or _asked()
-    source = source or click.prompt("Where do your docs say so", default="README.md")
-    quote = quote or click.prompt("The sentence that says it")
+    from trueto.errors import UsageError
+
+    try:
+        name = name or click.prompt("Name by which your library is installed", default=_own_name())
+        pairs = dict(_pair(claim) for claim in claims) or _asked()
+        source = source or click.prompt("Where do your docs say so", default="README.md")
+        quote = quote or click.prompt("The sentence that says it")
+    except click.Abort as stopped:
+        if sys.stdin.isatty():
+            raise
+        click.echo()
+        said = "the input ended before every question had its answer; options say the same, as in the example of its help"
+        raise UsageError(said, "trueto init --help") from stopped
     rows = "".join(f"        {json.dumps(reference)}: {json.dumps(path)},\n" for reference, path in pairs.items())
     said = {"name_text": json.dumps(name), "source": json.dumps(source), "quote": json.dumps(quote, ensure_ascii=False)}
     files = {
@@ -77,6 +87,15 @@ def command(name: str | None, claims: tuple[str, ...], source: str | None, quote
     _write(files)
     click.echo("next: trueto smoke")
     return 0
+
+
+def _own_name() -> str:
+    """The name in pyproject.toml, or the folder's."""
+    import tomllib
+
+    project = Path("pyproject.toml")
+    said = tomllib.loads(project.read_text(encoding="utf-8")) if project.exists() else {}
+    return str(said.get("project", {}).get("name", Path.cwd().name))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -50,6 +50,9 @@ def _size(cells: Sequence[dict[str, Any]]) -> str:
     declared = differing and all(Verdict(cell["verdict"]).declared for cell in differing)
     return f"{size} (declared)" if declared and size != "none" else size
 
+# Originals that are not claimed are named up to so many: a small library claims few of some hundred.
+FEW = 8
+
 
 def summary_table(run: RunRecord, path: Path, *, terminal: bool) -> str:
     """The whole ending of a gate, as text; with colours when it goes to a terminal."""
@@ -84,7 +87,10 @@ def _mark(cells: list[dict[str, Any]]) -> Text:
 def _unclaimed(run: RunRecord) -> list[str]:
     if not run.no_claims:
         return []
-    return ["not claimed: " + ", ".join(entry["reference"] for entry in run.no_claims)]
+    names = [entry["reference"] for entry in run.no_claims]
+    if len(names) <= FEW:
+        return [f"not claimed: {', '.join(names)}"]
+    return [f"not claimed: {len(names)} other originals; `trueto list references` names them, the report says why"]
 
 
 def _undeclared(run: RunRecord) -> list[str]:
