@@ -50,6 +50,7 @@ def _size(cells: Sequence[dict[str, Any]]) -> str:
     declared = differing and all(Verdict(cell["verdict"]).declared for cell in differing)
     return f"{size} (declared)" if declared and size != "none" else size
 
+
 # Originals that are not claimed are named up to so many: a small library claims few of some hundred.
 FEW = 8
 

@@ -266,7 +266,7 @@ class Gate:
 
     def close(self) -> None:
         """Stop every worker."""
-        for pool in self._pools.values():
+        for pool in reversed(self._pools.values()):
             pool.close()
 
 
