@@ -41,7 +41,7 @@ class Walk:
 
     `times` (S + 1,) are the training times told to the network, the last one for calls at the end of the last step; `halfway`
     and `halfway_times` (S,) lie in the middle of each step. `strided` (S,) is alpha_bar a stride of T // n below each time, `first_end`
-    time and level of a call at the end of the first step.
+    time and level of a call at the end of the first step, and the level a stride above that time.
     """
 
     times: np.ndarray
@@ -50,7 +50,7 @@ class Walk:
     halfway: np.ndarray
     halfway_times: np.ndarray
     strided: np.ndarray
-    first_end: tuple[int, np.ndarray]
+    first_end: tuple[int, np.ndarray, np.ndarray]
 
     def __len__(self) -> int:
         return len(self.before)
@@ -115,7 +115,8 @@ def walk_of(inputs: SpecInputs, times: np.ndarray, before: np.ndarray, after: np
     halfway = (times[:-1] + times[1:]) // 2
     below = times[: len(before)] - len(table) // inputs.case.steps
     strided = np.where(below >= 0, table[np.maximum(below, 0)], after[-1:])
-    return Walk(times, before, after, table[halfway], halfway, strided, first_end)
+    above = table[min(first_end[0] + len(table) // inputs.case.steps, len(table) - 1)]
+    return Walk(times, before, after, table[halfway], halfway, strided, (*first_end, above))
 
 
 def given_walk(inputs: SpecInputs, levels: np.ndarray, table: np.ndarray) -> Walk:

@@ -59,6 +59,9 @@ KNOBS = {
     # to_call: where the second call is, also where the next step begins further on; MONAI, which leaves the second step out.
     "first_step": ("to_next", "to_call"),
     **PREVIOUS,
+    # What the corrected first step spans: what the trial step does, or the stride that ends at the time of the second call. diffusers;
+    # where times lie further apart than a stride it begins at another level than that of the state that it takes.
+    "corrected": ("trial_step", "stride_to_call"),
     "remembered": ("first", "mean"),  # which slope of the first step enters the history
 }
 
@@ -75,6 +78,7 @@ def runge_kutta(predict, x, eps, walk, i):
 def sample(
     predict, x, walk, noise, *,
     startup="improved_euler", lone_step="twice", order="4", remembered="first", first_step="to_next", previous="visited",
+    corrected="trial_step",
 ):  # fmt: skip
     """Walk down the levels; `slopes` are the network's answers, newest first."""
     slopes = []
@@ -88,6 +92,8 @@ def sample(
             slope = (eps + at_end) / 2
             if remembered == "mean":
                 slopes = [slope]
+            if corrected == "stride_to_call":
+                b, a = walk.first_end[1:]
         elif startup == "runge_kutta" and i < 3:
             slope = runge_kutta(predict, x, eps, walk, i)
         else:

@@ -16,9 +16,11 @@ KNOBS = {
     "start": ("sigma_max", "sqrt_1_sigma2"),  # standard deviation of the first x; sqrt_1_sigma2: diffusers' other EDM schedulers
     # Where `ts` ends at sigma_min. formula: a rounding error above it, so that the last step adds noise (1e-10).
     "last_level": ("formula", "sigma_min"),
+    # In what the square of the last level less that of sigma_min is taken. float32: both squares rounded, one of a level rounded before.
+    "size_of_last": ("native", "float32"),
     "draws": ("original", "sequential"),  # draws that move the sample: not the last one, or, by rounding, the last one too
 }
-PRECISION_KNOBS = ()
+PRECISION_KNOBS = ("size_of_last",)
 WALK_OPTIONS = ("ts", "num_train_timesteps", "sigma_min", "sigma_max", "clip_denoised")  # of the frame, not of the update rule
 
 
@@ -47,9 +49,17 @@ class Denoiser:
 
     def __init__(self, inputs: SpecInputs, low: float, *, boundary: bool, boundary_knob: str = "kept") -> None:
         self.inputs, self.low = inputs, low
+        self.rounded = inputs.knob("size_of_last", "native") == "float32"
         self.boundary = boundary and boundary_knob == "kept"
         self.clip = inputs.case.options.get("clip_denoised", True)
         self.calls = 0
+
+    def above_low(self, sigma: np.ndarray) -> np.ndarray:
+        """The square of a level less that of sigma_min, not below 0."""
+        given = self.inputs.case.options.get("sigma_min", edm.SIGMA_MIN)
+        if self.rounded and sigma == self.low:
+            return np.maximum(np.float32(sigma) ** 2 - np.float32(given**2), np.float32(0)).astype(sigma.dtype)
+        return np.maximum(sigma**2 - self.low**2, 0)
 
     def __call__(self, x: np.ndarray, sigma: np.ndarray, step: int) -> np.ndarray:
         told = 250 * np.log(sigma) if self.inputs.told is None else self.inputs.told[self.calls]

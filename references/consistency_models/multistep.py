@@ -46,5 +46,5 @@ def sample(denoise, x, sigmas, noise):
     for i in range(len(sigmas) - 1):
         after = np.maximum(sigmas[i + 1], low)
         clean = denoise(x, sigmas[i], i)  # line 5
-        x = clean + np.sqrt(np.maximum(after**2 - low**2, 0)) * noise(i)  # line 4 of the next step
+        x = clean + np.sqrt(denoise.above_low(after)) * noise(i)  # line 4 of the next step
     return x

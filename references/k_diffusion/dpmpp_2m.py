@@ -35,8 +35,8 @@ seed would give another picture: slightly other textures after a rounding-sized 
 CASES = (*STANDARD, *OTHER_GRIDS, *EDM)
 KNOBS = {
     "clip": BOUNDS,  # of the denoised picture; diffusers' thresholding
-    # The last step, where it goes to 0; some lower it in short runs also where it ends above 0.
-    "final_step": ("first_order", "second_order", "first_order_below_15"),
+    # The last step, where it goes to 0; some lower it in short runs, or always, also where it ends above 0.
+    "final_step": ("first_order", "second_order", "first_order_below_15", "first_order_always"),
     "midpoint": ("corrected", "plain"),  # whether unequal step sizes enter the extrapolation
 }
 
@@ -49,8 +49,8 @@ def sample(denoise, x, sigmas, noise, *, final_step="first_order", midpoint="cor
         denoised = denoise(x, sigmas[i], i)
         h = np.log(sigmas[i]) - np.log(sigmas[i + 1])  # h_i = lambda_i - lambda_{i-1}
         direction = denoised
-        short = final_step == "first_order_below_15" and i == steps - 1 and denoise.steps < 15  # of the steps asked for
-        lower = old_denoised is None or short or (sigmas[i + 1] == 0 and final_step != "second_order")
+        lowered = final_step == "first_order_always" or (final_step == "first_order_below_15" and denoise.steps < 15)  # steps asked for
+        lower = old_denoised is None or (lowered and i == steps - 1) or (sigmas[i + 1] == 0 and final_step != "second_order")
         if not lower:
             r = h_last / h if midpoint == "corrected" else np.ones_like(h)
             direction = denoised + (denoised - old_denoised) / (2 * r)  # line 8 of algorithm 2

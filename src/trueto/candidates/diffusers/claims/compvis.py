@@ -14,6 +14,13 @@ SPACING = axis(
     linspace=({"timestep_spacing": "linspace"}, {"spacing": "linspace", "previous": "stride"}),
     trailing=({"timestep_spacing": "trailing"}, {"spacing": "trailing", "previous": "stride"}),
 )
+# There the second call of PLMS is at the next time, and its step spans the stride that ends there.
+SPACING_PLMS = axis(
+    SPACING["source"],
+    layers=tuple(SPACING["layers"]),
+    linspace=({"timestep_spacing": "linspace"}, {"spacing": "linspace", "previous": "stride", "corrected": "stride_to_call"}),
+    trailing=({"timestep_spacing": "trailing"}, {"spacing": "trailing", "previous": "stride", "corrected": "stride_to_call"}),
+)
 AT_ONE = axis(
     "diffusers, DDIMScheduler, set_alpha_to_one: 'When this option is `True` the previous alpha product is fixed to `1`'",
     true=({"set_alpha_to_one": True}, {"final_alpha": "one"}),
@@ -50,7 +57,7 @@ CLAIMS: tuple[Claim, ...] = (
         levels="alpha_bar",
         domain={
             "guidance": GUIDANCE,
-            "composed": {"timestep_spacing": SPACING, "set_alpha_to_one": AT_ONE, "trained_betas": TRAINED_BETAS},
+            "composed": {"timestep_spacing": SPACING_PLMS, "set_alpha_to_one": AT_ONE, "trained_betas": TRAINED_BETAS},
         },
     ),
     claim(
@@ -96,7 +103,7 @@ CLAIMS: tuple[Claim, ...] = (
         domain={
             "steps": [4, 50],
             "guidance": GUIDANCE,
-            "options": {"strength": {"range": [0.3, 1.0]}, "eta": {"range": [0.0, 1.0]}},
+            "options": {"strength": {"range": [0.3, 1.0], "always": True}, "eta": {"range": [0.0, 1.0]}},
             "composed": {"generator": GENERATOR},
         },
     ),

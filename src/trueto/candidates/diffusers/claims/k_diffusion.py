@@ -35,13 +35,18 @@ __all__ = ["CLAIMS", "LOOPS", "NO_CLAIMS"]
 
 
 def edm_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
-    """The loop of the pipelines; the first latents are scaled by 1 / sqrt(1 + sigma^2), where the network sees them with sigma_data."""
+    """The loop of the pipelines; the first latents are scaled by 1 / sqrt(1 + sigma^2), where the network sees them with sigma_data.
+
+    So is the sample, which is at the last level, 0 unless that is sigma_min.
+    """
     pipeline(scheduler, claim, run, flags)
     seen = run.observation
     assert seen is not None
     sigma2 = float(seen.levels[0]) ** 2
     scale = np.sqrt((sigma2 + scheduler.config.sigma_data**2) / (sigma2 + 1))
-    run.observation = replace(seen, start=(seen.start.astype(np.float64) * scale).astype(seen.start.dtype))
+    last = np.sqrt(float(seen.levels[-1]) ** 2 + 1)
+    start, sample = seen.start.astype(np.float64) * scale, seen.sample.astype(np.float64) / last
+    run.observation = replace(seen, start=start.astype(seen.start.dtype), sample=sample.astype(seen.sample.dtype))
 
 
 # Networks in EDM form, which the documentation's "epsilon" means here. Released with it: Playground v2.5 (EDMDPMSolverMultistepScheduler,
@@ -83,6 +88,20 @@ FINAL_SIGMA = axis(
     "diffusers, DPMSolverMultistepScheduler: 'If \"sigma_min\", the final sigma is the same as the last sigma in the training schedule'",
     sigma_min=({"final_sigmas_type": "sigma_min"}, {"final_sigma": "sigma_min"}),
 )
+EULER_LAST: dict[str, Any] = {"final_sigmas_type": "sigma_min", "euler_at_final": True}
+
+
+def ends(lowered: str) -> dict[str, Any]:
+    """FINAL_SIGMA, and that with a last step by Euler's method; `lowered` is what the spec calls it."""
+    said = FINAL_SIGMA["source"] + "; euler_at_final: 'Whether to use Euler's method in the final step'"
+    knobs = {"final_sigma": "sigma_min", "final_step": lowered}
+    return axis(said, sigma_min=({"final_sigmas_type": "sigma_min"}, {"final_sigma": "sigma_min"}), euler=(EULER_LAST, knobs))
+
+
+FINAL_SIGMA_EDM = {
+    **FINAL_SIGMA,
+    "source": "diffusers, EDMEulerScheduler and EDMDPMSolverMultistepScheduler, final_sigmas_type, in the same words",
+}
 TIMES_SAID = "diffusers, set_timesteps, `timesteps`: 'Custom timesteps used to support arbitrary timesteps schedule.'"
 OWN_TIMES = ({}, {}, {"given": "own_timesteps"})
 AYS_TIMES = ({}, {"given": "ays"}, {"given": "ays_timesteps"})
@@ -113,7 +132,7 @@ ZERO_SNR = {"rescale_betas_zero_snr": axis(ZERO_SNR_SAID, true=({"rescale_betas_
 ANCESTRAL_AXES = {**{name: made for name, made in AXES.items() if name != "use_beta_sigmas"}, **ZERO_SNR}
 MULTISTEP_AXES = {
     "timestep_spacing": SPACING_MULTISTEP,
-    "final_sigmas_type": FINAL_SIGMA,
+    "final_sigmas_type": ends("first_order_always"),
     "given": GIVEN_TIMES,
     "strength": STRENGTH,
     "use_beta_sigmas": axis(BETA_SAID, **BETA_ONLY, true=(USED, {"given": "beta"})),
@@ -121,14 +140,19 @@ MULTISTEP_AXES = {
 }
 # On Karras levels the last one is sigma_min already; the SDE form divides by the length of the step to it
 # (docs/findings/diffusers-sigma-min-last-step-nan.md).
-SDE_AXES = {**MULTISTEP_AXES, "final_sigmas_type": {**FINAL_SIGMA, "grids": ["model"]}}
+SDE_AXES = {**MULTISTEP_AXES, "final_sigmas_type": {**ends("first_order"), "grids": ["model"]}}
 SOLVERS = {"solver_type": {"choices": ["midpoint", "heun"]}}
 EDM_DOMAIN: dict[str, Any] = {"schedules": ["edm"]}
-EDM_MULTISTEP_DOMAIN = {
+EDM_AXES = {"strength": STRENGTH, "final_sigmas_type": FINAL_SIGMA_EDM}
+EDM_MULTISTEP_DOMAIN: dict[str, Any] = {
     **EDM_DOMAIN,
     "borders": BELOW_15,
-    "composed": {"thresholding": axis(BOUNDED_SAID, **THRESHOLD), "strength": STRENGTH},
+    "composed": {"thresholding": axis(BOUNDED_SAID, **THRESHOLD), **EDM_AXES},
 }
+# A last step from sigma_min to sigma_min: the SDE form takes the root of a difference that rounding can make negative
+# (docs/findings/diffusers-sigma-min-last-step-nan.md).
+EDM_SDE_AXES = {name: made for name, made in EDM_MULTISTEP_DOMAIN["composed"].items() if name != "final_sigmas_type"}
+EDM_SDE_DOMAIN = {**EDM_MULTISTEP_DOMAIN, "options": SOLVERS, "composed": EDM_SDE_AXES}
 FIRST_ORDER = {"claimed": 1, "grid": "karras", "steps": [16, 32, 64, 128]}
 SECOND_ORDER = {**FIRST_ORDER, "claimed": 2}
 # On whole training times: 37, 111 and 333 steps all come through time 270.
@@ -247,7 +271,7 @@ CLAIMS: tuple[Claim, ...] = (
         "The Karras formulation of the Euler scheduler (Algorithm 2) [...] The scheduler is based on the original k-diffusion "
         "implementation by Katherine Crowson.",
         step=("s_churn", "s_tmin", "s_tmax", "s_noise"),
-        domain={**EDM_DOMAIN, "options": CHURN, "order": FIRST_ORDER, "composed": {"strength": STRENGTH}},
+        domain={**EDM_DOMAIN, "options": CHURN, "order": FIRST_ORDER, "composed": EDM_AXES},
         **EDM,
     ),
     claim(
@@ -267,7 +291,7 @@ CLAIMS: tuple[Claim, ...] = (
         note=EDM_NOTE,
         base={"algorithm_type": "sde-dpmsolver++"},
         init=("solver_type",),
-        domain={**EDM_MULTISTEP_DOMAIN, "options": SOLVERS},
+        domain=EDM_SDE_DOMAIN,
         **EDM,
     ),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from trueto.candidates.diffusers.asked import wishes
 from trueto.candidates.diffusers.claims.row import DOCS, HALF_WAY, axis, claim
 from trueto.candidates.diffusers.loops import compiled, sigma_levels, step_of
@@ -40,6 +42,18 @@ IMG2IMG = axis(
     least=4,
     **HALF_WAY,
 )
+LISTED = axis(
+    "FlowMatchEulerDiscreteScheduler.set_timesteps, sigmas: 'Custom values for sigmas to be used for each diffusion step', as FluxPipeline "
+    "passes them: from 1 to 1 / n, shifted afterwards",
+    from_one=({}, {"spacing": "drop_last"}, {"sigmas": "from_one"}),
+)
+# The network of Mochi counts time from noise to clean and predicts the other direction, so that here it is told 1000 - t, and -v is taken.
+INVERTED = axis(
+    "invert_sigmas: 'Whether to invert the sigmas.' In its code: 'If a model requires inverted sigma schedule for denoising but timesteps "
+    "without inversion [...] This case is only required in Mochi'",
+    without=("strength", "stochastic_sampling"),
+    true=({"invert_sigmas": True}, {}),
+)
 HEUN = {**axis(DOCS + "flow_match_heun_discrete: 'Heun scheduler'", heun=({}, {"step": "heun"})), "always": True}
 STOCHASTIC = axis("stochastic_sampling: 'Whether to use stochastic sampling'", true=({"stochastic_sampling": True}, {"step": "renoised"}))
 RELEASED: dict[str, Any] = {"grid": "released", "steps": [32, 64, 128]}  # of the law of order
@@ -68,6 +82,8 @@ CLAIMS: tuple[Claim, ...] = (
                 "shift_terminal": TERMINAL,
                 "stochastic_sampling": STOCHASTIC,
                 "strength": IMG2IMG,
+                "listed": LISTED,
+                "invert_sigmas": INVERTED,
             },
             "order": {"claimed": 1, **RELEASED},
         },
@@ -117,21 +133,27 @@ def sd3_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
     import torch
 
     by_size = {"mu": MU} if getattr(scheduler.config, "use_dynamic_shifting", False) else {}
-    scheduler.set_timesteps(run.case.steps, device=run.device, **by_size)
-    latents, skipped = flow_latents(scheduler, run, wishes(claim, run.case))
+    wanted = wishes(claim, run.case)
+    listed = {"sigmas": np.linspace(1, 0, run.case.steps + 1)[:-1].tolist()} if "sigmas" in wanted else {}
+    scheduler.set_timesteps(run.case.steps, device=run.device, **by_size, **listed)
+    latents, skipped = flow_latents(scheduler, run, wanted)
+    inverted = getattr(scheduler.config, "invert_sigmas", False)
     start = latents
     step, scale, size = compiled(scheduler.step, flags), run.case.guidance, run.case.shape[0]
     for index, t in enumerate(scheduler.timesteps[skipped * scheduler.order :]):
         run.step = run.noise.step = step_of(index + (claim.settings["stages"]["kind"] == "double"), claim.settings["stages"]["kind"])
+        told = scheduler.config.num_train_timesteps - t if inverted else t
         if scale is None:
-            predicted = run.network(latents, t.expand(size))
+            predicted = run.network(latents, told.expand(size))
         else:
             marks = torch.cat([torch.zeros(size, 1), torch.ones(size, 1)])
-            both = run.network(torch.cat([latents] * 2), t.expand(2 * size), marks)
+            both = run.network(torch.cat([latents] * 2), told.expand(2 * size), marks)
             unconditional, conditional = both.chunk(2)
             predicted = unconditional + scale * (conditional - unconditional)
+        predicted = -predicted if inverted else predicted
         latents = step(predicted, t, latents, return_dict=False)[0]
     kind, levels = flow_levels(scheduler, claim, run.case)
+    levels = 1 - levels if inverted else levels
     first = levels[skipped]
     run.finish(levels=levels[skipped:], level_kind=kind, start=start / torch.hypot(1 - first, first), sample=latents)
 
