@@ -141,6 +141,7 @@ MULTISTEP_AXES = {
 # On Karras levels the last one is sigma_min already; the SDE form divides by the length of the step to it
 # (docs/findings/diffusers-sigma-min-last-step-nan.md).
 SDE_AXES = {**MULTISTEP_AXES, "final_sigmas_type": {**ends("first_order"), "grids": ["model"]}}
+BETA_TWICE = {"use_beta_sigmas and steps > 31": "two levels share the first time: IndexError, docs/findings/first-time-twice.md"}
 SOLVERS = {"solver_type": {"choices": ["midpoint", "heun"]}}
 EDM_DOMAIN: dict[str, Any] = {"schedules": ["edm"]}
 EDM_AXES = {"strength": STRENGTH, "final_sigmas_type": FINAL_SIGMA_EDM}
@@ -233,7 +234,7 @@ CLAIMS: tuple[Claim, ...] = (
         TABLE,
         "DPM++ 2M: DPMSolverMultistepScheduler; DPM++ 2M Karras: init with use_karras_sigmas=True",
         parameterizations=ALL_THREE,
-        domain={"borders": BELOW_15, "order": BY_THIRDS, "forms": {"grid": "model"}, "composed": MULTISTEP_AXES},
+        domain={"borders": BELOW_15, "order": BY_THIRDS, "forms": {"grid": "model"}, "composed": MULTISTEP_AXES, "unless": BETA_TWICE},
     ),
     claim(
         "k_diffusion/dpmpp_2m_sde",
@@ -243,7 +244,7 @@ CLAIMS: tuple[Claim, ...] = (
         parameterizations=ALL_THREE,
         base={"algorithm_type": "sde-dpmsolver++"},
         init=("solver_type",),
-        domain={"borders": BELOW_15, "options": SOLVERS, "composed": {**SDE_AXES, "generator": GENERATOR}},
+        domain={"borders": BELOW_15, "options": SOLVERS, "composed": {**SDE_AXES, "generator": GENERATOR}, "unless": BETA_TWICE},
     ),
     claim(
         "k_diffusion/dpmpp_sde",
