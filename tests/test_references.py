@@ -33,6 +33,9 @@ BESIDE = {
     ("first_step", "to_call"): {"second_step": "left_out"},  # else the next step begins where the second call is
     ("final_step", "first_order"): {"final_sigma": "sigma_min"},  # a last step to zero has order one anyway
     ("final_step", "first_order_below_15"): {"final_sigma": "sigma_min"},
+    ("final_step", "first_order_always"): {"final_sigma": "sigma_min"},
+    ("corrected", "stride_to_call"): {"spacing": "trailing", "previous": "stride"},  # else both are the first step itself
+    ("size_of_last", "float32"): {"last_level": "sigma_min"},
     ("counted", "left_out_too"): {"strength": "0.5"},  # levels are left out only where a run begins part-way
     ("counted", "asked"): {"strength": "0.5", "middle": "next_level"},
     ("noised_at", "whole_time"): {"strength": "0.5", "last_level": "repeated", "told": "truncated"},
