@@ -1,5 +1,6 @@
 """`trueto serve` as a user types it: one server with MLflow and the site, safe, ended by Ctrl-C, and clear where it cannot start."""
 
+import json
 import os
 import re
 import shutil
@@ -8,8 +9,11 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -158,12 +162,43 @@ def test_names_and_passwords_are_asked_for_by_both(tmp_path: Path, folder: Path)
     shutil.copy(folder / "mlflow.db", tmp_path)
     shutil.copytree(folder / "reports", tmp_path / "reports")
     secret = {"MLFLOW_FLASK_SERVER_SECRET_KEY": "a-key-of-this-test", "MLFLOW_AUTH_ADMIN_PASSWORD": "a-password-of-this-test"}
+    shipped = Path(str(resources.files("mlflow.server.auth") / "basic_auth.ini")).read_text()
+    (tmp_path / "auth.ini").write_text(shipped.replace("default_permission = READ", "default_permission = NO_PERMISSIONS"))
+    secret["MLFLOW_AUTH_CONFIG_PATH"] = str(tmp_path / "auth.ini")
     with serving.served(tmp_path, "--auth", **secret) as found:
-        for path in ("/drift/", "/drift/open?claim=k_diffusion/dpmpp_2m", "/"):
-            assert 401 == found.get(path)[0]
-            wrong, right = (b64encode(f"admin:{word}".encode()).decode() for word in ("wrong", secret["MLFLOW_AUTH_ADMIN_PASSWORD"]))
-            assert 401 == found.get(path, Authorization=f"Basic {wrong}")[0]
-            assert found.get(path, Authorization=f"Basic {right}")[0] in {200, 302}
+        wrong, right = (basic("admin", word) for word in ("wrong", secret["MLFLOW_AUTH_ADMIN_PASSWORD"]))
+        claim = "/drift/claims/k_diffusion-dpmpp_2m.html"
+        for path, answer in {"/drift/": 200, claim: 200, "/drift/open?claim=k_diffusion/dpmpp_2m": 302, "/": 200}.items():
+            status, headers, body = found.get(path)
+            assert (401, True, False) == (status, headers["www-authenticate"].startswith("Basic"), b"DPM++" in body)
+            assert 401 == found.get(path, Authorization=wrong)[0]
+            assert answer == found.get(path, Authorization=right)[0]
+        # permissions are MLflow's: who may see no experiment reads the report all the same, and nothing of the experiment in MLflow
+        reader, api = {"username": "reader", "password": "another-password-of-this-test"}, "/api/2.0/mlflow"
+        assert 200 == post(found, f"{api}/users/create", right, reader)
+        theirs, asked = basic(*reader.values()), f"{api}/experiments/get-by-name?experiment_name=k_diffusion/dpmpp_2m"
+        number = json.loads(found.get(asked, Authorization=right)[2])["experiment"]["experiment_id"]
+        assert 403 == found.get(asked, Authorization=theirs)[0]
+        assert 200 == found.get(claim, Authorization=theirs)[0]
+        grant = {"username": "reader", "resource_type": "experiment", "resource_id": number, "permission": "READ"}
+        assert 200 == post(found, "/api/3.0/mlflow/users/permissions/grant", right, grant)
+        assert 200 == found.get(asked, Authorization=theirs)[0]
+
+
+def basic(name: str, password: str) -> str:
+    """Who somebody is, as a browser says it."""
+    return f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
+
+
+def post(server: serving.Served, path: str, who: str, content: dict[str, str]) -> int:
+    """Ask MLflow to change something; the status."""
+    headers = {"Content-Type": "application/json", "Authorization": who}
+    request = urllib.request.Request(f"{server.address}{path}", json.dumps(content).encode(), headers)  # noqa: S310 - an address of this machine
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def test_without_a_report_the_page_says_what_to_type(tmp_path: Path, folder: Path) -> None:

@@ -68,6 +68,20 @@ def _mount(app: Any, settings: Dashboard) -> None:
     app.add_url_rule("/drift/<path:path>", "trueto_page", show)
 
 
+class _Readable(dict[tuple[str, str], Any]):
+    """MLflow's rules by path and method, and one more: whoever has logged in may read what is below /drift.
+
+    MLflow refuses everything for which it has no rule, to all but its administrator.
+    """
+
+    def get(self, key: tuple[str, str], default: Any = None) -> Any:
+        """The rule, a function that says whether the user may."""
+        path, method = key
+        if method in {"GET", "HEAD"} and (path == "/drift" or path.startswith("/drift/")):
+            return lambda: True
+        return super().get(key, default)
+
+
 def create_app() -> Any:
     """MLflow's application with the site in it, as the settings say that `trueto serve` hands on."""
     import mlflow.server
@@ -77,6 +91,7 @@ def create_app() -> Any:
     if settings.auth:
         from mlflow.server import auth
 
+        auth.BEFORE_REQUEST_VALIDATORS = _Readable(auth.BEFORE_REQUEST_VALIDATORS)
         return auth.create_app(mlflow.server.app)
     from mlflow.server.fastapi_app import create_fastapi_app
 
