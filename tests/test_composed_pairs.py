@@ -26,6 +26,7 @@ def meeting(claim_id, recorded, layer, text):
     [
         ("compvis/plms", "uniform-50", Layer.TRAJECTORY, "steps=8,grid=uniform,timestep_spacing=linspace", {"corrected": "trial_step"}),
         ("k_diffusion/dpmpp_2m", "model-2", Layer.UPDATE, "steps=16,grid=model,final_sigmas_type=euler", {"final_step": "first_order"}),
+        ("k_diffusion/dpmpp_2m", "model-2", Layer.SCHEDULE, "steps=9,grid=model,rescale_betas_zero_snr=true", {"terminal": "own"}),
         ("sd3/euler", "shift-3-7", Layer.SCHEDULE, f"steps=5,{FLOW},listed=from_one", {"spacing": "to_smallest"}),
     ],
 )

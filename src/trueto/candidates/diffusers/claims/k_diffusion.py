@@ -130,9 +130,13 @@ NOT_LINEAR = {"rescale_betas_zero_snr and schedule == 'linear'": "on linear beta
 ZERO_SNR = {"rescale_betas_zero_snr": axis(ZERO_SNR_SAID, true=({"rescale_betas_zero_snr": True}, {"terminal": "nearly_zero"}))}
 # EulerAncestralDiscreteScheduler spaces its levels in no other way than along the training times.
 ANCESTRAL_AXES = {**{name: made for name, made in AXES.items() if name != "use_beta_sigmas"}, **ZERO_SNR}
+# Between the two noisiest levels, 4096 and 2254, Karras and other spacings have several levels that share the first time, on
+# which the multistep schedulers begin at the second of them (docs/findings/first-time-twice.md).
+ZERO_SNR_MULTISTEP = {"rescale_betas_zero_snr": {**ZERO_SNR["rescale_betas_zero_snr"], "grids": ["model"], "without": ["use_beta_sigmas"]}}
 MULTISTEP_AXES = {
     "timestep_spacing": SPACING_MULTISTEP,
     "final_sigmas_type": ends("first_order_always"),
+    **ZERO_SNR_MULTISTEP,
     "given": GIVEN_TIMES,
     "strength": STRENGTH,
     "use_beta_sigmas": axis(BETA_SAID, **BETA_ONLY, true=(USED, {"given": "beta"})),
@@ -140,7 +144,10 @@ MULTISTEP_AXES = {
 }
 # On Karras levels the last one is sigma_min already; the SDE form divides by the length of the step to it
 # (docs/findings/diffusers-sigma-min-last-step-nan.md).
-SDE_AXES = {**MULTISTEP_AXES, "final_sigmas_type": {**ends("first_order"), "grids": ["model"]}}
+SDE_AXES = {
+    **{name: made for name, made in MULTISTEP_AXES.items() if name not in ZERO_SNR},
+    "final_sigmas_type": {**ends("first_order"), "grids": ["model"]},
+}
 BETA_TWICE = {"use_beta_sigmas and steps > 31": "two levels share the first time: IndexError, docs/findings/first-time-twice.md"}
 SOLVERS = {"solver_type": {"choices": ["midpoint", "heun"]}}
 EDM_DOMAIN: dict[str, Any] = {"schedules": ["edm"]}
@@ -234,7 +241,13 @@ CLAIMS: tuple[Claim, ...] = (
         TABLE,
         "DPM++ 2M: DPMSolverMultistepScheduler; DPM++ 2M Karras: init with use_karras_sigmas=True",
         parameterizations=ALL_THREE,
-        domain={"borders": BELOW_15, "order": BY_THIRDS, "forms": {"grid": "model"}, "composed": MULTISTEP_AXES, "unless": BETA_TWICE},
+        domain={
+            "borders": BELOW_15,
+            "order": BY_THIRDS,
+            "forms": {"grid": "model"},
+            "composed": MULTISTEP_AXES,
+            "unless": {**BETA_TWICE, **NOT_LINEAR},
+        },
     ),
     claim(
         "k_diffusion/dpmpp_2m_sde",
