@@ -34,6 +34,7 @@ BESIDE = {
     ("final_step", "first_order"): {"final_sigma": "sigma_min"},  # a last step to zero has order one anyway
     ("final_step", "first_order_below_15"): {"final_sigma": "sigma_min"},
     ("final_step", "first_order_always"): {"final_sigma": "sigma_min"},
+    ("slope", "by_clean"): {"step": "heun"},
     ("corrected", "stride_to_call"): {"spacing": "trailing", "previous": "stride"},  # else both are the first step itself
     ("size_of_last", "float32"): {"last_level": "sigma_min"},
     ("counted", "left_out_too"): {"strength": "0.5"},  # levels are left out only where a run begins part-way

@@ -44,10 +44,12 @@ KNOBS = {
     # heun: a trial step, then the step again with the mean of the velocities at both ends, but to level 0 the trial step alone (Karras et
     # al. 2022, arXiv 2206.00364, algorithm 1); diffusers has it as a scheduler of its own.
     "step": ("euler", "renoised", "heun"),
+    # How heun takes its slopes: by_clean, by way of the clean picture, (x - (x - s v)) / s, which rounds where s is small.
+    "slope": ("velocity", "by_clean"),
 }
 
 
-def sample(velocity, x, levels, noise, *, step="euler"):
+def sample(velocity, x, levels, noise, *, step="euler", slope="velocity"):
     """Walk down the levels s from 1 to 0."""
     for i in range(len(levels) - 1):
         v, after = velocity(x, levels[i], i), levels[i + 1]
@@ -55,8 +57,11 @@ def sample(velocity, x, levels, noise, *, step="euler"):
             x0 = x - levels[i] * v
             x = (1 - after) * x0 + after * noise(i)
         else:
-            h, before = after - levels[i], x
+            h, before, heun = after - levels[i], x, step == "heun"
+            v = (x - (x - v * levels[i])) / levels[i] if heun and slope == "by_clean" else v
             x = before + h * v
-            if step == "heun" and after > 0:
-                x = before + h * (v + velocity(x, after, i)) / 2
+            if heun and after > 0:
+                end = velocity(x, after, i)
+                end = (x - (x - end * after)) / after if slope == "by_clean" else end
+                x = before + h * (v + end) / 2
     return x

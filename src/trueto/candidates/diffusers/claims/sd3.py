@@ -54,7 +54,7 @@ INVERTED = axis(
     without=("strength", "stochastic_sampling"),
     true=({"invert_sigmas": True}, {}),
 )
-HEUN = {**axis(DOCS + "flow_match_heun_discrete: 'Heun scheduler'", heun=({}, {"step": "heun"})), "always": True}
+HEUN = {**axis(DOCS + "flow_match_heun_discrete: 'Heun scheduler'", heun=({}, {"step": "heun", "slope": "by_clean"})), "always": True}
 STOCHASTIC = axis("stochastic_sampling: 'Whether to use stochastic sampling'", true=({"stochastic_sampling": True}, {"step": "renoised"}))
 RELEASED: dict[str, Any] = {"grid": "released", "steps": [32, 64, 128]}  # of the law of order
 MU = 1.15  # what StableDiffusion3Pipeline works out for 1024 x 1024 pixels, the default max_shift
