@@ -21,6 +21,7 @@ from trueto.running.rules import Rule
 from trueto.running.search import sampled
 
 BY_ID = {claim.id: claim for claim in CLAIMS}
+FLOW = "grid=released,schedule=flow1000,parameterization=flow"
 NEEDY = [claim for claim in CLAIMS if "domain" in claim.settings and Domain.of(claim).given]
 
 
@@ -70,7 +71,7 @@ def test_rules_know_the_options_of_a_frame(options, holds):
 @pytest.mark.parametrize(
     ("claim", "typed", "missing", "whole"),
     [
-        ("sd3/euler@heun", "steps=5,grid=released,shift=2.0", "order", "steps=5,grid=released,shift=2.0,order=heun"),
+        ("sd3/euler@heun", "steps=5,grid=released,shift=2.0", "order", f"steps=5,{FLOW},shift=2.0,order=heun"),
         ("sa_solver/few_steps", "law=batch,steps=5,grid=time,tau=1", "corrector_order, predictor_order",
          "law=batch,steps=5,grid=time,corrector_order=2,predictor_order=2,tau=1"),
     ],
@@ -82,9 +83,6 @@ def test_a_typed_case_gives_what_is_always_given(claim, typed, missing, whole):
     assert f"'{typed}' lacks {missing}, without which claim {claim} says nothing" == seen.value.message
     assert f"--case '{whole}'" == seen.value.hint
     assert whole == read_case(BY_ID[claim], whole).id
-
-
-FLOW = "grid=released,schedule=flow1000,parameterization=flow"
 
 
 def flow_cell(layer, text):
@@ -131,3 +129,22 @@ def test_a_composed_setting_is_one_that_the_scheduler_has(claim):
     for axis in claim.settings["domain"]["composed"].values():
         for value in axis["values"].values():
             assert set(value["settings"]) <= known
+
+
+def test_a_typed_case_is_on_the_grid_that_the_claim_has():
+    """Who types steps and shift of a flow matching claim need not know that it has neither the usual grid nor schedule."""
+    assert read_case(BY_ID["sd3/euler"], "steps=4,shift=1.58") == read_case(BY_ID["sd3/euler"], f"steps=4,{FLOW},shift=1.58")
+    assert read_case(BY_ID["k_diffusion/euler"], "steps=4").grid == "model"
+
+
+@pytest.mark.parametrize(("moved", "same"), [(-2, True), (1, True), (-40, False)])
+def test_pure_noise_in_flow_matching_is_a_level_that_is_computed(moved, same):
+    """Shift / (1 + (shift - 1)) is 1 in one order and two units below in another; what is farther off than rounding is seen."""
+    chosen = flow_cell(Layer.SCHEDULE, f"steps=4,{FLOW},shift=1.58")
+    runs = runs_of_spec(chosen)
+    seen = runs.native.observation
+    levels = seen.levels.copy()
+    levels[0] += levels.dtype.type(moved * np.spacing(np.float32(0.75)))
+    native = dataclasses.replace(runs.native, observation=dataclasses.replace(seen, levels=levels))
+    found = judged(chosen, dataclasses.replace(runs, native=native))
+    assert found.verdict.same is same, found.reason

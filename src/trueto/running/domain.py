@@ -255,7 +255,16 @@ def read_case(claim: Claim, text: str) -> Case:
             raise UnknownName(f"part of a drawn case of {claim.id}", name, known, "docs/laws.md")
     if "steps" not in fields:
         raise UsageError(f"'{text}' says no step count", "steps=11,grid=karras")
-    return _complete(claim, text, drawn_case(law, **fields, options=options, composed=composed))
+    return _complete(claim, text, drawn_case(law, **{**_usual(claim), **fields}, options=options, composed=composed))
+
+
+def _usual(claim: Claim) -> dict[str, str]:
+    """Grid, schedule and parameterisation where the claim's domain has not those of most cases: the first of its own."""
+    if not states_domain(claim):
+        return {}
+    domain = Domain.of(claim)
+    allowed = {"grid": domain.grids, "schedule": domain.schedules, "parameterization": domain.parameterizations}
+    return {name: values[0] for name, values in allowed.items() if values and getattr(BLANK, name) not in values}
 
 
 def _complete(claim: Claim, text: str, case: Case) -> Case:

@@ -17,7 +17,10 @@ __all__ = ["Truth", "golden_truth", "parts", "seen_in_float64", "spec_truth"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-ENDS = (0.0, float(np.pi / 2))
+# Levels, as angles, at which formulas divide by 0, so that not even rounding is the same. In flow matching pure noise (level 1) is none of
+# them: what is computed there, as shift / (1 + (shift - 1)), may round otherwise in another order.
+CLEAN, NOISE = 0.0, float(np.pi / 2)
+ENDS = {"sigma": (CLEAN, NOISE), "alpha_bar": (CLEAN, NOISE), "flow": (CLEAN,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def parts(layer: Layer, truth: Truth, got: Observation, dtype: str, *, same_grid
     exact, native = truth.exact, truth.native
     if layer is Layer.SCHEDULE:
         levels = np.arange(len(exact.levels))
-        grid = _table(theta(exact.levels, exact.level_kind), theta(native.levels, native.level_kind), dtype, levels, ENDS)
+        grid = _table(theta(exact.levels, exact.level_kind), theta(native.levels, native.level_kind), dtype, levels, ENDS[exact.level_kind])
         told = _table(exact.told, native.told, dtype, exact.step)
         return [
             ("time told to the network", told, got.told),
