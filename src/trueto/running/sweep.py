@@ -26,13 +26,16 @@ from trueto.running.entry import open_gate
 from trueto.running.gate import run_all
 from trueto.running.profiles import profile
 from trueto.running.releases import build
+from trueto.settings import GATE_OPTIONS
 
 __all__ = ["OPTIONS", "Swept", "goldens_digest", "history_folder", "judge_release", "recorded", "sweep"]
 
+# What `trueto gate` does when nothing is said, on the quick cells of samplers.
 OPTIONS: Mapping[str, Any] = {
-    "reference": (), "claim": (), "layer": tuple(str(layer) for layer in SAMPLER_LAYERS), "case": (), "seed": (), "profile": (),
-    "ledger": None, "quick": True, "jobs": "2", "laws": "none",
-}  # fmt: skip
+    **{option.name: () if option.multiple else option.default for option in GATE_OPTIONS},
+    "layer": tuple(str(layer) for layer in SAMPLER_LAYERS),
+    "quick": True,
+}
 Progress = Callable[[Judgement], None]
 
 
