@@ -96,13 +96,15 @@ def main() -> int:
     if chosen.all:
         subprocess.run([sys.executable, str(HERE / "calibration.py"), "--all"], check=True)
     machine = _machine()
-    measured: dict[str, list[Figure]] = {name: part() for name, part in PARTS.items()}
+    measured: dict[str, list[Figure]] = {}
+    for name, part in PARTS.items():
+        measured[name] = part()
+        print(f"## {TITLES[name]}\n\n{text_of(measured[name])}", flush=True)  # what is measured is not lost when a later part fails
     text = f"# Results\n\nWritten by `make bench`, from one run on {machine}.\n"
     for name, found in measured.items():
         text += f"\n## {TITLES[name]}\n\n{text_of(found)}"
     text += f"\n## The factor\n\n{_calibration()}"
     (HERE / "RESULTS.md").write_text(text)
-    print(text)
     return 0
 
 
