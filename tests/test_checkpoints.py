@@ -10,6 +10,7 @@ import toy_checkpoint
 from safetensors.numpy import save
 
 from trueto.checkpoints import open_checkpoint
+from trueto.checkpoints.files import stored_tensors
 from trueto.checkpoints.stable_diffusion_v1 import PREFIXES
 from trueto.errors import DataError, TruetoError, UsageError
 from trueto.fixtures.words import vocabulary
@@ -73,14 +74,23 @@ def test_digest_is_of_the_numbers(weights, tmp_path):
     [("model.ckpt", b"PK\x03\x04 and more"), ("model.safetensors", b"PK\x03\x04 and more"), ("model.safetensors", b"\x80\x02}q")],
 )
 def test_pickles_are_refused_by_name_and_by_content(tmp_path, name, content):
-    """A pickle is never read, however it is called; the conversion to type reads tensors only, and is Python that compiles."""
+    """A pickle is never read, however it is called; what to type makes a folder of it, which is then taken."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UsageError, match="is a pickle, which can run anything") as refused:
         open_checkpoint(tmp_path / name)
     assert refused.value.hint.startswith("python -c ")
-    assert "weights_only=True" in refused.value.hint
-    assert refused.value.hint.endswith("model.safetensors")
+    assert f'.from_single_file(sys.argv[1]).save_pretrained(sys.argv[2])" {tmp_path / name} {tmp_path / "model"},' in refused.value.hint
+    assert refused.value.hint.endswith(f"then --weights {tmp_path / 'model'}")
     compile(refused.value.hint.split('"')[1], "hint", "exec")
+
+
+@pytest.mark.parametrize("mark", [b"\x80", b"P"])
+def test_a_header_whose_size_looks_like_a_pickle_is_none(tmp_path, mark):
+    """The first byte of safetensors is the lowest of a size; one file in some thirty begins as a pickle does."""
+    sizes = (save({"a": np.ones(3, np.float32)}, {"padding": " " * count}) for count in range(0, 256, 8))
+    content = next(content for content in sizes if content.startswith(mark))
+    (tmp_path / "model.safetensors").write_bytes(content)
+    assert ["a"] == list(stored_tensors(tmp_path / "model.safetensors"))
 
 
 def test_folder_of_pickles_is_refused(tmp_path):
@@ -89,8 +99,9 @@ def test_folder_of_pickles_is_refused(tmp_path):
     (tmp_path / "model_index.json").write_text("{}")
     (tmp_path / "unet/config.json").write_text("{}")
     (tmp_path / "unet/diffusion_pytorch_model.bin").write_bytes(b"PK\x03\x04")
-    with pytest.raises(UsageError, match=r"diffusion_pytorch_model\.bin is a pickle"):
+    with pytest.raises(UsageError, match=r"diffusion_pytorch_model\.bin is a pickle") as refused:
         open_checkpoint(tmp_path)
+    assert f'.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])" {tmp_path} {tmp_path}-safetensors,' in refused.value.hint
 
 
 FILES = {

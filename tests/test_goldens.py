@@ -163,7 +163,7 @@ def test_case_that_was_not_recorded_is_unjudged(root):
 
 
 def test_no_pickle_anywhere():
-    """Nothing in trueto reads or writes pickles; only what a user is told to type to be rid of one does, and reads nothing but tensors."""
+    """Nothing in trueto reads or writes pickles."""
     forbidden = re.compile(
         r"\b(import pickle|from pickle|torch\.load|torch\.save|np\.load|numpy\.load|joblib|cloudpickle|marshal|shelve)\b"
     )
@@ -174,6 +174,4 @@ def test_no_pickle_anywhere():
         *(data_root() / "suites").rglob("*.py"),
     ]
     assert len(files) > 60
-    typed = re.compile(r"^CONVERT = \((.*?)^\)", re.DOTALL | re.MULTILINE)
-    assert ["weights_only=True" in found for path in files for found in typed.findall(path.read_text())] == [True]
-    assert [] == [str(path) for path in files if forbidden.search(typed.sub("", path.read_text()))]
+    assert [] == [str(path) for path in files if forbidden.search(path.read_text())]

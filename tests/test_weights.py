@@ -1,7 +1,10 @@
 """`--weights`: the original and a library on a checkpoint of the user's, in both forms, and goldens that are of no other weights."""
 
 import json
+import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import toy_weighed
 from support import lines, trueto
 
 from trueto.checkpoints import open_checkpoint
+from trueto.checkpoints.files import conversion
 from trueto.errors import DataError, UnknownName, UsageError
 from trueto.fixtures.numbers import parameter
 from trueto.model import Verdict
@@ -19,7 +23,7 @@ from trueto.recording.weighed import asked
 from trueto.references import load_golden
 from trueto.running.plan import Selection
 from trueto.running.weights import planned, refuse_laws
-from trueto.settings import data_root
+from trueto.settings import data_root, offline_environment
 from trueto.store import read_header, read_tensors
 
 torch = pytest.importorskip("torch")
@@ -194,6 +198,16 @@ def test_both_forms_are_the_same_weights(forms):
     one, two = (open_checkpoint(path) for path in forms.values())
     assert (one.digest(), one.sizes) == (two.digest(), two.sizes)
     assert {"file", "folder"} == {one.form, two.form}
+
+
+@pytest.mark.slow
+def test_what_is_to_be_typed_for_pickles_makes_the_same_weights(forms, tmp_path):
+    """The command that a refusal ends in, on a folder that can be read here: what it writes is taken, with the same digest."""
+    folder = shutil.copytree(forms["folder"], tmp_path / "held")
+    typed = conversion(folder / "unet" / "diffusion_pytorch_model.bin").partition(", then --weights ")
+    program = shlex.split(typed[0])
+    subprocess.run([sys.executable, *program[1:]], check=True, capture_output=True, env=offline_environment())
+    assert open_checkpoint(folder).digest() == open_checkpoint(Path(typed[2])).digest()
 
 
 @pytest.mark.slow

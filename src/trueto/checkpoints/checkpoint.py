@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trueto.checkpoints import stable_diffusion_v1 as v1
-from trueto.checkpoints.files import Stored, refuse_pickle, stored_tensors
+from trueto.checkpoints.files import INDEX, Stored, refuse_pickle, stored_tensors
 from trueto.errors import DataError, UsageError
 from trueto.model import Case
 
@@ -117,8 +117,8 @@ def _from_file(path: Path) -> Checkpoint:
 
 
 def _from_folder(path: Path) -> Checkpoint:
-    if not (path / "model_index.json").is_file():
-        raise UsageError(f"{path} is not a checkpoint: it has no model_index.json, which diffusers writes", "--weights FILE.safetensors")
+    if not (path / INDEX).is_file():
+        raise UsageError(f"{path} is not a checkpoint: it has no {INDEX}, which diffusers writes", "--weights FILE.safetensors")
     tensors: dict[str, Stored] = {}
     variants = set[str]()
     for folder, part in v1.FOLDERS.items():

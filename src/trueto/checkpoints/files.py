@@ -12,17 +12,16 @@ import numpy as np
 
 from trueto.errors import DataError, UsageError
 
-__all__ = ["Stored", "conversion", "refuse_pickle", "stored_tensors"]
+__all__ = ["INDEX", "Stored", "conversion", "refuse_pickle", "stored_tensors"]
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")  # what torch saves, by the names that users give it
 MAGIC = (b"PK\x03\x04", b"\x80")  # how such files begin: a zip archive, or since pickle 2 its protocol's mark
 POINTER = b"version https://git-lfs"
 # Widths of the dtypes that float32 holds without loss: weights in any other would be other weights in the original.
 EXACT = {"F32": 4, "F16": 2, "BF16": 2}
-CONVERT = (
-    "import sys, torch, safetensors.torch as s; d = torch.load(sys.argv[1], map_location='cpu', weights_only=True); "
-    "d = d.get('state_dict', d); s.save_file({k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}, sys.argv[2])"
-)
+# What to type for a file that torch saved: the libraries' own readers take tensors alone from it (weights_only), and write safetensors.
+CONVERT = 'python -c "import sys, diffusers as d; d.StableDiffusionPipeline.{}(sys.argv[1]).save_pretrained(sys.argv[2])" {} {}'
+INDEX = "model_index.json"  # of a folder of diffusers
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +48,21 @@ class Stored:
 
 
 def conversion(path: Path) -> str:
-    """What to type to make safetensors of a file that torch saved: only its tensors are read, nothing in it is run."""
-    return f'python -c "{CONVERT}" {shlex.quote(str(path))} {shlex.quote(str(path.with_suffix(".safetensors")))}'
+    """What to type to make a folder with safetensors of a file that torch saved, or of the folder of diffusers that it is part of."""
+    folder = path.parent.parent
+    if (folder / INDEX).is_file():
+        way, given, made = "from_pretrained", folder, folder.with_name(f"{folder.name}-safetensors")
+    else:
+        way, given, made = "from_single_file", path, path.with_suffix("")
+    return f"{CONVERT.format(way, shlex.quote(str(given)), shlex.quote(str(made)))}, then --weights {shlex.quote(str(made))}"
 
 
 def refuse_pickle(path: Path) -> None:
     """UsageError for a file that is a pickle by name or content."""
     with path.open("rb") as stream:
         begins = stream.read(32)
-    if path.suffix.lower() in PICKLES or begins.startswith(MAGIC):
+    # The size of a header, with which safetensors begin, can look like either mark; behind it they have a brace, where neither has one.
+    if path.suffix.lower() in PICKLES or (begins.startswith(MAGIC) and begins[8:9] != b"{"):
         raise UsageError(f"{path} is a pickle, which can run anything when it is read, and so is never read here", conversion(path))
     if begins.startswith(POINTER):
         raise UsageError(f"{path} is a pointer of Git LFS and not the file itself", "git lfs pull")

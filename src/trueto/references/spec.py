@@ -111,18 +111,19 @@ def _idle() -> NetworkFunction:
     return answer
 
 
-def _called(case: Case, net: str, copies: int) -> NetworkFunction:
+def _called(case: Case, net: str) -> NetworkFunction:
     """The network of a run: `open` looks at the place in the batch and at the time, not at x, so what it answered is known."""
     if net == "idle":
         return _idle()
     if net != "open":
         return network(case.network, schedule(case.schedule), case.parameterization)
 
+    batch = case.shape[0]
+
     def answer(x: Array, t: Array, condition: Array | None = None) -> Array:
-        shape = (len(x) // copies, *x.shape[1:])
-        marks = None if condition is None else condition[: shape[0]].tobytes()
-        given = _open_answer(case.schedule, case.parameterization, shape, t[: shape[0]].tobytes(), marks)
-        return np.concatenate([given] * copies) if copies > 1 else given
+        marks = None if condition is None else condition[:batch].tobytes()
+        given = _open_answer(case.schedule, case.parameterization, (batch, *x.shape[1:]), t[:batch].tobytes(), marks)
+        return np.concatenate([given] * (len(x) // batch)) if len(x) > batch else given  # a run may ask for its stacked copies one by one
 
     return answer
 
@@ -147,7 +148,7 @@ def _once(ref: Reference, case: Case, net: str, dtype: str, knobs: Mapping[str, 
     if start is not None:
         start = np.asarray(start, dtype)
         start = nudged(start, copies) if copies > 1 else start
-    called = _called(case, net, copies)
+    called = _called(case, net)
     low, state = overrides.get("low", ""), knobs.get(STATE, STATES[0])
     if low:
         noise = low_latents(noise, low, state)
