@@ -9,7 +9,7 @@ from trueto.candidates.diffusers.claims import CLAIMS
 from trueto.model import Layer, Verdict
 from trueto.references import reference
 from trueto.running.covering import chosen, pairs_of
-from trueto.running.domain import Domain
+from trueto.running.domain import Domain, drawn_case
 from trueto.running.rules import Rule
 from trueto.running.search import Search
 
@@ -31,6 +31,15 @@ def test_every_case_is_chosen_once():
     """Asked for more than there are, it returns every case once, though all pairs are covered long before."""
     drawn = Search("ci", [], ()).drawn("agreement", EULER)
     assert sorted(case.id for case in drawn) == sorted(case.id for case in chosen(Domain.of(EULER), drawn, 1000))
+
+
+def test_more_than_the_pairs_need_go_through_each_step_count():
+    """Most step counts are of one kind; once all pairs of kinds are there, further X have other counts, so that one wrong at 11 shows."""
+    domain = Domain.of(EULER)
+    every = [drawn_case(steps=n, grid=grid, schedule=one) for n in range(1, 51) for grid in domain.grids for one in domain.schedules]
+    few, many = ({case.steps for case in chosen(domain, every, count)} for count in (20, 100))
+    assert set(domain.edges) <= few
+    assert set(range(1, 51)) == many
 
 
 def said(claim, case, layer, **more):
