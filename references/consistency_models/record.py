@@ -1,12 +1,14 @@
-"""How to run the samplers of consistency models on X: imports the original from a checkout and calls it, nothing more."""
+"""How to run the samplers and the network of consistency models on X: imports the original from a checkout and calls it, nothing more."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 import torch
 
-from trueto.recording.harness import Run, import_file, stand_in
+from trueto.recording.harness import Run, Task, import_file, stand_in
 
 RENAMED = {"num_train_timesteps": "steps"}  # the grid that `ts` counts on, as image_sample.py's --steps
 
@@ -26,12 +28,14 @@ class Noise:
 
 
 def load(source: Path) -> SimpleNamespace:
-    """The original's module, from a checkout."""
+    """The original's modules, from a checkout."""
     stand_in("piq", "torchvision", "torchvision.transforms", "cm.dist_util")
     import_file("cm.nn", source / "cm" / "nn.py")
     import_file("cm.random_util", source / "cm" / "random_util.py")
     karras = import_file("cm.karras_diffusion", source / "cm" / "karras_diffusion.py")
-    return SimpleNamespace(karras=karras, levels=karras.get_sigmas_karras)
+    unet = import_file("cm.unet", source / "cm" / "unet.py")
+    unet.AttentionBlock = partial(unet.AttentionBlock, attention_type="default")  # the other one needs a graphics card
+    return SimpleNamespace(karras=karras, levels=karras.get_sigmas_karras, unet=unet)
 
 
 def multistep_levels(run: Run, low: float, high: float) -> torch.Tensor:
@@ -42,8 +46,26 @@ def multistep_levels(run: Run, low: float, high: float) -> torch.Tensor:
     return torch.from_numpy(levels).to(run.table_dtype)
 
 
-def drive(original, algorithm: str, run: Run) -> None:
-    """Run one sampler on one case."""
+def network(original, task: Task) -> None:
+    """The U-Net on two small pictures, at times as the samplers tell them; in float64 its attention is not cut down to 16 bits."""
+    sizes = {**task.toy("unet"), **task.case.options}
+    net = task.fill(original.UNetModel(**sizes), f"unet {task.case.id}")
+    classes = sizes["num_classes"]
+    lists = ("input_blocks", "output_blocks")
+    blocks = ["middle_block", *(f"{name}.{i}" for name in lists for i in range(len(getattr(net, name))))]
+    task.tap(net, {path: path for path in ("time_embed", *(["label_emb"] if classes else []), *blocks)})
+    told = 250 * torch.tensor([4.7, 0.013], dtype=task.dtype).log()
+    given = {"y": task.whole("classes", (2,), classes)} if classes else {}
+    half = (lambda values: values) if task.dtype is torch.float64 else torch.Tensor.half
+    with torch.no_grad(), patch.object(torch.Tensor, "half", half):
+        task.give("out", net(task.given("x", (2, 3, 4, 2)), told, **given))
+
+
+def drive(original, algorithm: str, run: Run | Task) -> None:
+    """Run the network, or one sampler, on one case."""
+    if isinstance(run, Task):
+        network(original.unet, run)
+        return
     options = {RENAMED.get(name, name): value for name, value in run.case.options.items()}
     low, high = options.setdefault("sigma_min", 0.002), options.setdefault("sigma_max", 80.0)
     consistency = algorithm != "heun"

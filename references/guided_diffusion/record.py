@@ -1,4 +1,4 @@
-"""How to run guided-diffusion's samplers on X: imports the original from a checkout and calls it, nothing more."""
+"""How to run guided-diffusion's samplers and network on X: imports the original from a checkout and calls it, nothing more."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from trueto.recording.harness import Run, import_file
+from trueto.recording.harness import Run, Task, import_file
 
 OWN_SCHEDULES = {"linear": "linear", "linear4000": "linear", "cosine": "cosine", "cosine4000": "cosine"}
 MEANS = {"eps": "EPSILON", "x0": "START_X"}
@@ -14,11 +14,12 @@ LOOPS = {"ddpm": "p_sample_loop", "ddim": "ddim_sample_loop"}
 
 
 def load(source: Path) -> SimpleNamespace:
-    """The original's two modules, from a checkout."""
+    """The original's three modules, from a checkout."""
     folder = source / "guided_diffusion"
     diffusion = import_file("guided_diffusion.gaussian_diffusion", folder / "gaussian_diffusion.py")
     respace = import_file("guided_diffusion.respace", folder / "respace.py")
-    return SimpleNamespace(diffusion=diffusion, respace=respace)
+    unet = import_file("guided_diffusion.unet", folder / "unet.py")
+    return SimpleNamespace(diffusion=diffusion, respace=respace, unet=unet)
 
 
 def respacing(run: Run) -> str:
@@ -90,8 +91,23 @@ def forward(original, run: Run) -> None:
     run.finish(levels=levels, level_kind="alpha_bar", start=picture, sample=last)
 
 
-def drive(original, algorithm: str, run: Run) -> None:
-    """Run one sampler on one case. A seeded run leaves the first latents to the sampler, as the original's scripts do."""
+def network(original, task: Task) -> None:
+    """The U-Net on two small pictures, at times and with classes of their own."""
+    sizes = task.toy("unet")
+    net = task.fill(original.UNetModel(**sizes, **task.case.options), "unet")
+    lists = ("input_blocks", "output_blocks")
+    blocks = ["time_embed", "label_emb", "middle_block", *(f"{name}.{i}" for name in lists for i in range(len(getattr(net, name))))]
+    task.tap(net, {path: path for path in blocks})
+    classes = task.whole("classes", (2,), sizes["num_classes"])
+    with torch.no_grad():
+        task.give("out", net(task.given("x", (2, 3, 4, 2)), task.whole("t", (2,), 1000), y=classes))
+
+
+def drive(original, algorithm: str, run: Run | Task) -> None:
+    """Run the network, or one sampler, on one case. A seeded run leaves the first latents to the sampler, as the original's scripts do."""
+    if isinstance(run, Task):
+        network(original.unet, run)
+        return
     if algorithm == "q_sample":
         forward(original, run)
         return

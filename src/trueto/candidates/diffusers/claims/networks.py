@@ -32,6 +32,17 @@ DIT = "diffusers, DiTTransformer2DModel"
 DIT_SAID = "A 2D Transformer model as introduced in DiT (https://huggingface.co/papers/2212.09748)."
 RENAMED = "under the names that DiTTransformer2DModel has for them"
 
+BY_SCRIPT = (
+    "under the names that scripts/convert_consistency_to_diffusers.py gives them, which is in diffusers' repository and not in its package"
+)
+CONSISTENCY = "diffusers, ConsistencyModelPipeline, unet; diffusers documentation, api/pipelines/consistency_models"
+CONSISTENCY_SAID = (
+    "A `UNet2DModel` to denoise the encoded image latents. [...] The original codebase can be found at openai/consistency_models."
+)
+ADM = "diffusers, UNet2DModel, resnet_time_scale_shift and downsample_type; it does not name guided-diffusion, whose blocks they make"
+ADM_SAID = 'Choose from `default` or `scale_shift`. [...] Choose between "conv" and "resnet"'
+BY_HEAD = f"{BY_SCRIPT}; rows of the legacy order, which that script does not know, are put in its order first"
+
 IMG2IMG = "diffusers documentation, api/pipelines/stable_diffusion/img2img"
 IMG2IMG_SAID = (
     "The Stable Diffusion model can also be applied to image-to-image generation by passing a text prompt and an initial image to "
@@ -42,6 +53,8 @@ CLAIMS: tuple[Claim, ...] = (
     network("compvis/unet", "UNet2DConditionModel"),
     network("compvis/autoencoder", "AutoencoderKL"),
     network("generative_models/unet", "UNet2DConditionModel"),
+    network("guided_diffusion/unet", "UNet2DModel", ADM, ADM_SAID, by=BY_HEAD),
+    network("consistency_models/unet", "UNet2DModel", CONSISTENCY, CONSISTENCY_SAID, by=BY_SCRIPT),
     network("controlnet/controlnet", "ControlNetModel"),
     network("dit/dit", "DiTTransformer2DModel", DIT, DIT_SAID, by=RENAMED, norm_eps=1e-5),
     network("dit/dit", "DiTTransformer2DModel", DIT, DIT_SAID, by=RENAMED, name="norm_eps=1e-6", norm_eps=1e-6),
