@@ -47,6 +47,16 @@ def program(module: str, *arguments: str, cwd: Path, **environment: str) -> subp
     return subprocess.run(command, cwd=cwd, env=chosen, capture_output=True, text=True, check=False, timeout=240)
 
 
+def in_release(folder: Path, release: str, code: str, *arguments: str) -> Any:
+    """What Python code prints as JSON with a release of a candidate's library first on its path; its environment is made under `folder`."""
+    home = folder / "environments"
+    done = trueto("env", release, cwd=folder, TRUETO_ENVIRONMENTS=str(home))
+    assert 0 == done.returncode, done.stderr
+    made = [str(path) for path in home.iterdir()]
+    found = [sys.executable, "-c", f"import sys\nsys.path[:0] = {made!r}\n{code}", *arguments]
+    return json.loads(subprocess.run(found, capture_output=True, text=True, check=True, timeout=240).stdout)
+
+
 def plugin_option() -> tuple[str, ...]:
     """What pytest needs to find the plugin: nothing where trueto is installed, its module's name else."""
     return () if entry_points(group="pytest11", name="trueto") else ("-p", "trueto.plugin")

@@ -1,12 +1,8 @@
 """Why azula differs from ermongroup/ddim: the entry of its ledger, proven on azula itself, in float64 and in a process of its own."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from support import trueto
+from support import in_release
 
 from trueto.distances import measure
 from trueto.fixtures import network, schedule, start_noise
@@ -65,11 +61,8 @@ def original(eta, share):
 
 def test_eta_is_a_share_of_the_variance(tmp_path):
     """At eta 0 and 1 azula is the original; at 0.5 it adds the noise of the original's 0.71."""
-    done = trueto("env", f"azula=={RELEASE}", cwd=tmp_path)
-    assert 0 == done.returncode, done.stderr
-    code = f"import sys; sys.path.insert(0, {str(tmp_path / '.trueto' / 'environments' / f'azula=={RELEASE}')!r})\n{PROGRAM}"
-    seen = subprocess.run([sys.executable, "-c", code, str(STEPS)], capture_output=True, text=True, check=True)
-    none, half, whole = (np.asarray(sample) for sample in json.loads(seen.stdout))
+    found = in_release(tmp_path, f"azula=={RELEASE}", PROGRAM, str(STEPS))
+    none, half, whole = (np.asarray(sample) for sample in found)
     assert measure(none, original(0.0, float))[0] < SAME
     assert measure(whole, original(1.0, float))[0] < SAME
     assert measure(half, original(0.5, np.sqrt))[0] < SAME

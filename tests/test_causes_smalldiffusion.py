@@ -1,13 +1,10 @@
 """Why smalldiffusion as shipped differs from CompVis' DDIM: proven on the library itself, in float64 and in a process of its own."""
 
-import json
-import subprocess
-import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from support import trueto
+from support import in_release
 
 from trueto.distances import measure
 from trueto.fixtures import network, schedule, start_noise
@@ -62,11 +59,7 @@ def ddim(times, start):
 
 def test_as_shipped_it_is_ddim_on_trailing_times(tmp_path):
     """It takes as many steps as asked, from time 999 down to time 0, beginning with noise of the size that belongs to time 999."""
-    done = trueto("env", f"smalldiffusion=={RELEASE}", cwd=tmp_path)
-    assert 0 == done.returncode, done.stderr
-    folders = [str(path) for path in (tmp_path / ".trueto" / "environments").iterdir()]
-    code = f"import sys; sys.path[:0] = {folders!r}\n{PROGRAM}"
-    found = json.loads(subprocess.run([sys.executable, "-c", code, str(STEPS)], capture_output=True, text=True, check=True).stdout)
+    found = in_release(tmp_path, f"smalldiffusion=={RELEASE}", PROGRAM, str(STEPS))
     trailing = [round(1000 - i * 1000 / STEPS) - 1 for i in range(STEPS)]
     assert [*trailing, 0] == found["times"]
     noise, sample = start_noise(0, (2, 4, 4, 3)).astype(np.float64), np.asarray(found["sample"])

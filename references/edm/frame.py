@@ -11,6 +11,7 @@ import numpy as np
 
 from trueto.observe import Observation
 from trueto.references import edm
+from trueto.references.bounded import BOUNDS, RETURNED, bounded, returned
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
@@ -20,9 +21,11 @@ KNOBS = {
     # start of sigma_max all the same.
     "ve_levels": ("root", "squared"),
     "draws": ("original", "sequential"),  # noise from the seed: float64 tensors, or float32 ones
+    "grid_dtype": ("float64", "native"),  # precision in which the levels are worked out; native: denoising-diffusion-pytorch
 }
+BOUNDED = {"clip": BOUNDS, **RETURNED}  # of the denoised picture; x0: denoising-diffusion-pytorch unless clamp=False
 LATENTS = {"latents": ("float64", "as_network")}  # precision of the state between two calls of the network
-PRECISION_KNOBS = ("latents",)
+PRECISION_KNOBS = ("latents", "grid_dtype")
 
 PATH_OPTIONS = ("sigma_min", "sigma_max", "rho", "schedule", "scaling")  # of the walk, not of the update rule
 BETA_D, BETA_MIN, FIRST_TIME = 19.9, 0.1, 1e-3  # table 1, VP: sigma(t), and the epsilon_s where its times end
@@ -104,9 +107,9 @@ def iddpm_levels(low: float, high: float) -> np.ndarray:
     return u[(u >= low) & (u <= high)]
 
 
-def discretized(case, low: float, high: float) -> np.ndarray:
+def discretized(case, low: float, high: float, dtype: np.dtype) -> np.ndarray:
     """The levels before each step (table 1, the row 'Time steps'), shape (n,); a lone step is not defined, since it divides by n - 1."""
-    ramp = np.arange(case.steps) / (case.steps - 1)
+    ramp = np.arange(case.steps, dtype=dtype) / dtype.type(case.steps - 1)
     if case.grid == "vp":
         return vp_sigma(1 + ramp * (FIRST_TIME - 1), *betas_of(low, high))
     if case.grid == "ve":
@@ -120,8 +123,8 @@ def discretized(case, low: float, high: float) -> np.ndarray:
 class Denoiser:
     """D(x, sigma) around a raw network F (equation 7) or a score network (equation 3), asked in the dtype of the run."""
 
-    def __init__(self, inputs: SpecInputs, latents: np.dtype) -> None:
-        self.inputs, self.latents = inputs, latents
+    def __init__(self, inputs: SpecInputs, latents: np.dtype, clip: str) -> None:
+        self.inputs, self.latents, self.clip = inputs, latents, clip
         self.calls = 0
 
     def __call__(self, x: np.ndarray, sigma: np.ndarray, step: int, *, read_as: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
@@ -136,7 +139,7 @@ class Denoiser:
         if read_as is not None:
             x, sigma = read_as[0].astype(self.inputs.dtype), self.inputs.dtype.type(read_as[1])
         denoised = edm.wrapped(x, out, sigma) if raw else x + sigma**2 * out
-        return denoised.astype(self.latents)
+        return bounded(denoised, self.clip).astype(self.latents)
 
 
 def run(sample, inputs: SpecInputs) -> Observation:
@@ -147,7 +150,8 @@ def run(sample, inputs: SpecInputs) -> Observation:
     low, high = given.get("sigma_min", RANGES[case.grid][0]), given.get("sigma_max", RANGES[case.grid][1])
     squared = inputs.knob("ve_levels", "root") == "squared" and case.grid == "ve"
     if inputs.levels is None:
-        sigmas = discretized(case, low, high)
+        native = inputs.knob("grid_dtype", "float64") == "native"
+        sigmas = discretized(case, low, high, inputs.dtype if native else np.dtype(np.float64))
         sigmas = np.append(sigmas**2 if squared else sigmas, 0.0)
     else:
         sigmas = inputs.levels
@@ -164,6 +168,8 @@ def run(sample, inputs: SpecInputs) -> Observation:
         size = unit if inputs.knob("start", "sigma_max") == "sqrt_1_sigma2" else size
         start, x = noise * (size / unit), noise * size
     options = {k: v for k, v in given.items() if k not in PATH_OPTIONS}
-    out = sample(Denoiser(inputs, latents), x * path.scale(walk.times[0]), walk, inputs.draw, **options, **own)
+    handed = own.pop("returned", "whole")
+    denoise = Denoiser(inputs, latents, own.pop("clip", "none"))
+    out = returned(sample(denoise, x * path.scale(walk.times[0]), walk, inputs.draw, **options, **own), handed)
     levels, start, sample = (kept.astype(inputs.dtype) for kept in (sigmas, start, out))
     return inputs.probe.observation(levels=levels, level_kind="sigma", start=start, sample=sample)

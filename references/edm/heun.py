@@ -10,7 +10,7 @@ from trueto.references.card import Card, Promise
 from trueto.references.edm import churned_level
 
 from .cases import CHURN, EDM, RANGE
-from .frame import LATENTS
+from .frame import BOUNDED, LATENTS
 
 CARD = Card(
     title="EDM (Heun)",
@@ -37,7 +37,7 @@ be reached with it, and the same seed would give another picture.""",
     code_and_paper="no difference known; one step is not defined in either (it divides by n - 1, and the code returns NaN)",
 )
 CASES = (*EDM, *CHURN, RANGE)
-KNOBS = LATENTS
+KNOBS = {**LATENTS, **BOUNDED}
 
 
 def sample(denoise, x, walk, noise, *, s_churn=0.0, s_min=0.0, s_max=float("inf"), s_noise=1.0):

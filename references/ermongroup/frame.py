@@ -10,12 +10,13 @@ import numpy as np
 from trueto.observe import Observation, StepError
 from trueto.references.asked import STRENGTH, buried, skipped
 from trueto.references.spec import SpecInputs
-from trueto.references.vp import Told, even_times, first_state, nearest_times, refused, rounded_table, strided_times
+from trueto.references.vp import Told, even_places, even_times, first_state, nearest_times, refused, rounded_table, strided_times
 
 # Known ways in which implementations differ from the original (whose value comes first), with a library that does so.
 KNOBS = {
     # Which training times are visited. asked: diffusers, exactly n steps. from_top: MONAI since 1.6, evenly from the last time to 0.
-    "spacing": ("range", "asked", "from_top"),
+    # below_zero: denoising-diffusion-pytorch, evenly from the last time to -1, cut down to whole numbers, without the last.
+    "spacing": ("range", "asked", "from_top", "below_zero"),
     "offset": ("zero", "one"),  # added to each time; one: CompVis, diffusers with steps_offset=1
     "final_alpha": ("one", "first_time"),  # first_time: CompVis, diffusers with set_alpha_to_one=False
     "repeats": ("kept", "refused"),  # times that come twice in a quadratic sequence; refused: diffusers' custom timesteps
@@ -58,6 +59,8 @@ def visited_times(inputs: SpecInputs, total: int) -> np.ndarray:
         return (np.linspace(0, np.sqrt(total * QUAD_SHARE), n) ** 2).astype(int)[::-1]
     if inputs.knob("spacing", "range") == "from_top":
         return even_times(n, total - 1, inputs.dtype)
+    if inputs.knob("spacing", "range") == "below_zero":
+        return even_places(-1, total - 1, n + 1, inputs.dtype).astype(int)[:0:-1]
     times = strided_times(n, total, asked=inputs.knob("spacing", "range") == "asked")
     return times + (inputs.knob("offset", "zero") == "one")
 

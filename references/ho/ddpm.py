@@ -53,11 +53,13 @@ KNOBS = {
     # rounded levels and the table's own rounded betas, MONAI.
     "coefficients": ("float64", "native", "betas"),
     "clip": ("asked", "never"),  # never: the paper
+    "spread": ("asked", "small"),  # size of the fresh noise; small: denoising-diffusion-pytorch, the smaller of the two always
 }
 
 
-def sample(model, x, walk, noise, *, variance, clip_denoised=True, mean="x0", coefficients="float64", clip="asked"):
+def sample(model, x, walk, noise, *, variance, clip_denoised=True, mean="x0", coefficients="float64", clip="asked", spread="asked"):
     """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step."""
+    variance = variance if spread == "asked" else "fixed_small"
     for i in range(len(walk)):
         a, b, alpha, beta = walk.step(i, coefficients)
         out, learned = model(x, i, learned=variance == "learned")

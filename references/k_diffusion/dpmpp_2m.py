@@ -5,7 +5,7 @@ Not to be confused with DPM-Solver++(2S), which calls the network twice a step, 
 
 import numpy as np
 
-from trueto.references.bounded import BOUNDS
+from trueto.references.bounded import BOUNDS, RETURNED
 from trueto.references.card import Card, Promise
 
 from .cases import EDM, OTHER_GRIDS, STANDARD
@@ -35,6 +35,7 @@ seed would give another picture: slightly other textures after a rounding-sized 
 CASES = (*STANDARD, *OTHER_GRIDS, *EDM)
 KNOBS = {
     "clip": BOUNDS,  # of the denoised picture; diffusers' thresholding
+    **RETURNED,
     # The last step, where it goes to 0; some lower it in short runs, or always, also where it ends above 0.
     "final_step": ("first_order", "second_order", "first_order_below_15", "first_order_always"),
     "midpoint": ("corrected", "plain"),  # whether unequal step sizes enter the extrapolation

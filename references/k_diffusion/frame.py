@@ -15,7 +15,7 @@ from trueto.fixtures.schedules import Continuous, float32_alphas_cumprod
 from trueto.observe import Observation, Probe
 from trueto.references import edm
 from trueto.references.asked import GIVEN, STRENGTH, beta_quantiles, first_picture, skipped
-from trueto.references.bounded import bounded
+from trueto.references.bounded import bounded, returned
 from trueto.references.spec import SpecInputs
 from trueto.references.vp import TERMINAL, nearly_zero_terminal
 
@@ -245,7 +245,8 @@ def run(sample, inputs: SpecInputs) -> Observation:
     start = x / np.sqrt(sigmas[0] ** 2 + 1)
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
     denoise.clip = own.pop("clip", "none")
-    out = sample(denoise, x, sigmas, inputs.draw, **inputs.case.options, **own)
+    handed = own.pop("returned", "whole")
+    out = returned(sample(denoise, x, sigmas, inputs.draw, **inputs.case.options, **own), handed)
     return inputs.probe.observation(levels=sigmas, level_kind="sigma", start=start, sample=out / np.sqrt(sigmas[-1] ** 2 + 1))
 
 

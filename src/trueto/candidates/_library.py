@@ -6,6 +6,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import inspect
+import operator
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -39,9 +40,9 @@ class Library:
             self.claimed(claim)
 
     def claimed(self, claim: Claim) -> Callable[..., Any]:
-        """The function or class that a claim names: `module:name` below the library."""
+        """The function, class or method that a claim names: `module:name` or `module:Class.method` below the library."""
         module, _, name = claim.implementation.partition(":")
-        return getattr(importlib.import_module(f"{self.name}.{module}"), name)
+        return operator.attrgetter(name)(importlib.import_module(f"{self.name}.{module}"))
 
     def settings(self, claim: Claim, case: Case) -> Mapping[str, Any]:  # noqa: ARG002 - for those that have nothing else to configure
         """The options that the library is given."""

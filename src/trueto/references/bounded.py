@@ -6,15 +6,22 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["BOUNDS", "bounded"]
+__all__ = ["BOUNDS", "RETURNED", "bounded", "returned"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # Values of a knob `clip`. x0: to [-1, 1]; half: to [-0.5, 0.5]; dynamic: the 99.5th percentile, held between 1 and 3; strong: the 70th,
 # held between 1 and 1.5.
 BOUNDS = ("none", "x0", "half", "dynamic", "strong")
+# A knob of frames whose originals hand back what they have. clipped: denoising-diffusion-pytorch, which hands back pictures within [-1, 1].
+RETURNED = {"returned": ("whole", "clipped")}
 RANGES = {"x0": 1.0, "half": 0.5}
 DYNAMIC = {"dynamic": (0.995, 3.0), "strong": (0.7, 1.5)}
+
+
+def returned(sample: Array, how: str) -> Array:
+    """The finished sample as it is handed back, by a value of the knob `returned`."""
+    return bounded(sample, "x0") if how == "clipped" else sample
 
 
 def bounded(x0: Array, how: str) -> Array:

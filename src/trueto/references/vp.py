@@ -21,6 +21,7 @@ __all__ = [
     "Told",
     "ddim_sigma",
     "ddim_step",
+    "even_places",
     "even_times",
     "first_state",
     "mean_slope",
@@ -123,13 +124,17 @@ def strided_times(n: int, total: int, *, asked: bool = False) -> Array:
     return (np.arange(n) * stride if asked else np.arange(0, total, stride))[::-1]
 
 
-def even_times(n: int, last: int, dtype: np.dtype[Any]) -> Array:
-    """The whole times nearest to n even places from `last` down to 0, worked out in a dtype from both ends, as torch.linspace does."""
+def even_places(first: int, last: int, n: int, dtype: np.dtype[Any]) -> Array:
+    """`n` even places from `first` to `last`, worked out in a dtype from both ends, as torch.linspace does."""
     if n == 1:
-        return np.array([last])
-    step, index = -np.divide(last, n - 1, dtype=dtype), np.arange(n).astype(dtype)
-    places = np.where(index < n // 2, dtype.type(last) + step * index, -step * (n - 1 - index))
-    return np.round(places).astype(int)
+        return np.array([first], dtype)
+    step, index = np.divide(last - first, n - 1, dtype=dtype), np.arange(n).astype(dtype)
+    return np.where(index < n // 2, dtype.type(first) + step * index, dtype.type(last) - step * (n - 1 - index))
+
+
+def even_times(n: int, last: int, dtype: np.dtype[Any]) -> Array:
+    """The whole times nearest to n even places from `last` down to 0."""
+    return np.round(even_places(last, 0, n, dtype)).astype(int)
 
 
 def nearest_times(levels: Array, table: Array) -> Array:
