@@ -36,7 +36,7 @@ Stability AI's code offers it beside Euler. If a library computed it differently
 )
 CASES = small(STANDARD)
 # What asks for the count of steps, or for a clip, is of k-diffusion's frame.
-KNOBS = {**{knob: values for knob, values in UPDATE.items() if knob != "clip"}, "final_step": UPDATE["final_step"][:2]}
+KNOBS = {**{knob: values for knob, values in UPDATE.items() if knob not in ("clip", "returned")}, "final_step": UPDATE["final_step"][:2]}
 
 
 def sample(denoise, x, sigmas, noise, **arguments):
