@@ -1,6 +1,7 @@
 """Why DiT in diffusers is not the original's: two constants, and a pipeline that guides one channel more; each proven by an experiment."""
 
-from types import SimpleNamespace
+import inspect
+import textwrap
 
 import pytest
 from driving_networks import judged
@@ -12,7 +13,10 @@ from trueto.running.ledger import load_ledger
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from trueto.candidates.diffusers import ADAPTER  # noqa: E402 - after the check that its library is there
+from diffusers import DiTPipeline  # noqa: E402 - after the check that it is there
+
+from trueto.candidates.diffusers import ADAPTER  # noqa: E402
+from trueto.candidates.diffusers.networks import dit as networks  # noqa: E402
 
 
 def exact_time(net):
@@ -53,30 +57,62 @@ def test_the_ledger_names_them(claim):
     assert Verdict.STALE is judged(ADAPTER, claim, ledger=ledger, net=exact_time).verdict
 
 
-def test_the_pipeline_guides_four_channels():
-    """DiTPipeline guides all four channels of the noise; the original's forward_with_cfg guides three, and leaves the fourth as it is."""
-    from diffusers import DiTPipeline
+def three_channels():
+    """DiTPipeline's own `__call__`, with three in the place of the number of channels where it leads them."""
+    call = inspect.unwrap(DiTPipeline.__call__)
+    source = textwrap.dedent(inspect.getsource(call))
+    there = "noise_pred[:, :latent_channels], noise_pred[:, latent_channels:]"
+    assert 1 == source.count(there)
+    space = dict(vars(inspect.getmodule(call)))
+    exec(source.replace(there, "noise_pred[:, :3], noise_pred[:, 3:]"), space)  # noqa: S102 - its own code, one number changed
+    return space["__call__"]
 
-    answer, seen = torch.arange(16.0).reshape(2, 8, 1, 1), []
 
-    class Transformer:
-        config = SimpleNamespace(sample_size=1, in_channels=4, out_channels=8)
-        dtype = torch.float32
+@pytest.fixture
+def mended(monkeypatch):
+    """Make the original's again of what is named: the two constants, the channels that are led."""
 
-        def __call__(self, *_, **__):
-            return SimpleNamespace(sample=answer)
+    def mend(what):
+        if "constants" in what:
+            whole = networks.built
 
-    def step(noise, _, latents):
-        seen.append(noise)
-        return SimpleNamespace(prev_sample=latents)
+            def built(*said, **chosen):
+                both(net := whole(*said, **chosen))
+                return net
 
-    nothing = {"set_timesteps": lambda _: None, "scale_model_input": lambda x, _: x}
-    scheduler = SimpleNamespace(timesteps=[torch.tensor(1)], step=step, **nothing)
-    vae = SimpleNamespace(config=SimpleNamespace(scaling_factor=1.0), decode=lambda z: SimpleNamespace(sample=z))
-    unused = {"_execution_device": torch.device("cpu"), "progress_bar": list, "maybe_free_model_hooks": lambda: None}
-    pipeline = SimpleNamespace(transformer=Transformer(), scheduler=scheduler, vae=vae, **unused)
-    DiTPipeline.__call__(pipeline, [3], guidance_scale=4.0, output_type="pt")
-    cond, uncond = answer[0, :4, 0, 0], answer[1, :4, 0, 0]
-    guided = uncond + 4.0 * (cond - uncond)
-    assert guided.tolist() == seen[0][0, :, 0, 0].tolist()
-    assert guided[3] != cond[3]  # which is what the original has there
+            monkeypatch.setattr(networks, "built", built)
+        if "channels" in what:
+            monkeypatch.setattr(DiTPipeline, "__call__", three_channels())
+
+    return mend
+
+
+@pytest.mark.parametrize(
+    ("what", "same", "first"),
+    [
+        ((), False, "noise, channels 0 to 2"),
+        (("constants",), False, "noise, channel 3"),
+        (("channels",), False, "noise, channels 0 to 2"),
+        (("constants", "channels"), True, ""),
+    ],
+)
+def test_the_pipeline_differs_by_constants_and_one_guided_channel(what, same, first, mended):
+    """With the constants and with three channels led DiTPipeline is the original's step by step; with one of both it is not."""
+    mended(what)
+    for case in ("scale-4", "scale-1.5"):
+        found = judged(ADAPTER, "dit/guidance", case)
+        assert (same, True) == (found.verdict.same, same or found.reason.startswith(f"{first} is the first")), found.reason
+
+
+def test_without_guidance_the_constants_alone_differ(mended):
+    """At a scale of 1 the pipeline asks for the class alone, which is what the original's formula then comes to."""
+    assert Verdict.DRIFTED is judged(ADAPTER, "dit/guidance", "scale-1").verdict
+    mended(("constants",))
+    assert judged(ADAPTER, "dit/guidance", "scale-1").verdict.same
+
+
+@pytest.mark.parametrize(("what", "verdict"), [((), Verdict.DECLARED), (("constants",), Verdict.STALE), (("channels",), Verdict.STALE)])
+def test_the_ledger_names_both_differences_of_the_pipeline(what, verdict, mended):
+    """As it is the pipeline is as declared; once one difference is gone the ledger no longer holds."""
+    mended(what)
+    assert verdict is judged(ADAPTER, "dit/guidance", "scale-4", load_ledger(ledger_path("diffusers"), "diffusers")).verdict

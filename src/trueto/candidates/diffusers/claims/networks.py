@@ -58,6 +58,14 @@ CLAIMS: tuple[Claim, ...] = (
     network("controlnet/controlnet", "ControlNetModel"),
     network("dit/dit", "DiTTransformer2DModel", DIT, DIT_SAID, by=RENAMED, norm_eps=1e-5),
     network("dit/dit", "DiTTransformer2DModel", DIT, DIT_SAID, by=RENAMED, name="norm_eps=1e-6", norm_eps=1e-6),
+    network(
+        "dit/guidance",
+        "DiTPipeline",
+        "diffusers, DiTPipeline.__call__, guidance_scale; diffusers documentation, api/pipelines/dit, links to facebookresearch/dit",
+        "A higher guidance scale value encourages the model to generate images closely linked to the text `prompt` at the expense of lower "
+        "image quality. Guidance scale is enabled when `guidance_scale > 1`.",
+        by=RENAMED,
+    ),
     network("open_clip/text", "create_diffusers_clip_model_from_ldm", by="converted as from_single_file of a pipeline does"),
     network("sd3/mmdit", "SD3Transformer2DModel"),
     network("flux/transformer", "FluxTransformer2DModel", by="converted by from_single_file, with the toy's width in the place of 3072"),
