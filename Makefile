@@ -20,7 +20,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 unexport PYTHONPATH
 
-.PHONY: help repro data test test-slow act lint format bench false-alarms wheel plots goldens clean
+.PHONY: help repro data test test-slow servers act lint format bench false-alarms wheel plots goldens clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -44,6 +44,9 @@ data: $(STAMP) ## restore fixtures and goldens, checked against their manifests
 
 test: data ## the quick tests
 	python -m pytest -q -n $(JOBS) --dist loadfile --durations 10 -m 'not slow' tests
+
+servers: $(STAMP) ## what the tests with real servers of MLflow need, in $(VENV)/servers (and: apt-get install postgresql)
+	python -m pip install -qq --disable-pip-version-check --no-warn-script-location -c constraints.txt --upgrade --target $(VENV)/servers -r tests/servers.txt
 
 test-slow: data ## the others: wheel in a new environment, whole gates, workflows under act
 	python -m pytest -q -n $(JOBS) --dist loadfile --timeout 600 --durations 15 -m slow tests

@@ -72,9 +72,9 @@ def end(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tuple[in
 
 
 @contextlib.contextmanager
-def served(folder: Path, *options: str, **more: str) -> Iterator[Served]:
-    """`trueto serve` in a folder, as soon as it says that it is ready."""
-    port, began = free_port(), time.monotonic()
+def served(folder: Path, *options: str, port: int = 0, **more: str) -> Iterator[Served]:
+    """`trueto serve` in a folder, as soon as it says that it is ready; by default on a free port."""
+    port, began = port or free_port(), time.monotonic()
     command = [sys.executable, "-m", "trueto", "serve", "--port", str(port), *options]
     process = subprocess.Popen(
         command, cwd=folder, env=environment(folder, **more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

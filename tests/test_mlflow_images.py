@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import records
 from PIL import Image
-from publishing import content, runs
+from publishing import content, runs, with_pictures
 
 from trueto.trackers import TrackerError, publish
 
@@ -20,25 +19,6 @@ mlflow = pytest.importorskip("mlflow")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     """One SQLite store for all tests here; they keep apart by prefix."""
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
-
-
-def with_pictures(path: Path, **entry: Any) -> Path:
-    """A run of one claim whose first cell has a strip of three latents, 2 by 4 pixels each, and a picture."""
-    strip = np.full((2, 3 * 4 + 2, 3), 128, np.uint8)
-    strip[:, 5:9] = (255, 0, 0)  # the second
-    shown = {part: base64_png(strip) for part in ("original", "candidate", "difference")}
-    lines = records.events(claims=1, cases=("karras-20",))
-    cell = next(line for line in lines if line["event"] == "cell")
-    latents = {"name": "latents", "amplified": None, "steps": [1, 25, 50], **shown, **entry}
-    cell["evidence"]["pictures"] = [latents, {"name": "image", "amplified": 3.0, **dict.fromkeys(shown, base64_png(strip))}]
-    return records.write(path, lines)
-
-
-def base64_png(values: np.ndarray) -> str:
-    """A PNG as a record holds it."""
-    file = io.BytesIO()
-    Image.fromarray(values).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
 
 
 def images(uri: str, prefix: str) -> dict[tuple[str, int], np.ndarray]:

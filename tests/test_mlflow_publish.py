@@ -153,6 +153,16 @@ def test_an_unreachable_server_is_a_clear_error_in_seconds(record: Path, address
     assert "secret" not in str(caught.value)
 
 
+def test_a_missing_driver_is_named_with_what_installs_it(record: Path) -> None:
+    """A database that answers, and no package here that speaks to it: not that MLflow were missing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"postgresql+pg8000://me:secret@127.0.0.1:{server.getsockname()[1]}/db"
+        with pytest.raises(TrackerError, match=r"is not installed: pg8000") as caught:
+            publish(record, address)
+    assert "pip install 'trueto[servers]', and begin the address with postgresql+psycopg2://" == caught.value.hint
+    assert "secret" not in str(caught.value)
+
+
 def test_a_server_that_is_no_mlflow_is_a_clear_error(record: Path) -> None:
     """Something that answers, but not as MLflow does, is named too, and in seconds."""
     with socket.create_server(("127.0.0.1", 0)) as server:

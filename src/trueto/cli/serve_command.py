@@ -15,11 +15,12 @@ __all__ = ["command"]
 
 @click.command("serve", context_settings={"show_default": True})
 @click.option("--tracking-uri", default=TRACKING_URI, help="the database in which MLflow keeps its runs")
+@click.option("--artifacts", default="", help="where MLflow keeps what is sent to it beside numbers: a folder, or s3://bucket/path")
 @click.option("--host", default="127.0.0.1", help="the address to listen on; MLflow answers only to names that it knows")
 @click.option("--port", type=click.IntRange(1, 65535), default=5000)
 @click.option("--site", type=click.Path(path_type=Path), default=Path("reports"), help="the folder that `trueto report` writes to")
 @click.option("--auth", is_flag=True, help="ask for a name and a password, as MLflow's basic-auth does (pip install 'mlflow[auth]')")
-def command(tracking_uri: str, host: str, port: int, site: Path, auth: bool) -> int:
+def command(tracking_uri: str, artifacts: str, host: str, port: int, site: Path, auth: bool) -> int:
     """Start MLflow with the report mounted at /drift, in one server, until Ctrl-C.
 
     /drift shows when a library moved away from its originals, by how much, and why: the pages of reports/, each with a link to the curves
@@ -30,7 +31,7 @@ def command(tracking_uri: str, host: str, port: int, site: Path, auth: bool) -> 
     Examples
       trueto serve
       trueto publish reports/run.jsonl && trueto serve --port 5001
-      trueto serve --tracking-uri postgresql://me@localhost/mlflow --host 0.0.0.0
+      trueto serve --tracking-uri postgresql+psycopg2://me@localhost/mlflow --artifacts s3://bucket/mlflow
 
     \b
     Exit code: 0 ended by Ctrl-C   2 MLflow did not start   4 a port in use, or MLflow is not installed
@@ -46,7 +47,7 @@ def command(tracking_uri: str, host: str, port: int, site: Path, auth: bool) -> 
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
     try:
-        with Telling() as telling, serve(site, tracking_uri, host=host, port=port, auth=auth, say=telling) as server:
+        with Telling() as telling, serve(site, tracking_uri, host=host, port=port, auth=auth, artifacts=artifacts, say=telling) as server:
             telling.clear()
             click.echo(f"drift   {server.drift}")
             click.echo(f"MLflow  {server.mlflow}")

@@ -30,7 +30,6 @@ __all__ = ["Server", "serve"]
 READY = 120.0  # seconds; a new database is made first, which takes about ten of them
 END = 10.0
 EVERY = 0.25
-DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 LOCAL = f"trueto serve --tracking-uri {TRACKING_URI}"
 OLD = "out-of-date database schema"
 
@@ -44,12 +43,14 @@ class Server:
     process: subprocess.Popen[bytes]
 
 
-def _installed(*, auth: bool) -> None:
+def _installed(*, auth: bool, artifacts: str) -> None:
     """MLflow has to be there, and to know of the page."""
     if importlib.util.find_spec("mlflow") is None:
         raise UsageError("MLflow is not installed, and it is what serves the page", "pip install 'trueto[mlflow]'")
     if auth and importlib.util.find_spec("flask_wtf") is None:
         raise UsageError("MLflow's authentication is not installed", "pip install 'mlflow[auth]'")
+    if artifacts.startswith("s3:") and importlib.util.find_spec("boto3") is None:
+        raise UsageError(f"what MLflow needs to reach {artifacts} is not installed: boto3", "pip install 'trueto[servers]'")
     if not entry_points(group="mlflow.app", name="trueto"):
         raise UsageError("MLflow does not know of the page: this trueto was installed before it had one", "pip install -e '.[mlflow]'")
 
@@ -74,7 +75,7 @@ def _free(host: str, port: int) -> None:
 
 def _store(uri: str) -> None:
     """A database that can be reached; a server is one already and has its pages itself."""
-    from trueto.trackers.mlflow import reachable
+    from trueto.trackers.mlflow import DATABASES, reachable
 
     scheme = uri.partition(":")[0].partition("+")[0]
     if scheme in {"http", "https"}:
@@ -139,18 +140,21 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 5000,
     auth: bool = False,
+    artifacts: str = "",
     say: Callable[[str], None] = lambda _: None,
 ) -> Generator[Server, None, None]:
     """MLflow over `tracking_uri` with the pages of `site` at /drift, as long as the context lasts.
 
+    `artifacts` is where it keeps pictures and files that clients send: a folder, or an address that MLflow knows, as s3://bucket/path.
     Its checks of Host and Origin stay on; telemetry and background jobs are off. Raises UsageError for what the user can change, as a
     port that is taken, and TrackerError where MLflow refuses.
     """
-    _installed(auth=auth)
+    _installed(auth=auth, artifacts=artifacts)
     _free(host, port)
     _store(tracking_uri)
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "trueto", "--backend-store-uri", tracking_uri]
     command += ["--host", host, "--port", str(port), "--workers", "1"]
+    command += ["--artifacts-destination", artifacts] if artifacts else []
     local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - said by the user
     address = f"http://{local}:{port}"
     with tempfile.TemporaryFile() as log:

@@ -12,32 +12,28 @@ import logging
 import os
 import shlex
 import shutil
-import socket
 import tempfile
-import urllib.request
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from trueto.settings import TRACKING_URI
 from trueto.trackers import Published, TrackerError, shown
 from trueto.trackers._images import write_images
 from trueto.trackers._links import metric_page
 from trueto.trackers._plan import RunPlan, text
+from trueto.trackers._reach import DATABASES, database_file, reachable
 from trueto.trackers._sources import OVER, Source, batched, pages_of, sources
 
-__all__ = ["drift_page", "held", "publish", "reachable"]
+__all__ = ["DATABASES", "drift_page", "held", "publish", "reachable"]
 
 BATCH, PAIRS = 898, 100  # with the tags of a whole run what MLflow takes at once
 RUNS = 1000
 OVER_RATIO = "release_log10_ratio"
 RELEASES = "trueto.releases"
 DIGEST = 36
-CONNECT_SECONDS = 3.0
-PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 COMPLETE = "trueto.complete"
 IMAGES = "mlflow.loggedImages"  # by which MLflow's pages know that there are some
 QUIET = {
@@ -81,43 +77,12 @@ def publish(
                 done += _Sender(source, known, site).send(lambda what, about=about: say(f"{about}: {what}"))
     except TrackerError:
         raise
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise TrackerError(f"MLflow is not installed: {error}. {stays}", "pip install 'trueto[mlflow]'") from error
     except Exception as error:
         why = text(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__, 300)
         raise TrackerError(f"MLflow at {shown(uri)} did not take the run: {why}. {stays}", resend) from error
     return done
-
-
-def reachable(uri: str) -> None:
-    """Fail in seconds where MLflow itself would try again for minutes; OSError says why."""
-    parts = urlsplit(uri)
-    scheme = parts.scheme.partition("+")[0]
-    if scheme == "sqlite":
-        _usable_database(_database(uri))
-    elif parts.hostname and scheme in PORTS and not _through_proxy(scheme, parts.hostname):
-        socket.create_connection((parts.hostname, parts.port or PORTS[scheme]), CONNECT_SECONDS).close()
-
-
-def _through_proxy(scheme: str, host: str) -> bool:
-    return scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host)
-
-
-def _database(uri: str) -> Path:
-    return Path(uri.partition("://")[2].removeprefix("/").partition("?")[0])
-
-
-def _usable_database(path: Path) -> None:
-    """A SQLite file that exists must be one; a new one needs a folder to be in."""
-    if path.is_file():
-        with path.open("rb") as stream:
-            head = stream.read(16)
-        if head and head != b"SQLite format 3\x00":
-            raise OSError(f"{path} is not a SQLite database")
-        if not os.access(path, os.W_OK):
-            raise PermissionError(f"{path} may not be written to")
-    elif not path.parent.is_dir():
-        raise FileNotFoundError(f"the folder {path.parent} does not exist")
 
 
 @contextlib.contextmanager
@@ -207,7 +172,7 @@ class _Known:
         """A new experiment; beside a SQLite file its artifacts lie in `mlruns` next to that file, wherever the command was typed."""
         place = None
         if self.uri.startswith("sqlite"):
-            place = (_database(self.uri).resolve().parent / "mlruns").as_uri()
+            place = (database_file(self.uri).resolve().parent / "mlruns").as_uri()
         return str(self.client.create_experiment(name, artifact_location=place))
 
     def runs(self, experiment: str) -> dict[str, Any]:
