@@ -41,6 +41,7 @@ def said(tmp_path_factory):
     try:
         claims = {claim["id"].partition("@")[2]: claim_from_json(claim) for claim in worker.describe()["claims"]}
         case = reference("k_diffusion/euler").case("model-2")
+        worker.fork().close()
         for name in ("drifts", "raises_midrun", "dies"):
             worker.run(claims[name], case, "closed", Limits(seconds=20), twin=False)
         worker.run(claims["drifts"], case, "seeded", Limits(seconds=20), twin=False)
@@ -58,7 +59,7 @@ def said(tmp_path_factory):
 
 def test_what_is_said_is_valid(said):
     """Every request and every reply of a real exchange follows the schema, and replies carry their request's id."""
-    assert {"describe", "load", "run", "reach", "differs"} == {request["op"] for request, _ in said}
+    assert {"describe", "load", "fork", "run", "reach", "differs"} == {request["op"] for request, _ in said}
     for request, reply in said:
         assert [] == problems(request, "request")
         assert [] == problems(reply, "reply")
@@ -67,10 +68,8 @@ def test_what_is_said_is_valid(said):
 
 def test_all_kinds_of_replies_were_seen(said):
     """The exchange has each kind of reply that a Python worker gives, so that the schema of each is tested."""
-    kinds = [
-        kind for kind in ("described", "loaded", "ran", "raised", "died", "failed") if any(not problems(reply, kind) for _, reply in said)
-    ]
-    assert ["described", "loaded", "ran", "raised", "died", "failed"] == kinds
+    known = ("described", "loaded", "forked", "ran", "raised", "died", "failed")
+    assert list(known) == [kind for kind in known if any(not problems(reply, kind) for _, reply in said)]
 
 
 def test_workers_never_see_a_golden(said):

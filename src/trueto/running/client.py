@@ -25,6 +25,7 @@ from trueto.model import Case, Claim, Profile
 from trueto.observe import Observation, StepError
 from trueto.outputs import Outputs
 from trueto.running.commits import is_commit
+from trueto.running.forked import Forked, fork_of
 from trueto.running.releases import release_folders, without, written_for
 from trueto.settings import offline_environment
 from trueto.workers.protocol import VERSION, claim_to_json, read_observation, read_outputs, run_request
@@ -71,7 +72,7 @@ class Worker:
         self.spec, self.profile = spec, profile
         self._of_program = parted(spec)[0].endswith(".toml")
         self._number = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self._buffer = b""
         self._loaded: dict[str, Any] | None = None
         self._folder: Path | None = None
@@ -94,6 +95,18 @@ class Worker:
             said = f"candidate {self.spec} cannot be read: {reply.get('failed') or reply['died']}"
             raise WorkerError(said, _what_to_correct(self.spec, str(reply.get("trace", ""))))
         return reply
+
+    def fork(self) -> Worker:
+        """One more worker: a fork of this one, with the library loaded, or where that cannot be one that starts by itself.
+
+        Only before the first run. Whoever compiles may keep threads, which no fork has.
+        """
+        other = Worker(self.spec, self.profile)
+        loaded = {"failed": ""} if self._of_program or self.profile.flags.get("compile") else self.load()
+        if "failed" not in loaded and "died" not in loaded:
+            other._process = fork_of(partial(self._ask, seconds=GRACE), other._own_folder())
+            other._loaded = loaded if other._process is not None else None
+        return other
 
     def load(self) -> dict[str, Any]:
         """Import the library once; the reply has `failed` when that raises."""
@@ -135,27 +148,28 @@ class Worker:
 
     def close(self) -> None:
         """End the process and whatever it started."""
-        if self._process is not None:
-            if self._of_program:  # its program has a session of its own, which only it can end
-                self._say_goodbye(self._process)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
-                if stream is not None:
-                    with contextlib.suppress(OSError):
-                        stream.close()
+        if isinstance(self._process, Forked):
+            self._process.close()
+        elif self._process is not None:
+            self._end(self._process)
         self._process, self._buffer, self._loaded = None, b"", None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    @staticmethod
-    def _say_goodbye(process: subprocess.Popen[bytes]) -> None:
-        """Ask a worker to end, and give it the time to end what it started."""
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=GOODBYE)
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """End a worker and its session; a program has a session of its own, which only its worker can end."""
+        if self._of_program:
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                process.send_signal(signal.SIGTERM)
+                process.wait(timeout=GOODBYE)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
 
     def _ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         self._number += 1
@@ -184,7 +198,7 @@ class Worker:
             self._process.stdin.write((json.dumps(request) + "\n").encode())
             self._process.stdin.flush()
             line = self._read_line(seconds)
-        except (BrokenPipeError, EOFError):
+        except (ConnectionError, EOFError):
             status = self._process.wait()
             self.close()
             return {"died": f"worker {_exit_words(status)}"}
@@ -256,7 +270,9 @@ def _what_to_correct(spec: str, trace: str) -> str:
     return f"correct {spec}{f':{places[-1]}' if places else ''}, then trueto smoke {spec}"
 
 
-def _exit_words(status: int) -> str:
+def _exit_words(status: int | None) -> str:
+    if status is None:
+        return "ended"
     return f"died by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
 
 

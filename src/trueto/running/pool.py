@@ -42,10 +42,10 @@ class Pool:
         self._number = itertools.count()
         self._switch = sys.getswitchinterval()
         sys.setswitchinterval(min(SWITCH, self._switch))
-        self._workers = [Worker(spec, profile) for _ in range(size)]
-        self._threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
-        for thread in self._threads:
-            thread.start()
+        self._workers: list[Worker] = []
+        self._threads: list[threading.Thread] = []
+        self._open, self._lock = True, threading.Lock()
+        self._start(Worker(spec, profile), size - 1)
 
     def submit(self, claim: Claim, case: Case, runs: Sequence[tuple[str, bool]], *, urgent: bool = False) -> list[Future[Outcome]]:
         """Ask for runs of one case, each (network, twin); one worker takes them all, so that what they share is built once.
@@ -56,7 +56,20 @@ class Pool:
         self._tasks.put((not urgent, next(self._number), tasks))
         return [task.future for task in tasks]
 
-    def _serve(self, worker: Worker) -> None:
+    def _start(self, worker: Worker, more: int) -> None:
+        """A thread that serves a worker; unless the pool was closed meanwhile."""
+        with self._lock:
+            if not self._open:
+                worker.close()
+                return
+            self._workers.append(worker)
+            self._threads.append(threading.Thread(target=self._serve, args=(worker, more), daemon=True))
+            self._threads[-1].start()
+
+    def _serve(self, worker: Worker, more: int) -> None:
+        """Let the worker load and fork so many more, so that the library is imported once; then hand it what is asked for."""
+        for _ in range(more):
+            self._start(worker.fork(), 0)
         while (tasks := self._tasks.get()[-1]) is not None:
             for task in tasks:
                 try:
@@ -66,6 +79,8 @@ class Pool:
 
     def close(self) -> None:
         """Stop the workers; runs that were not started are dropped. Pools are closed in the reverse order in which they were made."""
+        with self._lock:
+            self._open = False
         with contextlib.suppress(queue.Empty):
             while True:
                 self._tasks.get_nowait()

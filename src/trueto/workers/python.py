@@ -12,7 +12,9 @@ import gc
 import importlib
 import json
 import os
+import socket
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -78,9 +80,26 @@ def _unprepared(adapter: Adapter, claim: Claim, prepared: set[str]) -> dict[str,
     return {}
 
 
-def serve(spec: str, requests: Any, replies: Any) -> int:
+def _fork(adapter: Adapter, request: Mapping[str, Any], replies: Any) -> int:
+    """Fork, for as long as nothing has run: the fork has the library loaded, and answers at a socket. Its number."""
+    if (child := os.fork()) != 0:
+        return child
+    try:
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for ours in (0, replies.fileno()):  # requests and replies of the process that it was
+            os.dup2(nothing, ours)
+        os.environ["TMPDIR"], tempfile.tempdir = request["folder"], None
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(request["socket"])
+            with link.makefile("r") as requests, link.makefile("w") as answers:
+                serve("", requests, answers, adapter)
+    finally:
+        os._exit(0)
+
+
+def serve(spec: str, requests: Any, replies: Any, adapter: Adapter | None = None) -> int:
     """Answer requests until the input ends."""
-    adapter: Adapter | None = None
     halls: Halls | None = None
     prepared: set[str] = set()
     for line in requests:
@@ -92,6 +111,8 @@ def serve(spec: str, requests: Any, replies: Any) -> int:
                 reply = _describe(adapter)
             elif request["op"] == "load":
                 reply = _load(adapter, request["profile"])
+            elif request["op"] == "fork":
+                reply = {"failed": "it has run already"} if halls else {"forked": _fork(adapter, request, replies)}
             else:
                 claim = claim_from_json(request["claim"])
                 halls = halls or Halls(adapter, replies.fileno())
