@@ -60,13 +60,17 @@ KNOBS = {
     "variance": ("posterior", "large"),  # large: the paper's sigma hat, 'fixedlarge' of DDPM, for the fresh noise only
     **PREDICTS,
     **PREVIOUS,
+    "ends_as": (
+        "state",
+        "picture",
+    ),  # picture: the last step leaves the clean picture times alpha of the last level, without noise; refiners
     "last_noise": ("added", "left_out"),  # left_out: guided-diffusion masks the noise of the last step
 }
 
 
 def sample(
     predict, x, walk, noise, *,
-    eta=0.0, clip="none", variance="posterior", last_noise="added", predicts="eps", previous="visited",
+    eta=0.0, clip="none", variance="posterior", last_noise="added", predicts="eps", previous="visited", ends_as="state",
 ):  # fmt: skip
     """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step."""
     for i in range(len(walk)):
@@ -80,4 +84,4 @@ def sample(
         x = ddim_step(x0, eps, b, sigma)  # equation 12
         if eta and (last_noise == "added" or i < len(walk) - 1):
             x = x + (eta * np.sqrt(1 - a / b) if variance == "large" else sigma) * noise(i)
-    return x
+    return x if ends_as == "state" else np.sqrt(walk.after[-1]) * x0

@@ -73,7 +73,8 @@ CASES = (
 )
 KNOBS = {
     **PREDICTION_KNOBS,
-    "lowered_below": ("10", "15", "never"),  # with fewer steps than this the last two are of order 2 and 1 at most
+    # With fewer steps than this the last two are of order 2 and 1 at most; always: refiners' last_step_first_order.
+    "lowered_below": ("10", "15", "never", "always"),
     # How much of the second derivative enters at order 3. With half of it, as in the code, the method converges like one of second order.
     "curvature": ("half", "whole"),
     **COUNTED,
@@ -92,7 +93,7 @@ def sample(
     for i in range(steps):
         answers = [predict(x, walk[i], i), *answers][:order]
         highest = len(answers)
-        if lower_order_final and lowered_below != "never" and count < int(lowered_below):
+        if lower_order_final and (lowered_below == "always" or (lowered_below != "never" and count < int(lowered_below))):
             highest = min(highest, steps - i)
         if walk[i + 1].sigma == 0:  # where only first order is defined
             highest = 1

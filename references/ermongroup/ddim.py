@@ -47,11 +47,12 @@ CASES = (
 KNOBS = {
     "previous": ("visited", "stride"),  # where a step ends; stride: MONAI since 1.6, t - T // n on times that lie further apart
     "eta_of": ("deviation", "variance"),  # what eta is a share of; variance: azula, whose eta is the square of this one
+    "ends_as": ("state", "picture"),  # picture: the last step leaves the clean picture times alpha of time 0, without noise; refiners
     "clip": ("none", "x0", "x0_and_eps"),  # x0: diffusers' default clip_sample; x0_and_eps: guided-diffusion, GLIDE
 }
 
 
-def sample(network, x, walk, noise, *, eta=0.0, clip="none", previous="visited", eta_of="deviation"):
+def sample(network, x, walk, noise, *, eta=0.0, clip="none", previous="visited", eta_of="deviation", ends_as="state"):
     """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step."""
     after = walk.after if previous == "visited" else walk.below(len(walk.table) // len(walk))
     for i in range(len(walk)):
@@ -66,4 +67,4 @@ def sample(network, x, walk, noise, *, eta=0.0, clip="none", previous="visited",
         x = ddim_step(x0, eps, b, sigma)  # equation 12
         if eta:
             x = x + sigma * noise(i)
-    return x
+    return x if ends_as == "state" else walk.table[0] ** 0.5 * x0

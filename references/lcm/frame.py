@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from trueto.fixtures import schedule
+from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import Observation
 from trueto.references.asked import STRENGTH, skipped
 from trueto.references.distilled import Walk, distilled_times, observed, refusal, training_levels
@@ -15,6 +17,7 @@ KNOBS = {
     "table": ("native", "float32"),  # precision of the table of alpha_bar. float32: diffusers, whatever the dtype of the latents
     # Which of the known times are visited. even: diffusers from 0.24 on, indices floor(i * known / n).
     "spacing": ("slice", "even"),
+    "known": ("from_clean", "from_noisy"),  # from where the known times are counted. from_noisy: refiners, down from the last
     "terminal": ("own", "zero"),  # signal left at the noisiest training time; zero: Lin et al. 2023 (arXiv 2305.08891), algorithm 1
     **STRENGTH,
     # Of what a strength takes its share: of the steps asked for, or of the times that the model was distilled at, among which the steps are
@@ -23,6 +26,12 @@ KNOBS = {
 }
 PRECISION_KNOBS = ("table",)
 DEFAULTS = {"original_inference_steps": KNOWN}
+
+
+def tabulated(dtype: np.dtype) -> np.ndarray:
+    """alpha_bar of Stable Diffusion v1 (T,), in float32 built in float32 as tables of the libraries are."""
+    levels = schedule("sd_v1")
+    return float32_alphas_cumprod(levels) if dtype == np.float32 else levels.alphas_cumprod.astype(dtype)
 
 
 def run(sample, inputs: SpecInputs) -> Observation:
@@ -35,7 +44,9 @@ def run(sample, inputs: SpecInputs) -> Observation:
     if n > part:
         return refusal(inputs, "slice step cannot be zero", "lcm_scheduler.py: set_timesteps")
     if inputs.levels is None:
-        times = distilled_times(len(table), known, n, inputs.knob("spacing", "slice"), part)[0 if of_known else skipped(inputs, n) :]
+        from_noisy = inputs.knob("known", "from_clean") == "from_noisy"
+        times = distilled_times(len(table), known, n, inputs.knob("spacing", "slice"), part, from_noisy=from_noisy)
+        times = times[0 if of_known else skipped(inputs, n) :]
         levels = np.append(table[times], table.dtype.type(1))
     else:
         levels = inputs.nudged(inputs.levels.astype(inputs.dtype))

@@ -9,6 +9,7 @@ from trueto.references.bounded import BOUNDS, bounded
 from trueto.references.card import Card, Promise
 
 from .cases import STANDARD
+from .frame import tabulated
 
 CARD = Card(
     title="LCM",
@@ -47,7 +48,10 @@ gives visibly another picture from the same prompt and seed.""",
     ),
 )
 CASES = STANDARD
-KNOBS = {"clip": BOUNDS}  # of the clean picture: diffusers' clip_sample and thresholding
+KNOBS = {
+    "clip": BOUNDS,  # of the clean picture: diffusers' clip_sample and thresholding
+    "noise_by": ("own", "sd_v1"),  # whose table says how much fresh noise belongs to a time; sd_v1: refiners, whatever the model's betas
+}
 SIGMA_DATA = 0.5
 SCALING = 10  # training times are multiplied by it in the boundary condition
 
@@ -59,7 +63,7 @@ def boundary(t, dtype):
     return dtype.type(SIGMA_DATA**2) / total, scaled / np.sqrt(total)
 
 
-def sample(see, x, walk, noise, *, clip="none"):
+def sample(see, x, walk, noise, *, clip="none", noise_by="own"):
     """Walk down the levels from a = alpha_bar before to b = alpha_bar after each step; algorithm 3."""
     for i in range(len(walk)):
         x0, _ = see(x, i)
@@ -67,6 +71,6 @@ def sample(see, x, walk, noise, *, clip="none"):
         clean = c_skip * x + c_out * bounded(x0, clip)  # the consistency function f(x, t)
         if i == len(walk) - 1:
             return clean
-        b = walk.after[i]
+        b = walk.after[i] if noise_by == "own" else tabulated(x.dtype)[int(walk.times[i + 1])]
         x = np.sqrt(b) * clean + np.sqrt(1 - b) * noise(i)
     return x

@@ -51,13 +51,15 @@ def training_levels(inputs: SpecInputs) -> Array:
     return inputs.nudged(table.astype(inputs.dtype))
 
 
-def distilled_times(total: int, known: int, n: int, spacing: str, part: int | None = None) -> Array:
+def distilled_times(total: int, known: int, n: int, spacing: str, part: int | None = None, *, from_noisy: bool = False) -> Array:
     """N of the `known` training times that a model was distilled at, or of the cleanest `part` of them, from noisy to clean.
 
+    They are counted from the clean end, or `from_noisy`, which is another list where `known` does not divide `total`.
     `slice` takes every (known // n)-th and stops after n; `even` spreads n over all of them, rounding down.
     """
     part = known if part is None else part
     grid = (np.arange(1, part + 1) * (total // known) - 1)[::-1]
+    grid = grid + (total - 1 - grid[0]) if from_noisy else grid
     if spacing == "slice":
         return grid[:: part // n][:n]
     return grid[np.floor(np.linspace(0, part, n, endpoint=False)).astype(int)]

@@ -1,0 +1,5 @@
+"""refiners' solvers as a candidate."""
+
+from trueto.candidates.refiners.adapter import ADAPTER
+
+__all__ = ["ADAPTER"]
