@@ -40,10 +40,10 @@ def accelerate(tmp_path_factory):
     return folder
 
 
-def answers(accelerate, kind, *folders):
-    """For each folder what a model with other weights gives, as (without offloading, offloaded to it)."""
+def run(accelerate, program, *said):
+    """What a program prints in an environment that has accelerate."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, kind, *map(str, folders)],
+        [sys.executable, "-c", program, *map(str, said)],
         capture_output=True,
         text=True,
         check=False,
@@ -51,6 +51,11 @@ def answers(accelerate, kind, *folders):
     )
     assert 0 == done.returncode, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def answers(accelerate, kind, *folders):
+    """For each folder what a model with other weights gives, as (without offloading, offloaded to it)."""
+    return run(accelerate, PROGRAM, kind, *folders)
 
 
 @pytest.mark.slow
@@ -68,6 +73,58 @@ def test_a_folder_of_its_own_changes_nothing(accelerate, tmp_path, kind):
     """Each model gives what it gives without offloading."""
     for own, offloaded in answers(accelerate, kind, tmp_path / "one", tmp_path / "two"):
         assert own == offloaded
+
+
+IN_MEMORY = """
+import json
+import sys
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.hooks.group_offloading import ModuleGroup
+
+onloaded = []
+whole = ModuleGroup.onload_
+ModuleGroup.onload_ = lambda self: (onloaded.append(1), whole(self))[1]
+small = {"block_out_channels": (8, 8), "norm_num_groups": 2, "layers_per_block": 1}
+kinds = {
+    "unet": lambda: UNet2DConditionModel(
+        **small,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=8,
+        attention_head_dim=2,
+    ),
+    "autoencoder": lambda: AutoencoderKL(
+        **small, down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2
+    ),
+}
+asked = {
+    "unet": lambda net: net(torch.ones(1, 4, 8, 8), 7, encoder_hidden_states=torch.ones(1, 3, 8)).sample,
+    "autoencoder": lambda net: net.decode(torch.ones(1, 4, 4, 4)).sample,
+}
+answers = {}
+for name, made in kinds.items():
+    torch.manual_seed(0)
+    onloaded.clear()
+    net = made().eval()
+    with torch.no_grad():
+        right, before = asked[name](net), len(onloaded)
+        more = {"num_blocks_per_group": 1} if sys.argv[1] == "block_level" else {}
+        net.enable_group_offload(torch.device("cpu"), offload_type=sys.argv[1], **more)
+        found = asked[name](net)
+    answers[name] = [right.numpy().tobytes().hex(), found.numpy().tobytes().hex(), before, len(onloaded)]
+print(json.dumps(answers))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["leaf_level", "block_level"])
+def test_group_offloading_in_memory_changes_no_bit(accelerate, kind):
+    """U-Net and autoencoder give what they give without it, and groups of weights were brought in for that."""
+    for right, offloaded, before, after in run(accelerate, IN_MEMORY, kind).values():
+        assert right == offloaded
+        assert 0 == before < after
 
 
 @pytest.mark.slow

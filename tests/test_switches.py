@@ -1,6 +1,8 @@
 """Switches of diffusers that must leave Y as it is: one that does nothing is not judged, one that changes Y is an undeclared difference."""
 
 import contextlib
+import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -46,16 +48,17 @@ def call(claim, case, dtype, *, feature):
     return Outcome(None, outputs=task.outputs)
 
 
-def judged(claim_id, ledger=None, number=0):
-    """The verdict on one of a claim's cases, the first unless said otherwise, in native precision only."""
+def judged(claim_id, ledger=None, number=0, *, twin=False, **options):
+    """The verdict on one of a claim's cases, the first unless said otherwise, with other options; in native precision, or with its twin."""
     claim = next(claim for claim in ADAPTER.claims if claim.id == claim_id)
     case = [case for case in reference(claim.reference).cases if case.id.startswith(claim.cases[0].strip("*"))][number]
+    case = replace(case, options={**case.options, **options})
 
     def plain():
         return call(claim, case, "float32", feature=False), call(claim, case, "float64", feature=False)
 
     cell = Cell("diffusers", claim, case, Layer.INVARIANCE, "default")
-    calls = Calls(call(claim, case, "float32", feature=True), None, plain)
+    calls = Calls(call(claim, case, "float32", feature=True), call(claim, case, "float64", feature=True) if twin else None, plain)
     return judge_outputs(cell, "0", reference(claim.reference), profile("default"), calls, ledger or Ledger("", "diffusers", ()))
 
 
@@ -74,6 +77,7 @@ def nothing(*_, **__):
         ("channels_last@autoencoder", torch.nn.Module, "to"),
         ("gradient_checkpointing@autoencoder", AUTOENCODER, "enable_gradient_checkpointing"),
         ("threads@autoencoder", torch, "set_num_threads"),
+        ("compiled_blocks@unet", UNET, "compile_repeated_blocks"),
     ],
 )
 def test_a_switch_that_does_nothing_is_not_judged(claim, home, name, monkeypatch):
@@ -116,6 +120,19 @@ def fused_wrongly(self, fuse):
 right = attention_processor.Attention.fuse_projections
 
 
+def compiled_wrongly(self, backend, **said):
+    """A compiler whose programs are a thousandth off."""
+
+    def compiler(graph, given):
+        program = backend(graph, given)
+        return lambda *args: tuple(value * 1.001 for value in program(*args))
+
+    whole_compile(self, backend=compiler, **said)
+
+
+whole_compile = UNET.compile_repeated_blocks
+
+
 def forgetful(self):
     """Checkpointing that computes a block from something else on the way back."""
     from torch.utils.checkpoint import checkpoint
@@ -143,6 +160,7 @@ def forgetful(self):
         ("vae_slicing@autoencoder", AUTOENCODER, "enable_slicing", only_the_first, "image"),
         ("gradient_checkpointing@autoencoder", AUTOENCODER, "enable_gradient_checkpointing", forgetful,
          "gradient of decoder.up_blocks.0.resnets.0.conv1.weight"),
+        ("compiled_blocks@unet", UNET, "compile_repeated_blocks", compiled_wrongly, "down 0"),
     ],
 )  # fmt: skip
 def test_a_switch_that_changes_y_is_a_difference(claim, home, name, fault, first, monkeypatch):
@@ -152,6 +170,15 @@ def test_a_switch_that_changes_y_is_a_difference(claim, home, name, fault, first
     assert (Verdict.DRIFTED, True) == (found.verdict, f"{first} is the first that differs from the same candidate" in found.reason), (
         found.reason
     )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="PyTorch's compiler needs one of C++")
+def test_blocks_in_machine_code_change_nothing():
+    """PyTorch's usual compiler, which takes a minute where the gate's takes seconds: within rounding in both precisions."""
+    found = judged("features/compiled_blocks@unet", twin=True, backend="inductor")
+    assert (Verdict.FAITHFUL, True) == (found.verdict, found.evidence["twin"]["valid"]), found.reason
+    assert found.evidence["effect"].startswith("compiled program called")
 
 
 LEDGER = load_ledger(ledger_path("diffusers"), "diffusers")

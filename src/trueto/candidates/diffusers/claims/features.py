@@ -84,6 +84,14 @@ CLAIMS: tuple[Claim, ...] = (
         "enable_gradient_checkpointing()",
     ),
     *switch(
+        "compiled_blocks",
+        SPEED + ", 'Regional compilation'; diffusers, ModelMixin.compile_repeated_blocks",
+        "Compiles *only* the frequently repeated sub-modules of a model (e.g. the Transformer layers) instead of compiling the entire "
+        "model.",
+        "compile_repeated_blocks(fullgraph=True, backend='aot_eager')",
+        UNET,
+    ),
+    *switch(
         "threads",
         "PyTorch documentation, torch.set_num_threads; diffusers says nothing of it",
         "Sets the number of threads used for intraop parallelism on CPU.",

@@ -1,4 +1,4 @@
-"""diffusers' switches on its own networks; what each does is in trueto.candidates.diffusers.switches, which imports torch."""
+"""diffusers' switches on its own networks; what each does is in trueto.candidates.diffusers.switches and .execution."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["OUTPUTS"]
 
 def flip(name: str, network: Any, task: Task) -> None:
     """The network with that switch on or off, as the task says."""
-    importlib.import_module("trueto.candidates.diffusers.switches").SWITCHES[name](network, task)
+    importlib.import_module("trueto.candidates.diffusers.execution").SWITCHES[name](network, task)
 
 
 OUTPUTS = {claim.reference: partial(flip, claim.reference.partition("/")[2]) for claim in CLAIMS}

@@ -1,0 +1,57 @@
+"""Switches that change how a network of diffusers is executed, and not what it computes: torch.compile; imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch._dynamo.backends.registry import lookup_backend  # no public name makes of a compiler's name what `backend` takes
+
+from trueto.candidates.diffusers import switches
+from trueto.torch_task import Task
+
+__all__ = ["SWITCHES"]
+
+# One transformer block, since each is compiled by itself.
+SIZES: dict[str, Any] = {
+    "sample_size": 8,
+    "down_block_types": ("CrossAttnDownBlock2D",),
+    "mid_block_type": None,
+    "up_block_types": ("UpBlock2D",),
+    "block_out_channels": (16,),
+    "layers_per_block": 1,
+    "cross_attention_dim": 24,
+    "attention_head_dim": 4,
+    "norm_num_groups": 8,
+}
+PARTS = {"conv_in": "conv_in", "down_blocks.0": "down 0", "up_blocks.0": "up 0"}
+
+
+def counting(compiler: Callable[..., Any], task: Task) -> Callable[..., Any]:
+    """A compiler whose programs note each time that one is called."""
+
+    def compiled(graph: Any, given: Any) -> Callable[..., Any]:
+        program = compiler(graph, given)
+
+        def called(*args: Any) -> Any:
+            task.took_effect("compiled program called")
+            return program(*args)
+
+        return called
+
+    return compiled
+
+
+def compiled_blocks(network: Any, task: Task) -> None:
+    """compile_repeated_blocks(fullgraph=True)."""
+    net: Any = task.fill(network(**SIZES), network.__name__).to(task.device)
+    if task.feature:
+        torch.compiler.reset()  # programs of an earlier network are no use, and are counted against a limit
+        net.compile_repeated_blocks(backend=counting(lookup_backend(task.case.options["backend"]), task), fullgraph=True)
+    task.tap(net, PARTS)
+    for name, value in switches.answer(net, switches.inputs(network, task, side=8)).items():
+        task.give(name, value)
+
+
+SWITCHES: dict[str, Callable[[Any, Task], None]] = {**switches.SWITCHES, "compiled_blocks": compiled_blocks}
