@@ -66,7 +66,18 @@ def test_latents_are_a_strip_from_the_first_to_the_last():
 def test_what_is_no_small_picture_is_not_shown(shape):
     """One channel, no height, too large, an empty batch."""
     assert [] == pictures(Outputs({"image": np.zeros(shape)}), Outputs({"image": np.zeros(shape)}))
-    assert [] == pictures(Outputs({"image": picture()}), Outputs({"image": picture(size=(5, 6))}))
+
+
+def test_pictures_of_two_sizes_stand_in_a_room_for_either():
+    """Where a library keeps another part of a picture: each at the top left, grey where it ends, and what lacks in the difference."""
+    small, large = picture(size=(4, 6)), picture(1, size=(5, 3))
+    (entry,) = pictures(Outputs({"picture": large}), Outputs({"picture": small}))
+    original, candidate, difference = (seen(entry[part]) for part in ("original", "candidate", "difference"))
+    assert [(5, 6, 3)] * 3 == [shown.shape for shown in (original, candidate, difference)]
+    assert ({128}, {128}) == (set(original[4:].flat), set(candidate[:, 3:].flat))
+    assert np.abs(candidate[:, :3] - np.rint(127.5 * (np.moveaxis(large[0], 0, -1) + 1))).max() == 0
+    least = 127.5 * (1 + (-original[:4, 3:] / 127.5 + 1) * entry["amplified"])  # what the candidate lacks, the other way round
+    assert np.abs(difference[:4, 3:] - least).max() <= 1 + entry["amplified"]
 
 
 @pytest.mark.parametrize("hostile", ['"><script>alert(1)</script>', "AAAA AAAA", "", None, 7])

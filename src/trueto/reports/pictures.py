@@ -20,7 +20,11 @@ STYLE = raw(  # here, because few pages have pictures
     ".strip{display:grid;gap:.5rem;max-width:46rem}</style>"
 )
 PARTS = ("original", "candidate", "difference")
-NAMES = {"latents": "What becomes of the noise, from the first step (left) to the last", "image": "The finished picture"}
+NAMES = {
+    "latents": "What becomes of the noise, from the first step (left) to the last",
+    "image": "The finished picture",
+    "picture": "The picture as it was read from its file",
+}
 
 
 def pictures_of(cell: dict[str, Any]) -> list[dict[str, Any]]:

@@ -22,9 +22,10 @@ LARGEST = 256  # pixels of a side
 
 
 def pictures(got: Outputs, wanted: Outputs) -> list[dict[str, Any]]:
-    """What can be looked at among named outputs: `image` from -1 to 1, and `latents` (B, C, h, w) after each step as a strip.
+    """What can be looked at among named outputs: `image` and `picture` from -1 to 1, and `latents` (B, C, h, w) after each step as a strip.
 
-    An image is (B, 3, H, W) or (3, H, W), and the first of a batch is shown. Each has its `name`, `original`, `candidate` and `difference`
+    An image is (B, 3, H, W) or (3, H, W), and the first of a batch is shown; of two sizes, both stand at the top left of a grey one
+    with room for either. Each has its `name`, `original`, `candidate` and `difference`
     as PNG in base64, and by what the difference was multiplied (`amplified`) until its largest value is black or white; grey is none.
     A strip has the `steps` that are shown.
     """
@@ -54,13 +55,23 @@ def _strip(outputs: Outputs, names: list[str]) -> Array:
 
 
 def _side_by_side(name: str, original: Array, candidate: Array) -> dict[str, Any]:
-    if original.shape != candidate.shape or not original.size:
+    if not original.size or not candidate.size:
         return {}
+    if original.shape != candidate.shape:
+        room = (max(original.shape[0], candidate.shape[0]), max(original.shape[1], candidate.shape[1]))
+        original, candidate = _in_room(original, room), _in_room(candidate, room)
     apart = candidate - original
     largest = float(np.abs(apart).max())
     amplified = 1 / largest if largest else None
     shown = {"original": original, "candidate": candidate, "difference": apart * (amplified or 0.0)}
     return {"name": name, "amplified": amplified, **{what: _png(values) for what, values in shown.items()}}
+
+
+def _in_room(picture: Array, room: tuple[int, int]) -> Array:
+    """A picture (h, w, 3) at the top left of a grey one (H, W, 3)."""
+    framed = np.zeros((*room, 3))
+    framed[: picture.shape[0], : picture.shape[1]] = picture
+    return framed
 
 
 def _png(values: Array) -> str:
