@@ -53,7 +53,16 @@ KNOBS = {
     "middle": ("between_levels", "next_level"),
     "noise": ("as_eta", "none"),
     **COUNTED,  # which levels make up a step that spans two
+    # Where noise comes from: the original's sampler, one normal tensor a step, or the original's Brownian path at the library's own levels.
+    "draws": ("original", "sequential", "own_levels"),
 }
+
+
+def increments(sigmas, *, r=0.5, **_):
+    """Between which levels each draw is an increment of the Brownian path, (draws, 2): to the middle of a step, and over all of it."""
+    begin, end = (part[sigmas[1:] > 0] for part in (sigmas[:-1], sigmas[1:]))
+    middle = np.exp(np.log(begin) + r * (np.log(end) - np.log(begin)))
+    return np.stack([begin, middle, begin, end], axis=1).reshape(-1, 2)
 
 
 def ancestral(x, sigma, sigma_next, denoised, eta, size, draw):

@@ -92,7 +92,8 @@ class Reference:
 
     A function whose named outputs are compared has no spec: its goldens alone speak for it. `vary` makes of such outputs those of a
     variant, where that is a formula; of the knobs in `varied` it is. The original is recorded with each other knob turned, and with those
-    of each set in `together` turned at once. `checkpoint` is the kind of checkpoint that it can be run on instead of a toy network.
+    of each set in `together` turned at once. `increments` says of a sampler on a Brownian path, for a grid of levels, between which two
+    each draw is. `checkpoint` is the kind of checkpoint that it can be run on instead of a toy network.
     """
 
     codebase: Codebase
@@ -109,6 +110,7 @@ class Reference:
     varied: frozenset[str] = frozenset()
     together: tuple[dict[str, str], ...] = ()
     checkpoint: str = ""
+    increments: Callable[..., Any] | None = None
 
     @property
     def of_outputs(self) -> bool:
@@ -239,6 +241,7 @@ def reference(name: str) -> Reference:
         vary=getattr(module, "vary", None),
         together=tuple(getattr(module, "TOGETHER", ())),
         checkpoint=getattr(module, "CHECKPOINT", ""),
+        increments=getattr(module, "increments", None),
         varied=frozenset(getattr(module, "VARIED", knobs if hasattr(module, "vary") else ())),
     )
 

@@ -17,6 +17,7 @@ from trueto.model import Case, Comparison, Layer, Profile
 from trueto.observe import Observation, StepError, theta
 from trueto.references import Golden, Reference, load_golden, observe_spec, reference
 from trueto.references.rounded import LOW
+from trueto.running.brownian import same_path
 from trueto.running.domain import numbers
 from trueto.running.truth import Truth, golden_truth, parts, seen_in_float64, spec_truth
 
@@ -224,6 +225,15 @@ class Bench:
                 return None
             rms, maximum = np.maximum(rms, own_rms), np.maximum(maximum, own_max)
         return Expected(drawn.astype(np.float64), rms, maximum, steps, maximum == 0, drawn)
+
+    def on_the_same_path(self, got: Array, levels: Array) -> bool:
+        """Whether draws are the original's Brownian path read at these levels; the first draw is the start latents."""
+        wanted, increments = self.noise(None), self.ref.increments
+        if increments is None or got.shape != wanted.shape or measure(got[0], wanted[0])[1] > GENERATOR_ROUNDING:
+            return False
+        drift = [measure(one, other)[0] for one, other in zip(got[1:], wanted[1:], strict=True)]
+        grids = (self.golden.observation(self.case.id, "closed", "float32").levels, levels)
+        return same_path(drift, wanted[0].size, *(increments(grid.astype(np.float64), **self.case.options) for grid in grids))
 
     def _sequential(self, count: int) -> Array:
         """`count` consecutive normal draws from the case's seed, as recorded from an original that draws just so.

@@ -14,6 +14,8 @@ from trueto.running.judging import Context, Seen, by_numbers, declared_text, pla
 
 __all__ = ["judge_noise"]
 
+Array = np.ndarray[Any, np.dtype[Any]]
+
 
 def judge_noise(context: Context, seen: Observation) -> Judgement:
     """Whether the same seed gives the same draws, in the same order and number.
@@ -52,14 +54,17 @@ def judge_noise(context: Context, seen: Observation) -> Judgement:
     if first.band is not None:
         inside = first.band[0] <= found.ratio <= first.band[1]
         return by_numbers(context, result, Verdict.DECLARED_UNEXPLAINED if inside else Verdict.STALE, "noise", first.reason)
-    if _noise_as_declared(context, got) or (len(seen.noise) > len(got) and _noise_as_declared(context, seen.noise)):
+    if any(_noise_as_declared(context, drawn, seen.levels) for drawn in (got, *([seen.noise] if len(seen.noise) > len(got) else []))):
         return by_numbers(context, result, Verdict.DECLARED, "noise", first.reason)
     return by_numbers(
         context, result, Verdict.STALE, "not as declared", f"is not the declared `{declared_text(context.entries)}`: {reason}"
     )
 
 
-def _noise_as_declared(context: Context, drawn: np.ndarray[Any, np.dtype[Any]]) -> bool:
+def _noise_as_declared(context: Context, drawn: Array, levels: Array) -> bool:
     """Whether draws are those of the declared variant: the draws that move the sample, or all, where some in between do not."""
-    declared = context.bench.noise_expected(drawn, context.bench.noise(union(context.entries), count=len(drawn)))
+    knobs = union(context.entries)
+    if knobs.get("draws") == "own_levels":
+        return context.bench.on_the_same_path(drawn, levels)
+    declared = context.bench.noise_expected(drawn, context.bench.noise(knobs, count=len(drawn)))
     return declared is not None and compare(drawn, declared, "noise drawn").agrees

@@ -97,22 +97,23 @@ def _draws(subject: Subject, tell: Tell) -> Search:
     sources = [{"draws": value} for value in knobs.get("draws", ("original",))[1:]]
     others = [(knob, value) for knob, value in choices_for(subject, Layer.NOISE) if knob != "draws"]
     chosen = getattr(subject.ref.frame, "drawn", None)
-    tried: dict[tuple[int, ...], Trial] = {}
+    tried: dict[tuple[str, tuple[int, ...] | None], Trial] = {}
     for size in range(MOST_DRAW_KNOBS if chosen is not None else 1):
         tell(f"noise: sets of {size + 1} knobs")
         for source, more in itertools.product(sources, itertools.combinations(others, size)):
             knobs_of = {**source, **dict(more)}
             if len(knobs_of) <= size or len(tried) > MOST_SETS:
                 continue
-            used = (-1,) if chosen is None else _used(chosen, subject, knobs_of)
-            if used is None or used in tried:
+            used = () if chosen is None else _used(chosen, subject, knobs_of)
+            key = (source["draws"], used)
+            if used is None or key in tried:
                 continue
-            tried[used] = _judged_draws(subject, knobs_of)
+            tried[key] = _judged_draws(subject, knobs_of)
             found.tried += 1
             if size == 0:
-                found.singles.append(tried[used])
-            if tried[used].restores:
-                found.found.append(tried[used])
+                found.singles.append(tried[key])
+            if tried[key].restores:
+                found.found.append(tried[key])
         if found.found:
             break
     return found
