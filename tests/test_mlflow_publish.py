@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from trueto.errors import DataError, UnknownName
 from trueto.trackers import TrackerError, publish, tracker_names
 
 mlflow = pytest.importorskip("mlflow")
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository  # noqa: E402 - only where there is an MLflow
+
 CLAIMS = 2
 CASES = ("model-20", "karras-20")
 
@@ -71,7 +74,8 @@ def test_sending_again_changes_nothing(uri: str, record: Path) -> None:
 def test_a_sending_cut_short_is_completed(uri: str, record: Path, monkeypatch: pytest.MonkeyPatch, method: str, call: int) -> None:
     """Wherever MLflow dies in the middle, sending again gives exactly what one whole sending gives: nothing twice, nothing missing."""
     prefix, calls = f"cut-{method}-{call}/", 0
-    real = getattr(mlflow.MlflowClient, method)
+    owner = LocalArtifactRepository if method == "log_artifacts" else mlflow.MlflowClient
+    real = getattr(owner, method)
 
     def dying(self: Any, *args: Any, **options: Any) -> Any:
         nonlocal calls
@@ -81,14 +85,32 @@ def test_a_sending_cut_short_is_completed(uri: str, record: Path, monkeypatch: p
         return real(self, *args, **options)
 
     monkeypatch.setattr("trueto.trackers.mlflow.BATCH", 50)
-    monkeypatch.setattr(mlflow.MlflowClient, method, dying)
+    monkeypatch.setattr(owner, method, dying)
     with pytest.raises(TrackerError, match="the server went away"):
         publish(record, uri, prefix=prefix)
-    monkeypatch.setattr(mlflow.MlflowClient, method, real)
+    monkeypatch.setattr(owner, method, real)
     done = publish(record, uri, prefix=prefix)
     assert 1 == done.completed
     publish(record, uri, prefix=f"whole-{method}-{call}/")
     assert content(uri, f"whole-{method}-{call}/") == content(uri, prefix)
+
+
+def test_a_run_that_an_older_trueto_left_half_written_is_completed(uri: str, record: Path) -> None:
+    """It ended runs before they were whole, and marked those that were: one without the mark is not taken for whole."""
+    publish(record, uri, prefix="old/")
+    before = content(uri, "old/")
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    halved, marked = (run.info.run_id for run in runs(uri, "old/"))
+    client.delete_tag(halved, "trueto.complete")
+    client.set_tag(marked, "trueto.complete", "true")
+    store = sqlite3.connect(uri.removeprefix("sqlite:///"))
+    store.execute("delete from metrics where run_uuid = ? and step > 5", [halved])
+    store.commit()
+    store.close()
+    done = publish(record, uri, prefix="old/")
+    assert (0, 1, 1) == (done.created, done.completed, done.present)
+    client.set_tag(marked, "trueto.complete", "when ended")
+    assert before == content(uri, "old/")
 
 
 def test_pages_of_the_same_run_become_artifacts(uri: str, record: Path, tmp_path: Path) -> None:

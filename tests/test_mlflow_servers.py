@@ -25,7 +25,7 @@ with ours as (select run_uuid, status from runs join experiments using (experime
 select 'runs', count(*) from ours
 union all select 'finished', count(*) from ours where status = 'FINISHED'
 union all select 'records', count(distinct value) from tags join ours using (run_uuid) where key = 'trueto.key'
-union all select 'whole', count(*) from tags join ours using (run_uuid) where key = 'trueto.complete' and value = 'true'
+union all select 'whole', count(*) from tags join ours using (run_uuid) where key = 'trueto.complete' and ours.status = 'FINISHED'
 union all select 'datasets', count(*) from inputs join ours on run_uuid = destination_id
 union all select 'params', count(*) from params join ours using (run_uuid)
 union all select 'values', count(*) from metrics join ours using (run_uuid)

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from trueto.errors import DataError
 from trueto.events import RunRecord
@@ -26,9 +26,8 @@ UNSPEAKABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 Cells = list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Metric:
-    """One value of one curve."""
+class Metric(NamedTuple):
+    """One value of one curve; a tuple, for a run has hundreds and a record tens of thousands."""
 
     name: str
     step: int
@@ -89,10 +88,11 @@ def _curve(cell: dict[str, Any], *parts: str) -> Iterator[Metric]:
         numbers = [v for v in (step, ratio, drift) if isinstance(v, int | float) and math.isfinite(v)]
         if len(numbers) == 3 and numbers[1] >= rows.get(int(step), (-1.0, 0.0))[0]:
             rows[int(step)] = (float(ratio), float(drift))
+    ratios_name, log10_name, drift_name = (name(kind, *parts) for kind in ("ratio", "log10_ratio", "drift"))
     for step, (ratio, drift) in rows.items():
-        yield Metric(name("ratio", *parts), step, ratio)
-        yield Metric(name("log10_ratio", *parts), step, log10_or_least(ratio))
-        yield Metric(name("drift", *parts), step, drift)
+        yield Metric(ratios_name, step, ratio)
+        yield Metric(log10_name, step, log10_or_least(ratio))
+        yield Metric(drift_name, step, drift)
 
 
 def log10_or_least(ratio: float) -> float:

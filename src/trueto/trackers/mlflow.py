@@ -1,12 +1,13 @@
 """MLflow: an experiment for each reference, a run for each claim of a candidate version under a profile, drift by step as metrics.
 
 The only module that imports mlflow, and only when it is used. Sending a record twice changes nothing: each run carries a key made of
-the record's content, and a tag that says it is whole. A run without that tag was cut short; the next sending completes it.
+the record's content, and is ended last of all: one that has not ended was cut short, and the next sending completes it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -34,7 +35,8 @@ RUNS = 1000
 OVER_RATIO = "release_log10_ratio"
 RELEASES = "trueto.releases"
 DIGEST = 36
-COMPLETE = "trueto.complete"
+COMPLETE, WHEN_ENDED = "trueto.complete", "when ended"  # "true" in runs of trueto before 0.1, which were ended before they were whole
+ENDED = ("FINISHED", "KILLED")
 IMAGES = "mlflow.loggedImages"  # by which MLflow's pages know that there are some
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -72,9 +74,10 @@ def publish(
     try:
         with _quiet():
             known = _Known(uri, prefix)
-            for number, source in enumerate(found, 1):
-                about = f"[{number}/{len(found)}] {source.said}"
-                done += _Sender(source, known, site).send(lambda what, about=about: say(f"{about}: {what}"))
+            with _records_set_aside():
+                for number, source in enumerate(found, 1):
+                    about = f"[{number}/{len(found)}] {source.said}"
+                    done += _Sender(source, known, site).send(lambda what, about=about: say(f"{about}: {what}"))
     except TrackerError:
         raise
     except ModuleNotFoundError as error:
@@ -103,6 +106,16 @@ def _quiet() -> Generator[None, None, None]:
                 os.environ.pop(key, None)
             else:
                 os.environ[key] = value
+
+
+@contextlib.contextmanager
+def _records_set_aside() -> Generator[None, None, None]:
+    """What is in memory now stays there: Python need not look through whole records for garbage after every few hundred values sent."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _milliseconds(stamp: Any) -> int:
@@ -208,10 +221,12 @@ class _Sender:
             say(f"{number} of {len(self.source.plans)} runs")
             experiment = self.known.experiment(plan.reference)
             found = self.known.runs(experiment).get(plan.key)
-            outcome = "created" if found is None else "present" if found.data.tags.get(COMPLETE) == "true" else "completed"
-            run = found or self.client.create_run(experiment, start_time=self.started, tags=plan.tags, run_name=plan.name)
-            if outcome != "present":
-                metrics += self._fill(run, plan, fresh=found is None)
+            if found is not None and _whole(found):
+                outcome, run = "present", found
+            else:
+                outcome = "created" if found is None else "completed"
+                run, count = self._fill(experiment, found, plan)
+                metrics += count
                 self._replace(experiment, plan)
             done[outcome] += 1
             runs[f"{plan.claim} · {plan.profile}"] = run.info.run_id
@@ -226,22 +241,27 @@ class _Sender:
             if old.data.tags.get(OVER) == plan.tags[OVER] and key != plan.key:
                 self.client.delete_run(old.info.run_id)
 
-    def _fill(self, run: Any, plan: RunPlan, *, fresh: bool) -> int:
-        """Everything of one run, and last of all the tag that says it is whole. Returns the number of metrics sent."""
-        run_id = run.info.run_id
-        metrics = [self.entities.Metric(m.name, m.value, self.started, m.step) for m in plan.metrics]
-        if not fresh:
-            there = {(name, m.step) for name in run.data.metrics for m in self.client.get_metric_history(run_id, name)}
-            metrics = [m for m in metrics if (m.key, m.step) not in there]
+    def _fill(self, experiment: str, run: Any, plan: RunPlan) -> tuple[Any, int]:
+        """Everything of one run, made where it is None, and last of all its end. Returns it, and the number of metrics sent."""
+        with tempfile.TemporaryDirectory() as folder:
+            marks = {COMPLETE: WHEN_ENDED, **({IMAGES: "true"} if self._write(Path(folder), plan) else {})}
+            metrics = [self.entities.Metric(m.name, m.value, self.started, m.step) for m in plan.metrics]
+            late: list[Any] = []
+            if run is None:
+                run = self.client.create_run(experiment, start_time=self.started, tags={**plan.tags, **marks}, run_name=plan.name)
+            else:
+                history = {name: self.client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
+                there = {(name, m.step) for name, values in history.items() for m in values}
+                metrics = [m for m in metrics if (m.key, m.step) not in there]
+                late = [self.entities.RunTag(*mark) for mark in marks.items()]
+            self._datasets(run, plan)
+            self._artifacts(run, folder)
         params = [self.entities.Param(key, value) for key, value in plan.params.items() if key not in run.data.params]
-        self._datasets(run, plan)
-        images = self._artifacts(run_id, plan)
-        self.client.set_terminated(run_id, "FINISHED" if self.record.complete else "KILLED", end_time=self.finished)
         pieces = list(zip_longest(batched(metrics, BATCH), batched(params, PAIRS), fillvalue=[])) or [([], [])]
-        whole = [self.entities.RunTag(tag, "true") for tag in ((IMAGES, COMPLETE) if images else (COMPLETE,))]
-        for number, (some, pairs) in enumerate(pieces, 1):  # within one batch, too, tags are written last
-            self.client.log_batch(run_id, metrics=some, params=pairs, tags=whole if number == len(pieces) else [])
-        return len(metrics)
+        for number, (some, pairs) in enumerate(pieces, 1):
+            self.client.log_batch(run.info.run_id, metrics=some, params=pairs, tags=late if number == len(pieces) else [])
+        self.client.set_terminated(run.info.run_id, "FINISHED" if self.record.complete else "KILLED", end_time=self.finished)
+        return run, len(metrics)
 
     def _datasets(self, run: Any, plan: RunPlan) -> None:
         """The goldens and the fixture as dataset inputs, with their whole digests in the source (MLflow keeps 36 characters)."""
@@ -261,18 +281,32 @@ class _Sender:
         if inputs:
             self.client.log_inputs(run.info.run_id, inputs)
 
-    def _artifacts(self, run_id: str, plan: RunPlan) -> bool:
+    def _write(self, folder: Path, plan: RunPlan) -> bool:
         """The cells as JSON, page and plot of the site, and images by step; nothing of a release, whose record is small and kept elsewhere.
 
         Whether there are images.
         """
         if self.source.release:
             return False
-        with tempfile.TemporaryDirectory() as folder:
-            lines = ",\n".join(json.dumps(cell) for cell in plan.cells)
-            (Path(folder) / "cells.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-            for path in self.pages.get(plan.claim, []):
-                shutil.copy(path, folder)
-            images = write_images(Path(folder), plan.cells, self.started)
-            self.client.log_artifacts(run_id, folder)
-        return images
+        lines = ",\n".join(json.dumps(cell) for cell in plan.cells)
+        (folder / "cells.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+        for path in self.pages.get(plan.claim, []):
+            shutil.copy(path, folder)
+        return write_images(folder, plan.cells, self.started)
+
+    def _artifacts(self, run: Any, folder: str) -> None:
+        """Send what was written; to a folder of this machine without asking MLflow where that is, which the run itself says."""
+        if self.source.release:
+            return
+        if run.info.artifact_uri.startswith("file:"):
+            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+            get_artifact_repository(run.info.artifact_uri).log_artifacts(folder)
+        else:
+            self.client.log_artifacts(run.info.run_id, folder)
+
+
+def _whole(run: Any) -> bool:
+    """Whether nothing of a run is missing."""
+    mark = run.data.tags.get(COMPLETE)
+    return mark == "true" or (mark == WHEN_ENDED and run.info.status in ENDED)
