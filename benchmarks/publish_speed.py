@@ -1,6 +1,6 @@
 """How fast a run gets into MLflow: python benchmarks/publish_speed.py. Against bare `log_batch` on the same SQLite file, taken in turns.
 
-Bare is twice: any values into one run, as many at once as MLflow takes, and the very values into runs of their own, with nothing beside them.
+Bare is twice: any values into one run, as many at once as MLflow takes, and the very values into as many runs, with nothing beside them.
 """
 
 from __future__ import annotations

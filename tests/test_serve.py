@@ -70,8 +70,8 @@ def test_a_claim_opens_its_curves_in_mlflow(server: serving.Served) -> None:
     assert (302, True) == (status, headers["location"].startswith("/#/metric?runs="))
     asked = unquote(headers["location"])
     assert 2 == len(re.findall(r'"[0-9a-f]{32}"', asked))
-    assert 'metric="ratio"' in asked
-    assert 'metric="ratio/update"' in unquote(server.get(f"/drift/{address[1]}&layer=update")[1]["location"])
+    assert 'metric="original_ratio/trajectory"' in asked
+    assert 'metric="ratio/schedule"' in unquote(server.get(f"/drift/{address[1]}&layer=schedule")[1]["location"])
     status, _, body = server.get("/drift/open?claim=%3Cimg%20src%3Dx%3E'%20or%20'")
     assert (404, True, False) == (status, b"trueto publish" in body, b"<img" in body)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shlex
 import tempfile
@@ -19,16 +20,19 @@ from packaging.version import InvalidVersion, Version
 
 from trueto.errors import DataError, UsageError
 from trueto.events import SCHEMA, SUITE, RunRecord
-from trueto.model import Verdict
+from trueto.model import Layer, Verdict
 
 __all__ = ["Release", "is_release", "newest_first", "read_history", "read_release", "release_file", "release_run", "write_release"]
 
 Cell = dict[str, Any]
-DIGITS = 3
+DIGITS, BY_STEP = 3, 2
+LEAST = 1e-3  # of the original's rounding; what is less is nothing
 REASON = 200
 ALWAYS = ("reference", "claim", "layer", "case", "verdict")
 PLAIN = {"ratio": None, "grey_levels": None, "size": "none", "first_step": None, "cause": "", "reason": ""}
-EVIDENCE = ("original_ratio", "variant", "marks", "mark_floors", "ignored", "error")
+EVIDENCE = ("original_ratio", "variant", "marks", "mark_floors", "ignored", "error", "by_step", "steps")
+OFTEN = {"seed": 0, "profile": "default"}
+STEPPED = (Layer.UPDATE, Layer.TRAJECTORY)  # of which the distance from the original is kept step by step
 HEADER = ("id", "started", "trueto", "candidate", "version", "environment", "selection")
 
 
@@ -61,10 +65,29 @@ def _short(value: Any) -> Any:
     return [_short(item) for item in value] if isinstance(value, list) else value
 
 
+def _by_step(cell: Mapping[str, Any]) -> Cell:
+    """The distance from the original itself at each step, in units of its own rounding; of several rows of a step the largest.
+
+    Nothing where every bit is equal. `steps` are left out where they count from 0, as those of most samplers do.
+    """
+    evidence = cell["evidence"]
+    source = evidence["original"] if (evidence.get("original") or {}).get("ratios") else evidence
+    ratios, found = source.get("ratios") or [], dict[int, float]()
+    if cell["layer"] not in STEPPED or not any(ratios):
+        return {}
+    for step, ratio in zip(source.get("steps") or range(len(ratios)), ratios, strict=True):
+        if isinstance(ratio, int | float) and math.isfinite(ratio):
+            found[int(step)] = max(float(ratio), found.get(int(step), 0.0))
+    kept = [0 if value < LEAST else float(f"{value:.{BY_STEP}g}") for value in found.values()]
+    whole = [int(value) if value == int(value) else value for value in kept]
+    return {"by_step": whole, **({"steps": list(found)} if list(found) != list(range(len(whole))) else {})} if whole else {}
+
+
 def _slim(cell: Mapping[str, Any]) -> Cell:
     evidence, verdict = cell["evidence"], Verdict(cell["verdict"])
     ledger, original = evidence.get("ledger") or {}, evidence.get("original") or {}
     kept: Cell = {name: cell[name] for name in ALWAYS}
+    kept.update({name: cell[name] for name, usual in OFTEN.items() if cell.get(name, usual) != usual})
     kept.update({name: _short(cell[name]) for name, nothing in PLAIN.items() if cell[name] != nothing})
     told = {"original_ratio": original.get("ratio"), "variant": ledger.get("variant"), "ignored": evidence.get("ignored")}
     if not verdict.same:
@@ -74,6 +97,7 @@ def _slim(cell: Mapping[str, Any]) -> Cell:
     if verdict.same or verdict.declared:
         kept.pop("reason", None)
     kept.update({name: _short(value) for name, value in told.items() if value})
+    kept.update(_by_step(cell))
     if "reason" in kept:
         kept["reason"] = kept["reason"][:REASON]
     return kept
@@ -107,7 +131,7 @@ def write_release(folder: Path, run: RunRecord, *, goldens: str, unjudged: str =
 
 def _filled(event: Mapping[str, Any], header: Mapping[str, Any]) -> Cell:
     """A cell as the run record has it, with what was left out."""
-    whole = {"candidate": header["candidate"], "version": header["version"], "seed": 0, "profile": "default", "drift": None, "floor": None}
+    whole = {"candidate": header["candidate"], "version": header["version"], **OFTEN, "drift": None, "floor": None}
     evidence = {name: event[name] for name in EVIDENCE if name in event}
     return {**whole, **PLAIN, **{k: v for k, v in event.items() if k not in (*EVIDENCE, "event")}, "evidence": evidence}
 

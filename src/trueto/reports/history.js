@@ -12,12 +12,12 @@ const asked = new URLSearchParams(location.search), drawn = new Set();
 const words = (layer) => data.layers[layer] || layer;
 const make = (tag, about, ...inside) => { const made = Object.assign(document.createElement(tag), about); made.append(...inside); return made; };
 
-/* What was found: a cell is [verdict, variant, case, distance]. */
+/* What was found: a cell is [verdict, variant, case, distance, distance at each step]. */
 function unpacked(line) {
   if (!line.cells) {
-    line.cells = new Map(line.rows.map(([layer, kinds, ratios]) => {
-      const far = ratios.split(",");
-      return [layer, kinds.split(",").map((kind, place) => kind && [...data.kinds[kind], far[place]])];
+    line.cells = new Map(line.rows.map(([layer, kinds, ratios, curves]) => {
+      const far = ratios.split(","), steps = (curves || "").split(",");
+      return [layer, kinds.split(",").map((kind, place) => kind && [...data.kinds[kind], far[place], steps[place] && data.curves[steps[place]]])];
     }));
     line.worst = line.worst.split(",").map((place) => place && line.rows[place][0]);
     line.why = line.why.split(",").map((number) => number && data.reasons[number]);
@@ -95,6 +95,29 @@ function plot(line, label) {
     ...["", ...line.rows.map((row) => row[0])].map((layer) => curve(line, layer, y)), ...line.rows.flatMap((row, number) => signsOf(line, row[0], number)));
 }
 
+/* A part of one release step by step, where its record has that: a letter a step, tenths of a power of ten from "-". */
+const WIDE = 340, HIGH = 84, UNDER = 18;
+function stepwise(line, layer, place) {
+  const found = cell(line, layer, place), logs = [...(found && found[4] || "")].map((letter) => (letter.charCodeAt(0) - 45) / 10);
+  if (logs.length < 2) return null;
+  const high = Math.max(2, Math.ceil(Math.max(...logs))), x = (step) => 40 + (WIDE - 48) * step / (logs.length - 1);
+  const y = (log) => 6 + HIGH * (1 - (log - LOWEST) / (high - LOWEST)), bottom = HIGH + 6, edge = Math.log10(data.factor);
+  let path = "", inside = "", outside = "";
+  logs.forEach((log, step) => {
+    const point = x(step).toFixed(0) + " " + y(log).toFixed(0);
+    path += (step ? "L" : "M") + point;
+    if (log > edge) outside += "M" + point + "h0"; else inside += "M" + point + "h0";
+  });
+  const text = (words, about) => { const made = svg("text", about); made.textContent = words; return made; };
+  const ticks = [0, high].flatMap((log) => [shape("grid", "M40 " + y(log).toFixed(0) + "H" + WIDE), text(power(log), { x: 34, y: y(log) + 4, "text-anchor": "end" })]);
+  const label = words(layer) + ", step by step: how many times the original's own rounding it is away, " + logs.filter((log) => log > edge).length + " of " + logs.length + " steps outside of it";
+  const shown = svg("svg", { role: "img", "aria-label": label, class: "steps", viewBox: "0 0 " + WIDE + " " + (bottom + UNDER), width: WIDE, height: bottom + UNDER },
+    shape("band", "M40 " + y(edge).toFixed(0) + "H" + WIDE + "V" + bottom + "H40z"), ...ticks,
+    ...[["drift", path], ["in", inside], ["out", outside]].filter((s) => s[1]).map((s) => shape(...s)),
+    text("first of " + logs.length + " steps", { x: 40, y: bottom + 14 }), text("last", { x: WIDE, y: bottom + 14, "text-anchor": "end" }));
+  return make("figure", { className: "steps" }, make("figcaption", { textContent: words(layer) + ", step by step" }), shown);
+}
+
 /* What a claim was at one release, layer by layer, and what to type. */
 const quoted = (text) => /^[\w@%+=:,./-]+$/.test(text) ? text : "'" + text.replaceAll("'", "'\"'\"'") + "'";
 function tell(details, line, place) {
@@ -103,7 +126,7 @@ function tell(details, line, place) {
   if (!found) parts.push(make("li", { textContent: look(line, "", place)[0] }));
   const typed = ["trueto gate " + name + " --claim " + quoted(line.claim) + " --quick"];
   if (found && !data.signs[found[0]][2]) typed.push("trueto explain " + name + " " + quoted(line.claim + ":" + worst + ":" + found[2]));
-  details.replaceChildren(one("summary", details), make("ul", { className: "at" }, ...parts), make("pre", { className: "wrap", textContent: typed.join("\n") }));
+  details.replaceChildren(one("summary", details), make("ul", { className: "at" }, ...parts), ...line.rows.map(([layer]) => stepwise(line, layer, place)).filter(Boolean), make("pre", { className: "wrap", textContent: typed.join("\n") }));
 }
 
 function draw(section) {

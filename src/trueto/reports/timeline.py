@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from trueto.reports.words import LAYER_WORDS, LEGEND, number
 __all__ = ["Line", "compact", "height_of", "lines_of", "said_of"]
 
 Cell = dict[str, Any]
+ZERO_POWER, LOWEST, HIGHEST = 45, -10, 79  # in tenths of a power of ten from the letter "-", so from "#" to "|"
 PLOT, ROW = 218, 24  # height of a plot without its rows, and of each of them, in history.js
 
 
@@ -83,19 +85,29 @@ def _ratio(cell: Cell) -> str:
     return text if (float(text) > factor()) == (value > factor()) else f"{value:.6g}"
 
 
-def _row(line: Line, layer: str, kinds: _Table) -> tuple[str, str, str]:
+def _by_step(cell: Cell | None) -> str:
+    """The distance at each step as one letter each, a tenth of a power of ten apart; nothing where the record has no steps."""
+    values = [] if cell is None else cell["evidence"].get("by_step") or []
+    powers = (10 * math.log10(value) if value > 0 else -math.inf for value in values)
+    return "".join(chr(ZERO_POWER + round(min(max(power, LOWEST), HIGHEST))) for power in powers)
+
+
+def _row(line: Line, layer: str, kinds: _Table, curves: _Table) -> tuple[str, ...]:
     found = [cells.get(layer) for cells in line.cells]
     numbers = ("" if c is None else str(kinds.number(c["verdict"], c["evidence"].get("variant") or "", c["case"])) for c in found)
-    return spoken(layer), ",".join(numbers), ",".join("" if c is None else _ratio(c) for c in found)
+    row = spoken(layer), ",".join(numbers), ",".join("" if c is None else _ratio(c) for c in found)
+    steps = [str(curves.number(text)) if (text := _by_step(c)) else "" for c in found]
+    return (*row, ",".join(steps)) if any(steps) else row
 
 
 def compact(candidate: str, lines: Mapping[str, Line]) -> dict[str, Any]:
     """All that the script needs of these lines, by their anchors. Text with commas has a value a release, and nothing for nothing.
 
-    `kinds` are verdict, variant and case of a cell, `reasons` why there is none; a row has a kind and a distance from the original for each
-    release; `worst` is the place of the worst layer, `why` the reason where there is none.
+    `kinds` are verdict, variant and case of a cell, `reasons` why there is none, `curves` distances by step. A row has a kind and a
+    distance from the original for each release, and the number of its curve where there is one; `worst` is the place of the worst layer,
+    `why` the reason where there is none.
     """
-    kinds, reasons, told = _Table(), _Table(), list[dict[str, Any]]()
+    kinds, reasons, curves, told = _Table(), _Table(), _Table(), list[dict[str, Any]]()
     for slug, line in lines.items():
         worst = [str(line.layers.index(str(c["layer"]))) if (c := line.worst(p)) is not None else "" for p in range(len(line.versions))]
         told.append(
@@ -105,7 +117,7 @@ def compact(candidate: str, lines: Mapping[str, Line]) -> dict[str, Any]:
                 "worst": ",".join(worst),
                 "why": ",".join(str(reasons.number(reason)) if reason else "" for reason in line.missing),
                 "changed": [place for place, version in enumerate(line.versions) if version in line.changed],
-                "rows": [_row(line, layer, kinds) for layer in line.layers],
+                "rows": [_row(line, layer, kinds, curves) for layer in line.layers],
             }
         )
     return {
@@ -115,6 +127,7 @@ def compact(candidate: str, lines: Mapping[str, Line]) -> dict[str, Any]:
         "layers": {name: words[0] for name, words in LAYER_WORDS.items()},
         "signs": {str(verdict): (sign.tone, sign.icon, verdict.same) for verdict, sign in LEGEND.items()},
         "kinds": kinds.values(),
+        "curves": [text for (text,) in curves.values()],
         "reasons": [reason for (reason,) in reasons.values()],
         "lines": told,
     }

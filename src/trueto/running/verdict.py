@@ -107,7 +107,8 @@ def _judge_numbers(context: Context) -> Judgement:
         return by_numbers(
             context, against_original, Verdict.DRIFTED, against_original.cause, difference(against_original.native, against_original.twin)
         )
-    context.evidence["original"] = {"ratio": against_original.native.ratio, "drift": against_original.native.drift}
+    native = against_original.native
+    context.evidence["original"] = {"ratio": native.ratio, "drift": native.drift, "ratios": native.ratios, "steps": native.steps}
     return _judge_declared(context, against_original)
 
 

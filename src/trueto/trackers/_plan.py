@@ -6,13 +6,13 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from trueto.errors import DataError
 from trueto.events import RunRecord
-from trueto.model import Verdict
+from trueto.model import Layer, Verdict
 from trueto.references import reference
 
 __all__ = ["Cells", "Metric", "RunPlan", "badness", "log10_or_least", "name", "plans", "text"]
@@ -95,6 +95,29 @@ def _curve(cell: dict[str, Any], *parts: str) -> Iterator[Metric]:
         yield Metric(drift_name, step, drift)
 
 
+def _from_original(cells: Cells) -> Iterator[Metric]:
+    """Of the update rule and of the whole way, how far the original itself is at each step, also where the ledger declares that.
+
+    So the curves of releases, whose records keep no more, and that of a whole run can be laid over each other.
+    """
+    for layer in (Layer.UPDATE, Layer.TRAJECTORY):
+        able = [(badness(cell), values) for cell in cells if cell["layer"] == layer and (values := _original_ratios(cell["evidence"]))]
+        _, values = max(able, key=lambda pair: (pair[0], max(pair[1].values())), default=((), dict[int, float]()))
+        yield from (Metric(name("original_ratio", layer.value), step, value) for step, value in values.items())
+
+
+def _original_ratios(evidence: Mapping[str, Any]) -> dict[int, float]:
+    """By step, the distance from the original in units of its own rounding; of several rows of a step the largest."""
+    if kept := evidence.get("by_step"):
+        return dict(zip(evidence.get("steps") or range(len(kept)), map(float, kept), strict=True))
+    source = evidence["original"] if (evidence.get("original") or {}).get("ratios") else evidence
+    found, ratios = dict[int, float](), source.get("ratios") or []
+    for step, ratio in zip(source.get("steps") or range(1, len(ratios) + 1), ratios, strict=False):
+        if isinstance(ratio, int | float) and math.isfinite(ratio):
+            found[int(step)] = max(float(ratio), found.get(int(step), 0.0))
+    return found
+
+
 def log10_or_least(ratio: float) -> float:
     """The logarithm of a ratio; what is a thousandth of the rounding, or nothing at all, is -3."""
     return max(LOG10_OF_ZERO, math.log10(ratio)) if ratio > 0 else LOG10_OF_ZERO
@@ -116,6 +139,7 @@ def _metrics(cells: Cells, reference_name: str) -> Iterator[Metric]:
         if values:
             yield Metric(figure, 0, max(values))
     yield from _by_layer(cells)
+    yield from _from_original(cells)
     ratios = [float(c["ratio"]) for c in cells if isinstance(c["ratio"], int | float)]
     if ratios:
         yield Metric("worst_log10_ratio", 0, log10_or_least(max(ratios)))

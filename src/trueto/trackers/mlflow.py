@@ -20,6 +20,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from trueto.model import Layer
 from trueto.settings import TRACKING_URI
 from trueto.trackers import Published, TrackerError, shown
 from trueto.trackers._images import write_images
@@ -136,7 +137,7 @@ def held(uri: str) -> dict[str, frozenset[str]]:
 
 
 def drift_page(uri: str, claim: str, layer: str = "", *, releases: bool = False) -> str | None:
-    """MLflow's own page of a claim: the ratio per step, of each version the newest run; or the ratio over `releases`, a curve a layer.
+    """MLflow's own page of a claim: the distance per step, of each version the newest run; or the ratio over `releases`, a curve a layer.
 
     None where it has no such run.
     """
@@ -152,7 +153,10 @@ def drift_page(uri: str, claim: str, layer: str = "", *, releases: bool = False)
         run = next(iter(found), None)
         metrics = sorted(metric for metric in run.data.metrics if metric.startswith(f"{OVER_RATIO}/{layer}")) if run else []
         return metric_page(experiment.experiment_id, [run.info.run_id], metrics, log=False) if run and metrics else None
-    metric, newest = f"ratio/{layer}" if layer else "ratio", dict[tuple[str, ...], str]()
+    held, newest = {metric for run in found for metric in run.data.metrics}, dict[tuple[str, ...], str]()
+    metric = f"original_ratio/{layer or Layer.TRAJECTORY.value}"
+    if metric not in held:  # of a layer that has none, or sent by an older trueto
+        metric = f"ratio/{layer}" if layer else "ratio"
     for run in found:
         if metric in run.data.metrics:
             newest.setdefault(tuple(run.data.tags.get(tag, "") for tag in ("candidate", "version", "profile")), run.info.run_id)

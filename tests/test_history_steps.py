@@ -1,0 +1,85 @@
+"""The record of a release step by step: small, from the original itself, and shown; records without it are read as before."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+import records
+
+from trueto.events import read_run
+from trueto.history import Release, read_release, write_release
+from trueto.reports import history_page
+from trueto.trackers._sources import sources
+
+CLAIM = "k_diffusion/dpmpp_2m"
+FAR = [0.0, 1e-9, 0.523, 1234.5, 99.6]
+
+
+def release(folder: Path, version: str, *cells: dict[str, object]) -> Path:
+    """The record of a release with these cells, as a sweep writes it."""
+    run = records.write(
+        folder / f"{version}-run.jsonl", [records.header(version=version, cells=None), *cells, {"event": "end", "counts": {}}]
+    )
+    return write_release(folder / "history", read_run(run), goldens="ab" * 32)
+
+
+def cell(layer: str, **evidence: object) -> dict[str, object]:
+    """A declared cell whose rows equal the variant, and are far from the original."""
+    made = records.cell(CLAIM, "model-4", layer, verdict="declared", cause="algorithm")
+    made["evidence"] |= {"steps": [0, 1, 2, 3, 4], "ratios": [0.1] * 5, "drift_rms": [1e-7] * 5, **evidence}
+    return made
+
+
+def kept(path: Path) -> dict[str, dict[str, object]]:
+    """The evidence of each layer, as it is read again."""
+    return {str(one["layer"]): one["evidence"] for one in read_release(path).cells}
+
+
+def test_distance_from_the_original_is_kept_by_step(tmp_path: Path) -> None:
+    """Two digits of the update rule and of the whole way, where a variant is declared too; of other layers, and of equal bits, nothing."""
+    original = {"ratio": 1234.5, "drift": 0.1, "ratios": FAR, "steps": [0, 1, 2, 3, 4]}
+    same = records.cell(CLAIM, "karras-4", "update", verdict="identical")
+    found = kept(release(tmp_path, "1.0", cell("schedule", original=original), cell("trajectory", original=original), same))
+    assert [0, 0, 0.52, 1200, 100] == found["trajectory"]["by_step"]
+    assert "steps" not in found["trajectory"]
+    assert not {"by_step", "steps"} & {*found["schedule"], *found["update"]}
+
+
+def test_rows_of_one_step_are_one_value_and_other_steps_are_named(tmp_path: Path) -> None:
+    """The largest row speaks for a step; steps that do not count from 0 stand in the record; what is not finite is left out."""
+    path = release(tmp_path, "1.0", cell("update", steps=[1, 1, 2, 5, 6], ratios=[3.0, 2.0, 0.5, math.inf, 7.0]))
+    assert ([3, 0.5, 7], [1, 2, 6]) == tuple(kept(path)["update"][name] for name in ("by_step", "steps"))
+
+
+def test_seed_and_profile_are_kept_where_they_are_not_the_usual(tmp_path: Path) -> None:
+    """So a history of another profile says so; a record of the usual ones is as small as before."""
+    usual, other = cell("update", original=None), {**cell("trajectory"), "seed": 7, "profile": "bf16"}
+    found = {
+        one["layer"]: (one["seed"], one["profile"])
+        for one in read_release(release(tmp_path, "1.0", {**usual, "profile": "default"}, other)).cells
+    }
+    assert {"update": (0, "default"), "trajectory": (7, "bf16")} == found
+
+
+def test_the_page_draws_a_release_step_by_step(tmp_path: Path) -> None:
+    """Each curve is a letter a step, once for all releases that have it; a release whose record has none has no number."""
+    original = {"ratio": 1234.5, "drift": 0.1, "ratios": FAR, "steps": [0, 1, 2, 3, 4]}
+    new = [read_release(release(tmp_path, version, cell("trajectory", original=original))) for version in ("1.1", "1.2")]
+    bare = [{**one, "version": "1.0", "evidence": {}} for one in new[0].cells]
+    old = Release("diffusers", "1.0", {**new[0].header, "version": "1.0"}, tuple(bare), {})
+    told = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', history_page([old, *new]))[1])
+    assert ["##*LA"] == told["curves"]
+    assert ",0,0" == told["lines"][0]["rows"][0][3]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_release_and_a_whole_run_have_the_same_curve(tmp_path: Path, whole: bool) -> None:
+    """What is sent to a tracker of the one can be laid over that of the other: the distance from the original by step, by one name."""
+    original = {"ratio": 1234.5, "drift": 0.1, "ratios": FAR, "steps": [0, 1, 2, 3, 4]}
+    path = release(tmp_path, "1.0", cell("trajectory", original=original))
+    (plan,) = sources(tmp_path / "1.0-run.jsonl" if whole else path)[0].plans
+    curve = {m.step: m.value for m in plan.metrics if m.name == "original_ratio/trajectory"}
+    assert [0, 1, 2, 3, 4] == sorted(curve)
+    assert (1234.5, 99.6) == (curve[3], curve[4]) if whole else (1200, 100) == (curve[3], curve[4])
