@@ -126,8 +126,10 @@ def test_parts_of_a_package_are_imported_without_the_rest(tmp_path, monkeypatch)
         stand_in("trueto_absent", "trueto_absent.transforms")
         module = __import__("trueto_parts.one", fromlist=["VALUE"])
         assert (1, ModuleType) == (module.VALUE, type(sys.modules["trueto_parts"]))
+        absent = sys.modules["trueto_absent"]
+        assert int | absent.Name | None  # as in an annotation
         with pytest.raises(TypeError, match="not callable"):
-            sys.modules["trueto_absent"].anything()
+            absent.anything()
     finally:
         for name in added:
             sys.modules.pop(name, None)

@@ -10,7 +10,7 @@ from trueto.references.card import Card, Promise
 from trueto.references.edm import churned_level
 
 from .cases import CHURN, MIDPOINTS, OTHER_PATHS, VE
-from .frame import LATENTS
+from .frame import LAST_CALL, LATENTS, VP
 
 CARD = Card(
     title="EDM ablation (Heun on any path)",
@@ -36,10 +36,10 @@ meaning of its numbers, gets a sampler that nobody has ever tested.""",
     code_and_paper="no difference known; one step is not defined (it divides by n - 1, and the code returns NaN)",
 )
 CASES = (*OTHER_PATHS, *VE, *MIDPOINTS, CHURN[0])
-KNOBS = LATENTS
+KNOBS = {**LATENTS, **LAST_CALL, **VP}
 
 
-def sample(denoise, x, walk, noise, *, alpha=1.0, s_churn=0.0, s_min=0.0, s_max=float("inf"), s_noise=1.0):
+def sample(denoise, x, walk, noise, *, alpha=1.0, s_churn=0.0, s_min=0.0, s_max=float("inf"), s_noise=1.0, last_call="one"):
     """Sample from the first time of the walk to 0."""
     path, steps = walk.path, len(walk)
     for i in range(steps):
@@ -55,5 +55,8 @@ def sample(denoise, x, walk, noise, *, alpha=1.0, s_churn=0.0, s_min=0.0, s_max=
             middle, x_middle = after if alpha == 1 else raised + alpha * h, x_hat + alpha * h * slope
             again = walk.slope(x_middle, denoise(x_middle / path.scale(middle), path.sigma(middle), i), middle)
             slope = slope + (again - slope) / (2 * alpha)
+        elif last_call == "two":
+            middle, x_middle = raised if alpha == 1 else raised + alpha * h, x_hat + alpha * h * slope
+            denoise(x_middle / path.scale(middle), path.sigma(middle), i)
         x = x_hat + h * slope
     return x

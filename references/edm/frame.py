@@ -21,11 +21,16 @@ KNOBS = {
     # start of sigma_max all the same.
     "ve_levels": ("root", "squared"),
     "draws": ("original", "sequential"),  # noise from the seed: float64 tensors, or float32 ones
-    "grid_dtype": ("float64", "native"),  # precision in which the levels are worked out; native: denoising-diffusion-pytorch
+    # Precision in which the levels are worked out; native: denoising-diffusion-pytorch, PhysicsNeMo.
+    "grid_dtype": ("float64", "native"),
+    "highest": ("original", "800"),  # the first level where none is asked for; 800: PhysicsNeMo's stochastic_sampler
 }
+# How often the network is asked in the last step, which is not corrected; two: PhysicsNeMo's solvers, which do not use the second answer.
+LAST_CALL = {"last_call": ("one", "two")}
+VP = {"vp_beta_d": ("19.9", "19.1")}  # of VP's range of levels where none is asked for; 19.1: PhysicsNeMo's deterministic_sampler
 BOUNDED = {"clip": BOUNDS, **RETURNED}  # of the denoised picture; x0: denoising-diffusion-pytorch unless clamp=False
 LATENTS = {"latents": ("float64", "as_network")}  # precision of the state between two calls of the network
-PRECISION_KNOBS = ("latents", "grid_dtype")
+PRECISION_KNOBS = ("latents", "grid_dtype", "end")
 
 PATH_OPTIONS = ("sigma_min", "sigma_max", "rho", "schedule", "scaling")  # of the walk, not of the update rule
 BETA_D, BETA_MIN, FIRST_TIME = 19.9, 0.1, 1e-3  # table 1, VP: sigma(t), and the epsilon_s where its times end
@@ -37,12 +42,12 @@ def vp_sigma(t, beta_d: float, beta_min: float):
     return np.sqrt(np.e ** (0.5 * beta_d * t**2 + beta_min * t) - 1)
 
 
-RANGES = {
-    "edm": (edm.SIGMA_MIN, edm.SIGMA_MAX),
-    "ve": (0.02, 100.0),
-    "iddpm": (0.002, 81.0),
-    "vp": (float(vp_sigma(FIRST_TIME, BETA_D, BETA_MIN)), float(vp_sigma(1.0, BETA_D, BETA_MIN))),
-}
+def vp_range(beta_d: float) -> tuple[float, float]:
+    """The ends of VP's levels."""
+    return float(vp_sigma(FIRST_TIME, beta_d, BETA_MIN)), float(vp_sigma(1.0, beta_d, BETA_MIN))
+
+
+RANGES = {"edm": (edm.SIGMA_MIN, edm.SIGMA_MAX), "ve": (0.02, 100.0), "iddpm": (0.002, 81.0), "vp": vp_range(BETA_D)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +103,12 @@ def path_of(schedule: str, scaling: str, low: float, high: float) -> Path:
     return Path(sigma, slope, inverse, scale, lambda t: -sigma(t) * slope(t) * scale(t) ** 3)
 
 
-def iddpm_levels(low: float, high: float) -> np.ndarray:
+def iddpm_levels(low: float, high: float, dtype: np.dtype) -> np.ndarray:
     """u_j of the iDDPM row of table 1, from noisy to clean, those within the range."""
     alpha_bar = np.sin(0.5 * np.pi * np.arange(TIMES + 1) / TIMES / (OFFSET + 1)) ** 2
-    u = np.zeros(TIMES + 1)
+    u = np.zeros(TIMES + 1, dtype)
     for j in range(TIMES, 0, -1):
-        u[j - 1] = np.sqrt((u[j] ** 2 + 1) / max(alpha_bar[j - 1] / alpha_bar[j], STEEPEST) - 1)
+        u[j - 1] = np.sqrt((u[j] ** 2 + 1) / dtype.type(max(alpha_bar[j - 1] / alpha_bar[j], STEEPEST)) - 1)
     return u[(u >= low) & (u <= high)]
 
 
@@ -115,7 +120,7 @@ def discretized(case, low: float, high: float, dtype: np.dtype) -> np.ndarray:
     if case.grid == "ve":
         return np.sqrt(high**2 * (low**2 / high**2) ** ramp)
     if case.grid == "iddpm":
-        u = iddpm_levels(low, high)
+        u = iddpm_levels(low, high, dtype)
         return u[np.round((len(u) - 1) * ramp).astype(int)]
     return edm.karras_levels(ramp, low, high, case.options.get("rho", 7.0))
 
@@ -147,7 +152,9 @@ def run(sample, inputs: SpecInputs) -> Observation:
     case, own = inputs.case, {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
     latents = np.dtype(np.float64) if own.pop("latents", "float64") == "float64" else inputs.dtype
     given = case.options
-    low, high = given.get("sigma_min", RANGES[case.grid][0]), given.get("sigma_max", RANGES[case.grid][1])
+    low, high = RANGES[case.grid] if inputs.knob("vp_beta_d", "19.9") == "19.9" or case.grid != "vp" else vp_range(19.1)
+    high = high if inputs.knob("highest", "original") == "original" else 800.0
+    low, high = given.get("sigma_min", low), given.get("sigma_max", high)
     squared = inputs.knob("ve_levels", "root") == "squared" and case.grid == "ve"
     if inputs.levels is None:
         native = inputs.knob("grid_dtype", "float64") == "native"
@@ -169,6 +176,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
         start, x = noise * (size / unit), noise * size
     options = {k: v for k, v in given.items() if k not in PATH_OPTIONS}
     handed = own.pop("returned", "whole")
+    own.pop("vp_beta_d", None)
     denoise = Denoiser(inputs, latents, own.pop("clip", "none"))
     out = returned(sample(denoise, x * path.scale(walk.times[0]), walk, inputs.draw, **options, **own), handed)
     levels, start, sample = (kept.astype(inputs.dtype) for kept in (sigmas, start, out))

@@ -10,7 +10,7 @@ from trueto.references.card import Card, Promise
 from trueto.references.edm import churned_level
 
 from .cases import CHURN, EDM, RANGE
-from .frame import BOUNDED, LATENTS
+from .frame import BOUNDED, LAST_CALL, LATENTS
 
 CARD = Card(
     title="EDM (Heun)",
@@ -37,20 +37,36 @@ be reached with it, and the same seed would give another picture.""",
     code_and_paper="no difference known; one step is not defined in either (it divides by n - 1, and the code returns NaN)",
 )
 CASES = (*EDM, *CHURN, RANGE)
-KNOBS = {**LATENTS, **BOUNDED}
+KNOBS = {
+    **LATENTS,
+    **BOUNDED,
+    **LAST_CALL,
+    "end": ("level", "sum"),  # where a step is corrected; sum: at the raised level and the step added up, PhysicsNeMo's solver
+    "most_churn": (
+        "root_2",
+        "any",
+    ),  # by how much a level can be raised, however few steps there are; any: PhysicsNeMo's stochastic_sampler
+}
 
 
-def sample(denoise, x, walk, noise, *, s_churn=0.0, s_min=0.0, s_max=float("inf"), s_noise=1.0):
+def sample(
+    denoise, x, walk, noise, *, s_churn=0.0, s_min=0.0, s_max=float("inf"), s_noise=1.0, last_call="one", end="level",
+    most_churn="root_2",
+):  # fmt: skip
     """Sample from the first level of the walk to 0 (algorithm 2, with its line numbers)."""
     sigmas, steps = walk.sigmas, len(walk)
+    most = 2**0.5 - 1 if most_churn == "root_2" else np.inf
     for i in range(steps):
         sigma, after = sigmas[i], sigmas[i + 1]
-        raised = churned_level(sigma, steps, s_churn, s_min, s_max)  # line 5
+        raised = churned_level(sigma, steps, s_churn, s_min, s_max, most)  # line 5
         x = x + np.sqrt(raised**2 - sigma**2) * s_noise * noise(i)  # line 6
         slope = (x - denoise(x, raised, i)) / raised  # line 7
         moved = x + (after - raised) * slope  # line 8
         if after > 0:
-            corrected = (moved - denoise(moved, after, i)) / after  # line 10
+            reached = after if end == "level" else raised + (after - raised)
+            corrected = (moved - denoise(moved, reached, i)) / reached  # line 10
             moved = x + (after - raised) * (slope + corrected) / 2  # line 11
+        elif last_call == "two":
+            denoise(moved, raised, i)
         x = moved
     return x

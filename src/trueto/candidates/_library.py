@@ -90,6 +90,11 @@ class _Absent(ModuleType):
             raise AttributeError(name)
         return _Absent(f"{self.__name__}.{name}")
 
+    def __or__(self, other: Any) -> Any:  # in an annotation, as `Tensor | TensorDict`
+        return self
+
+    __ror__ = __or__
+
 
 def stand_in(*names: str) -> None:
     """Make modules importable that the library imports for other things than what is claimed, where they are not installed."""

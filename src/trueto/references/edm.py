@@ -33,7 +33,7 @@ def karras_levels(ramp: Array, low: float, high: float, rho: float = 7.0) -> Arr
     return (top + ramp * (bottom - top)) ** rho
 
 
-def churned_level(sigma: Any, steps: int, s_churn: float, s_tmin: float, s_tmax: float) -> Any:
+def churned_level(sigma: Any, steps: int, s_churn: float, s_tmin: float, s_tmax: float, most: float = 2**0.5 - 1) -> Any:
     """The level to which algorithm 2 raises `sigma` before a step (line 5): by at most sqrt(2) - 1, so never more noise than x has."""
-    gamma = min(s_churn / steps, 2**0.5 - 1) if s_tmin <= sigma <= s_tmax else 0.0
+    gamma = min(s_churn / steps, most) if s_tmin <= sigma <= s_tmax else 0.0
     return sigma * (1 + gamma)

@@ -1,0 +1,5 @@
+"""PhysicsNeMo's diffusion samplers as a candidate."""
+
+from trueto.candidates.physicsnemo.adapter import ADAPTER
+
+__all__ = ["ADAPTER"]
