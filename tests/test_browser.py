@@ -175,6 +175,28 @@ def test_a_point_opens_its_explanation_and_the_command_by_keyboard(tab: Tab, pag
     assert 1 == tab.run("document.querySelectorAll('td a[tabindex=\"0\"]').length")
 
 
+def test_a_release_is_drawn_step_by_step(tab: Tab, tmp_path: Path) -> None:
+    """Where a record has the distance by step, what a sign opens has a plot of it: each step a dot, a square outside of the rounding."""
+    releases = [one for one in read_history(RECORDED) if one.version in {"0.25.1", "0.26.3"}]
+    for one in releases:
+        for cell in one.cells:
+            cell["evidence"].pop("by_step", None)
+            if one.version == "0.26.3" and (cell["claim"], cell["layer"]) == ("k_diffusion/dpmpp_2m", "update"):
+                cell["evidence"]["by_step"] = [0, 0.5, 1200, 90, 2]
+    file = tmp_path / "history.html"
+    file.write_text(history_page(releases), encoding="utf-8")
+    opened = f"document.querySelector('#{MOVED} details[open]')"
+    tab.open(f"{file.as_uri()}?at=0.26.3#{MOVED}")
+    said = tab.run(f"[...{opened}.querySelectorAll('svg.steps')].map(s => s.getAttribute('aria-label'))")
+    assert ["update rule, step by step: how many times the original's own rounding it is away, 2 of 5 steps outside of it"] == said
+    assert [3, 2] == [
+        tab.run(f"{opened}.querySelector('svg.steps .{kind}').getAttribute('d').split('M').length - 1") for kind in ("in", "out")
+    ]
+    tab.open("about:blank")
+    tab.open(f"{file.as_uri()}?at=0.25.1#{MOVED}")
+    assert 0 == tab.run(f"document.querySelectorAll('#{MOVED} svg.steps').length")
+
+
 def test_profiles_and_seeds_of_a_run_can_be_chosen(tab: Tab, tmp_path: Path) -> None:
     """A difference in one profile and with one seed is seen there and nowhere else; the address keeps it; hostile names are values only."""
     lines = records.events(profiles=("cpu", records.HOSTILE), cases=("karras-20", "model-20"), claims=8)
