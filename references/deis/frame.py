@@ -42,7 +42,7 @@ STEP_KNOBS = {
 SHORT = 15
 POINTS = 10_000
 BETA_MIN, BETA_MAX = 0.1, 20.0
-NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(8)
+NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(20)
 
 
 @dataclass(frozen=True, slots=True)
