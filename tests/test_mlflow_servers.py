@@ -74,8 +74,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """PostgreSQL, S3 and MLflow's server; where they are not installed the tests are skipped, but never in CI."""
+    """PostgreSQL, S3 and MLflow's server; where they are not installed the tests are skipped, in CI only if it says why."""
     if lacking := real_servers.missing():
+        if why := os.environ.get("NO_SERVERS"):
+            pytest.skip(why)
         if os.environ.get("CI"):
             pytest.fail(lacking)
         pytest.skip(lacking)
