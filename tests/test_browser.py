@@ -108,7 +108,7 @@ def test_a_claim_opens_its_curve_in_mlflow(tab: Tab, server: serving.Served) -> 
     """The link ends on MLflow's own page, with the metric in its address."""
     tab.open(f"{server.address}/drift/claims/k_diffusion-heun.html")
     tab.open(tab.run("document.querySelector('.gateway a').href"))
-    assert re.match(rf"{re.escape(server.address)}/#/metric\?runs=.*metric=%22ratio%22", tab.run("location.href"))
+    assert re.match(rf"{re.escape(server.address)}/#/metric\?runs=.*metric=%22original_ratio/trajectory%22", tab.run("location.href"))
     assert "MLflow" in tab.run("document.title")
 
 

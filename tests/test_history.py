@@ -215,8 +215,10 @@ def test_the_script_is_told_what_the_records_hold(swept):
     releases = history(swept[0])
     data = told(history_page(releases))
     line = next(line for line in data["lines"] if line["claim"] == EULER)
-    for layer, kinds, ratios in line["rows"]:
-        for release, kind, ratio in zip(releases, kinds.split(","), ratios.split(","), strict=True):
+    seen = 0
+    for layer, kinds, ratios, *steps in line["rows"]:
+        curves = steps[0].split(",") if steps else [""] * len(releases)
+        for release, kind, ratio, curve in zip(releases, kinds.split(","), ratios.split(","), curves, strict=True):
             cells = [cell for cell in release.cells if (cell["claim"], cell["layer"]) == (EULER, layer)]
             assert bool(cells) == bool(kind)
             if cells:
@@ -224,6 +226,9 @@ def test_the_script_is_told_what_the_records_hold(swept):
                 worst = next(cell for cell in cells if cell["case"] == case)
                 assert verdict == worst["verdict"]
                 assert f"{max(cell['ratio'] for cell in cells):.1e}" == f"{float(ratio):.1e}"
+                assert len(worst["evidence"].get("by_step", "")) == len(data["curves"][int(curve)] if curve else "")
+                seen += bool(curve)
+    assert seen
     reasons = [data["reasons"][int(number)] for number in line["why"].split(",") if number]
     assert 1 == len(reasons)
     assert "this release does not start" in reasons[0]
