@@ -43,13 +43,13 @@ data: $(STAMP) ## restore fixtures and goldens, checked against their manifests
 	@python -m trueto.environment --check-data --root .
 
 test: data ## the quick tests
-	python -m pytest -q -n $(JOBS) --dist loadfile --durations 10 -m 'not slow' tests
+	python -m pytest -q -n $(JOBS) --dist loadfile --durations 10 -rs -m 'not slow' tests
 
 servers: $(STAMP) ## what the tests with real servers of MLflow need, in $(VENV)/servers (and: apt-get install postgresql)
 	python -m pip install -qq --disable-pip-version-check --no-warn-script-location -c constraints.txt --upgrade --target $(VENV)/servers -r tests/servers.txt
 
 test-slow: data ## the others: wheel in a new environment, whole gates, workflows under act
-	python -m pytest -q -n $(JOBS) --dist loadfile --timeout 600 --durations 15 -m slow tests
+	python -m pytest -q -n $(JOBS) --dist loadfile --timeout 600 --durations 15 -rs -m slow tests
 
 act: data ## run the workflows on the example libraries, with act and without a network
 	python -m pytest -q tests/test_act.py

@@ -17,6 +17,7 @@ __all__ = ["figures"]
 ROOT = Path(__file__).parent.parent
 GIB, MB = 1 << 30, 1_000_000
 EVERY = 0.2  # seconds between two looks at the memory
+TURNS = 2
 
 
 def _tree(root: int) -> list[int]:
@@ -75,10 +76,10 @@ def _run(command: list[str], *, memory: bool = False) -> tuple[float, float, int
     return wall, after.children_user + after.children_system - before.children_user - before.children_system, peak, status
 
 
-def _gate(*options: str) -> tuple[float, float, int, int]:
+def _gate(*options: str, program: tuple[str, str] = ("-m", "trueto")) -> tuple[float, float, int, int]:
     with tempfile.TemporaryDirectory() as folder:
         record = ["--record", str(Path(folder) / "run.jsonl")]
-        return _run([sys.executable, "-m", "trueto", "gate", "diffusers", *record, *options], memory=True)
+        return _run([sys.executable, *program, "gate", "diffusers", *record, *options], memory=True)
 
 
 TWO = ("--reference", "k_diffusion/*", "--reference", "compvis/*")
@@ -98,6 +99,18 @@ def _gates() -> list[Figure]:
         found.append(Figure(title, wall, "s", at_most=limit, note=f"CPU {cpu:.0f} s, exit status {status}"))
         found.append(Figure(f"{title}, memory of all processes", peak / GIB, "GiB", at_most=1.5, note="highest sum of PSS seen"))
     return found
+
+
+def _forks() -> list[Figure]:
+    """What it saves that the workers of a gate are forks of one, against the same gate whose workers each import the library; in turns."""
+    alone = "from trueto.running.client import Worker as W; W.fork = lambda w: W(w.spec, w.profile); from trueto.cli import main; main()"
+    runs = [[_gate("--quick", *TWO, program=program)[:3] for program in (("-c", alone), ("-m", "trueto"))] for _ in range(TURNS)]
+    names = ("wall time", "CPU time", "memory")
+    sums = [[sum(turn[way][place] for turn in runs) for way in (0, 1)] for place in range(len(names))]
+    return [
+        Figure(f"two codebases, --quick, {name} with workers that import by themselves over that with forks", own / forked, "x")
+        for name, (own, forked) in zip(names, sums, strict=True)
+    ]
 
 
 def _help() -> Figure:
@@ -128,7 +141,7 @@ def _sizes() -> list[Figure]:
 
 def figures() -> list[Figure]:
     """The figures that users feel."""
-    return [_help(), *_gates(), _repro(), *_sizes()]
+    return [_help(), *_gates(), *_forks(), _repro(), *_sizes()]
 
 
 if __name__ == "__main__":

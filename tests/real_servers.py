@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from serving import free_port
 
@@ -81,6 +82,17 @@ class Process:
             os.killpg(self.running.pid, signal.SIGKILL)
             self.running.wait(30)
 
+    @contextlib.contextmanager
+    def up(self, *, wait: bool = True) -> Iterator[Self]:
+        """As long as the context lasts; answering, where it is waited for."""
+        self.start()
+        try:
+            if wait:
+                self.ready()
+            yield self
+        finally:
+            self.kill()
+
 
 def address(process: Process) -> str:
     """Where a server of HTTP answers."""
@@ -141,13 +153,8 @@ def postgres() -> Iterator[Postgres]:
         subprocess.run(made, cwd=place, check=True, capture_output=True, timeout=120, user=user)
         command = [str(programs / "postgres"), "-D", str(place / "data"), "-p", str(port), "-h", "127.0.0.1"]
         command += ["-c", "unix_socket_directories="]
-        found = Postgres(command, port, place / "log", user=user, programs=programs)
-        found.start()
-        try:
-            found.ready()
+        with Postgres(command, port, place / "log", user=user, programs=programs).up() as found:
             yield found
-        finally:
-            found.kill()
     finally:
         shutil.rmtree(place)
 
@@ -159,13 +166,8 @@ def s3(folder: Path) -> Iterator[Process]:
     port = free_port()
     command = [str(PACKAGES / "bin" / "rclone"), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(folder)]
     quiet = {"RCLONE_AUTH_KEY": f'"{KEY},{SECRET}"', "RCLONE_CONFIG": os.devnull}
-    found = Process(command, port, folder.parent / "s3.log", quiet)
-    found.start()
-    try:
-        found.ready()
+    with Process(command, port, folder.parent / "s3.log", quiet).up() as found:
         yield found
-    finally:
-        found.kill()
 
 
 def storage(store: Process) -> dict[str, str]:
@@ -189,12 +191,8 @@ def mlflow_server(database: Postgres, store: Process, folder: Path) -> Iterator[
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", database.uri, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--artifacts-destination", f"s3://{BUCKET}/artifacts", "--workers", "1"]
-    found = Process(command, port, folder / "mlflow.log", storage(store))
-    found.start()
-    try:
+    with Process(command, port, folder / "mlflow.log", storage(store)).up(wait=False) as found:
         yield found
-    finally:
-        found.kill()
 
 
 def get(url: str) -> bytes:

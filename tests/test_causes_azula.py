@@ -70,14 +70,18 @@ print(json.dumps({
 """
 
 
+def visited():
+    """Each step of the walk down: the time, and alpha_bar before and after it."""
+    table, times = schedule("linear").alphas_cumprod, [i * (1000 // STEPS) for i in range(STEPS)][::-1]
+    return [(t, table[t], 1.0 if end < 0 else table[end]) for t, end in zip(times, [*times[1:], -1], strict=True)]
+
+
 def original(eta, share):
     """Song et al. 2020, equations 12 and 16, with `share` of the deviation of DDPM's noise for eta."""
-    table, net = schedule("linear").alphas_cumprod, network("smooth", schedule("linear"))
+    net = network("smooth", schedule("linear"))
     torch.manual_seed(3)
     x = start_noise(0, (2, 4, 4, 3)).astype(np.float64)
-    times = [i * (1000 // STEPS) for i in range(STEPS)][::-1]
-    for t, end in zip(times, [*times[1:], -1], strict=True):
-        a, b = table[t], 1.0 if end < 0 else table[end]
+    for t, a, b in visited():
         eps = net(x, np.full(len(x), float(t)))
         sigma = share(eta) * np.sqrt((1 - b) / (1 - a) * (1 - a / b))
         x0 = (x - np.sqrt(1 - a) * eps) / np.sqrt(a)
@@ -94,17 +98,15 @@ def found(tmp_path_factory):
 
 def ddpm(share, clip):
     """Ho et al. 2020, algorithm 2, between the visited times, with `share` of the variance beta."""
-    table, net = schedule("linear").alphas_cumprod, network("smooth", schedule("linear"))
+    net = network("smooth", schedule("linear"))
     torch.manual_seed(3)
     x = start_noise(0, (2, 4, 4, 3)).astype(np.float64)
-    times = [i * (1000 // STEPS) for i in range(STEPS)][::-1]
-    for t, end in zip(times, [*times[1:], -1], strict=True):
-        a, b = table[t], 1.0 if end < 0 else table[end]
+    for t, a, b in visited():
         beta = 1 - a / b
         x0 = clip((x - np.sqrt(1 - a) * net(x, np.full(len(x), float(t)))) / np.sqrt(a))
         x = (np.sqrt(b) * beta * x0 + np.sqrt(1 - beta) * (1 - b) * x) / (1 - a)
         fresh = torch.randn(x.shape, dtype=torch.float64).numpy()
-        x = x + np.sqrt(beta * share(a, b)) * fresh if end >= 0 else x
+        x = x + np.sqrt(beta * share(a, b)) * fresh if b < 1 else x
     return x
 
 
@@ -122,9 +124,8 @@ def test_ddpm_has_the_smaller_variance_and_does_not_clip(found):
 
 def test_rho_ab_is_integrated_in_closed_form(found):
     """Second order in rho = sigma / alpha: the straight line through two answers, integrated as it is and not added up."""
-    table, net = schedule("linear").alphas_cumprod, network("smooth", schedule("linear"))
-    times = [i * (1000 // STEPS) for i in range(STEPS)][::-1]
-    levels = np.array([*table[times], 1.0])
+    net, steps = network("smooth", schedule("linear")), visited()
+    times, levels = [t for t, *_ in steps], np.array([*(a for _, a, _ in steps), 1.0])
     rho = np.sqrt((1 - levels) / levels)
 
     def walked(half):

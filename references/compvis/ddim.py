@@ -60,10 +60,8 @@ KNOBS = {
     "variance": ("posterior", "large"),  # large: the paper's sigma hat, 'fixedlarge' of DDPM, for the fresh noise only
     **PREDICTS,
     **PREVIOUS,
-    "ends_as": (
-        "state",
-        "picture",
-    ),  # picture: the last step leaves the clean picture times alpha of the last level, without noise; refiners
+    # picture: the last step leaves the clean picture times alpha of the last level, without noise; refiners
+    "ends_as": ("state", "picture"),
     "last_noise": ("added", "left_out"),  # left_out: guided-diffusion masks the noise of the last step
 }
 

@@ -152,7 +152,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
     case, own = inputs.case, {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
     latents = np.dtype(np.float64) if own.pop("latents", "float64") == "float64" else inputs.dtype
     given = case.options
-    low, high = RANGES[case.grid] if inputs.knob("vp_beta_d", "19.9") == "19.9" or case.grid != "vp" else vp_range(19.1)
+    low, high = vp_range(float(inputs.knob("vp_beta_d", "19.9"))) if case.grid == "vp" else RANGES[case.grid]
     high = high if inputs.knob("highest", "original") == "original" else 800.0
     low, high = given.get("sigma_min", low), given.get("sigma_max", high)
     squared = inputs.knob("ve_levels", "root") == "squared" and case.grid == "ve"

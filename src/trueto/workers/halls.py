@@ -27,7 +27,7 @@ __all__ = ["Halls"]
 SLOW = 0.1  # seconds of CPU that building may take before a hall is cheaper than building again
 BUILD_SECONDS = 5.0  # what takes longer, or ends otherwise, is left to the room of each case, whose verdict says so
 GRACE = 2.0  # seconds that a hall has to say that its room did not answer in time, or to end
-MOST = 2  # halls at a time, each with a room some 60 MB; with eight of them no more was found built (benchmarks/RESULTS.md)
+MOST = 2  # halls at a time, each with a room some 60 MB; the next case most often needs the last one
 READY = b"ready\n"
 
 

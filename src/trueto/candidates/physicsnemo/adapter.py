@@ -107,7 +107,7 @@ def _by_function(function: Any, given: Mapping[str, Any], run: Run) -> None:
 def _by_solver(sample: Any, given: dict[str, Any], run: Run) -> None:
     """`sample` with the noise scheduler of the case's path."""
     schedulers, options = importlib.import_module("physicsnemo.diffusion.noise_schedulers"), dict(run.case.options)
-    path = options.get("schedule", {"iddpm": "iddpm"}.get(run.case.grid, "edm"))
+    path = options.get("schedule", "iddpm" if run.case.grid == "iddpm" else "edm")
     kind = {"vp": "VPNoiseScheduler", "ve": "VENoiseScheduler", "iddpm": "IDDPMNoiseScheduler", "edm": "EDMNoiseScheduler"}[path]
     chosen = {"beta_d": 19.9} if path == "vp" else {name: options[name] for name in ("sigma_min", "sigma_max", "rho") if name in options}
     scheduler, steps, net = getattr(schedulers, kind)(**chosen), run.case.steps, _Network(run)

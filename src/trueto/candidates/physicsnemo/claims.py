@@ -32,15 +32,15 @@ def _claim(
     return Claim(identity, reference, f"diffusion.samplers.{function}", DOCS + file, quote, cases, table, note)
 
 
-LEGACY = "legacy_deterministic_sampler:deterministic_sampler"
+# What a function is called, where it is said, and what is said of it.
+DETERMINISTIC = ("legacy_deterministic_sampler:deterministic_sampler", "legacy_deterministic_sampler.py, deterministic_sampler", SUPERSET)
+STOCHASTIC = ("legacy_stochastic_sampler:stochastic_sampler", "legacy_stochastic_sampler.py, stochastic_sampler", ALGORITHM_2)
 SAMPLE = "samplers:sample"
 
 CLAIMS: tuple[Claim, ...] = (
     _claim(
         "edm/ablation",
-        LEGACY,
-        "legacy_deterministic_sampler.py, deterministic_sampler",
-        SUPERSET,
+        *DETERMINISTIC,
         ("*",),
         "with VP's range of levels given, as the original has it; still the sampler of the library's own generation code",
         given={"solver": "heun"},
@@ -48,9 +48,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     _claim(
         "edm/ablation",
-        LEGACY,
-        "legacy_deterministic_sampler.py, deterministic_sampler",
-        SUPERSET,
+        *DETERMINISTIC,
         ("vp-*",),
         "as shipped, with its own range of VP's levels",
         name="shipped",
@@ -58,28 +56,22 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     _claim(
         "edm/euler",
-        LEGACY,
-        "legacy_deterministic_sampler.py, deterministic_sampler, solver='euler'",
-        SUPERSET,
+        *DETERMINISTIC,
         ("*",),
-        "with VP's range of levels given, as the original has it",
+        "with solver='euler', and VP's range of levels given, as the original has it",
         given={"solver": "euler"},
         range={},
     ),
     _claim(
         "edm/heun",
-        "legacy_stochastic_sampler:stochastic_sampler",
-        "legacy_stochastic_sampler.py, stochastic_sampler",
-        ALGORITHM_2,
+        *STOCHASTIC,
         ("*",),
         "from 80 on, as the original",
         range={},
     ),
     _claim(
         "edm/heun",
-        "legacy_stochastic_sampler:stochastic_sampler",
-        "legacy_stochastic_sampler.py, stochastic_sampler",
-        ALGORITHM_2,
+        *STOCHASTIC,
         ("edm-*",),
         "as shipped, from 800 on",
         name="shipped",
