@@ -118,10 +118,10 @@ def test_who_has_run_does_not_fork(first, counted):
 
 def test_a_pool_loads_once_and_leaves_nothing(counted):
     """Whatever number of workers it has, of which more than one answers."""
-    pool = Pool(str(ADAPTER), profile("default"), 3, LIMITS)
+    pool = Pool(Worker(str(ADAPTER), profile("default")), 3)
     try:
         claim = claim_of_pool()
-        asked = [pool.submit(claim, CASE, [("closed", False)]) for _ in range(30)]
+        asked = [pool.submit(claim, CASE, [("closed", False)], LIMITS) for _ in range(30)]
         found = [future.result().observation.sample.tobytes() for (future,) in asked]
         pids = [worker._process.pid for worker in pool._workers]
     finally:
@@ -143,7 +143,7 @@ def claim_of_pool():
 
 def test_a_pool_that_is_closed_while_it_loads_leaves_nothing(counted):
     """No worker comes into being after the pool was closed."""
-    pool = Pool(str(ADAPTER), profile("default"), 2, LIMITS)
+    pool = Pool(Worker(str(ADAPTER), profile("default")), 2)
     while not counted.exists():
         time.sleep(0.02)
     pool.close()

@@ -164,7 +164,7 @@ class _Here:
     """Runs of the function in forks of this process; each is made once."""
 
     def __init__(self, adapter: Any, limits: Limits) -> None:
-        from trueto.workers.promoted import look_at_kept
+        from trueto.workers.promoted import get_ready
         from trueto.workers.rooms import Rooms
 
         self._limits = limits
@@ -173,7 +173,7 @@ class _Here:
         self._made: dict[tuple[str, str, bool], Outcome] = {}
         self._number = 0
         gc.collect()
-        look_at_kept()
+        get_ready(adapter.modules)
         gc.freeze()  # so that no fork copies what is there, or takes it for its own
 
     def runs(self, cell: Cell) -> Runs:

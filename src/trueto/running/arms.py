@@ -140,12 +140,12 @@ class Bench:
         """The truth for an arm, and whether its grid is the candidate's (so that every step can be compared)."""
         if self.layer is Layer.UPDATE:
             return self._update_truth(arm, knobs), True
-        truth = self._closed_truth(knobs, arm.dtype)
+        truth = self.closed_truth(knobs, arm.dtype)
         if self.layer is Layer.TRAJECTORY:
             return truth, self._same_grid(truth, arm)
         return truth, True
 
-    def _closed_truth(self, knobs: Mapping[str, str] | None, dtype: str) -> Truth:
+    def closed_truth(self, knobs: Mapping[str, str] | None, dtype: str) -> Truth:
         """The golden, or a variant; knobs that only concern precision are lifted in the float64 twin."""
         if knobs is None and not self.case.drawn:
             return golden_truth(self.golden, self.case.id, self.net)

@@ -71,10 +71,14 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
     gate = Gate(spec, selection, ledger, jobs=_jobs(options["jobs"]), skipped=skipped)
     gate.kept = [(one.claim, one.case) for one in load_kept(kept_path(spec))]
     gate.open()
-    gate.search = prepared(str(options["laws"]), gate.claims, selection)
-    stamp = datetime.datetime.now(tz=datetime.UTC).strftime("%Y%m%dT%H%M%S")
-    target = Path(record) if record else Path(".trueto") / "runs" / f"{stamp}-{name}.jsonl"
-    return gate, writable(target)
+    try:
+        gate.search = prepared(str(options["laws"]), gate.claims, selection)
+        stamp = datetime.datetime.now(tz=datetime.UTC).strftime("%Y%m%dT%H%M%S")
+        target = Path(record) if record else Path(".trueto") / "runs" / f"{stamp}-{name}.jsonl"
+        return gate, writable(target)
+    except BaseException:
+        gate.close()
+        raise
 
 
 def _jobs(value: Any) -> int:

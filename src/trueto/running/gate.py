@@ -18,6 +18,7 @@ from trueto.events import RunWriter
 from trueto.fixtures import fixture_digest
 from trueto.model import Case, Cell, Claim, Judgement, Layer, Verdict
 from trueto.references import Reference, reference, reference_names
+from trueto.running.ahead import Ahead
 from trueto.running.circumstances import digest_of_golden, environment, now
 from trueto.running.client import Limits, Outcome, Worker
 from trueto.running.domain import AGREEMENT, law_of
@@ -71,22 +72,33 @@ class Gate:
     skipped: dict[str, str] = field(default_factory=dict)
     kept: Sequence[tuple[str, str]] = ()
     search: Search | None = None
+    _ahead: Ahead = field(default_factory=lambda: Ahead((), Ledger("", "", ())))
     _pools: dict[str, Pool] = field(default_factory=dict)
     _runs: dict[tuple[Any, ...], Future[Outcome]] = field(default_factory=dict)
 
     def open(self) -> None:
         """Ask the candidate who it is and plan the cells; starts no run yet."""
         self.meet()
-        self.cells = planned(self.name, self.claims, self.selection, self.kept)
+        try:
+            self.cells = planned(self.name, self.claims, self.selection, self.kept)
+        except BaseException:
+            self.close()
+            raise
+        self._ahead = Ahead(self.cells, self.ledger)
 
     def meet(self) -> None:
-        """Ask the candidate who it is and what it claims."""
+        """Ask the candidate who it is and what it claims; where it is wanted as it is by default it goes on to load meanwhile."""
         fixture_digest()  # a damaged X ends the gate here, with the name of its file
         first = Worker(self.spec, profile("default"))
         try:
             said = first.describe()
             lacks = first.load().get("lacks", {}) if parted(self.spec)[1] else {}
-        finally:
+        except BaseException:
+            first.close()
+            raise
+        if "default" in self.selection.profiles:
+            self._pools["default"] = Pool(first, self.jobs)
+        else:
             first.close()
         self.name, self.version = str(said["candidate"]), str(said["version"])
         claims = [claim_from_json(claim) for claim in said["claims"]]
@@ -143,6 +155,7 @@ class Gate:
 
     def judge(self, cell: Cell) -> Judgement:
         """The verdict on one cell."""
+        self._ahead.judged += 1
         chosen = profile(cell.profile)
         ref = reference(cell.claim.reference)
         if cell.profile not in self.absent and (law := law_of(cell.case)) != AGREEMENT:
@@ -228,8 +241,9 @@ class Gate:
     def _submit(self, cell: Cell, runs: list[tuple[str, bool]], *, urgent: bool = False) -> None:
         chosen = profile(cell.profile)
         if chosen.id not in self._pools:
-            self._pools[chosen.id] = Pool(self.spec, chosen, self.jobs, self.limits or limits_of(cell, chosen))
-        for run, future in zip(runs, self._pools[chosen.id].submit(cell.claim, cell.case, runs, urgent=urgent), strict=True):
+            self._pools[chosen.id] = Pool(Worker(self.spec, chosen), self.jobs)
+        limits = self.limits or limits_of(cell, chosen)
+        for run, future in zip(runs, self._pools[chosen.id].submit(cell.claim, cell.case, runs, limits, urgent=urgent), strict=True):
             self._runs[cell.claim.id, cell.case.id, chosen.id, *run] = future
 
     def _outcome(self, cell: Cell, net: str, *, twin: bool = False) -> Outcome:
@@ -237,7 +251,7 @@ class Gate:
         key = (cell.claim.id, cell.case.id, cell.profile, net, twin)
         if key not in self._runs:
             self._submit(cell, [(net, twin)], urgent=True)
-        return self._runs[key].result()
+        return self._ahead.result(self._runs[key])
 
     def header(self, run_id: str) -> dict[str, Any]:
         """The first line of the run record."""

@@ -21,7 +21,7 @@ from torch.overrides import get_testing_overrides
 
 from trueto.interpose import DRAWS, Interposer, NoiseSource, draw_of, lifted, put
 
-__all__ = ["Seen", "entry_points", "look_at_kept", "low_now", "twin_of"]
+__all__ = ["Seen", "entry_points", "get_ready", "low_now", "twin_of"]
 
 HOMES = ("torch", "torch.nn.functional", "torch.special", "torch.fft", "torch.linalg")
 LOW = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.complex32})
@@ -96,15 +96,24 @@ def _places(modules: tuple[str, ...], loaded: int) -> list[tuple[Any, str, Any]]
 
 def low_now() -> bool:
     """Whether a tensor below float64 is alive that was made after the last loading (what is there then is frozen, and not looked at)."""
-    return any(issubclass(type(found), torch.Tensor) and found.dtype in LOW for found in gc.get_objects())
+    alive = gc.get_objects()
+    tensors = {kind for kind in set(map(type, alive)) if issubclass(kind, torch.Tensor)}
+    return bool(tensors) and any(found.dtype in LOW for found in alive if type(found) in tensors)
 
 
 _kept: set[bool] = set()
 
 
-def look_at_kept() -> None:
-    """Note whether what was loaded since the last look keeps a tensor below float64; asked before the collector is frozen."""
-    _kept.add(low_now())
+def get_ready(modules: tuple[str, ...]) -> None:
+    """Look up once what every twin needs, and note whether what was loaded since keeps a tensor below float64.
+
+    Asked before the collector is frozen.
+    """
+    _places(modules, len(sys.modules))
+    if low := low_now():
+        gc.collect()  # what nobody keeps is no such tensor
+        low = low_now()
+    _kept.add(low)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ reseeds or leaks reaches another cell. A fork has limits of time and memory, and
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -16,7 +17,7 @@ import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from trueto.candidates import Adapter, load_candidate
@@ -38,26 +39,36 @@ def _describe(adapter: Adapter) -> dict[str, Any]:
 
 
 def _load(adapter: Adapter, profile: Mapping[str, Any]) -> dict[str, Any]:
-    import torch
+    with _kept():
+        import torch
 
-    torch.set_num_threads(1)
-    flags = profile.get("flags", {})
-    if flags.get("onednn") is False:
-        torch.backends.mkldnn.enabled = False
-    adapter.load()
-    _warm(adapter)
+        torch.set_num_threads(1)
+        flags = profile.get("flags", {})
+        if flags.get("onednn") is False:
+            torch.backends.mkldnn.enabled = False
+        adapter.load()
+        _warm(adapter)
     lacks = getattr(adapter, "lacks", None)
     missing = {} if lacks is None else {claim.id: why for claim in adapter.claims if (why := lacks(claim))}
     found = {"torch": str(torch.__version__), "cpu": torch.backends.cpu.get_cpu_capability(), "cuda": torch.cuda.is_available()}
     return {**found, "lacks": missing}
 
 
+@contextlib.contextmanager
+def _kept() -> Generator[None]:
+    """What is loaded here stays: the collector looks for none of it meanwhile (a quarter of the time), nor later in any fork."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _warm(adapter: Adapter) -> None:
-    """Import, read and look up once what every fork needs, and keep the collector from touching (and so copying) it in each of them."""
+    """Import, read and look up once what every fork needs."""
     importlib.import_module("trueto.workers.faulty")
     importlib.import_module("trueto.workers.run").warm(adapter)
-    gc.collect()
-    gc.freeze()
 
 
 def _unprepared(adapter: Adapter, claim: Claim, prepared: set[str]) -> dict[str, Any]:
@@ -70,9 +81,10 @@ def _unprepared(adapter: Adapter, claim: Claim, prepared: set[str]) -> dict[str,
         if lacks is not None and (why := lacks(claim)):
             return {"failed": why, "import": True}
         if prepare is not None:
-            prepare(claim)
-            if len(sys.modules) > loaded:  # what is new is looked through once here, and not in every fork
-                _warm(adapter)
+            with _kept():
+                prepare(claim)
+                if len(sys.modules) > loaded:  # what is new is looked through once here, and not in every fork
+                    _warm(adapter)
     except Exception as error:  # noqa: BLE001 - whatever an import raises is data
         said = f"cannot be imported: {type(error).__name__}: {error}"
         return {"failed": said, "import": True, "trace": traceback.format_exc()[-TAIL:]}

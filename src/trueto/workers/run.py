@@ -28,7 +28,7 @@ from trueto.observe import Observation, StepError, nudge_signs
 from trueto.power.rewriting import NUDGED
 from trueto.torch_run import Run
 from trueto.workers.branches import Branches
-from trueto.workers.promoted import Seen, look_at_kept, twin_of
+from trueto.workers.promoted import Seen, get_ready, twin_of
 from trueto.workers.protocol import claim_from_json, write_observation
 from trueto.workers.tasks import call
 from trueto.workers.traces import Watch
@@ -190,10 +190,9 @@ def warm(adapter: Adapter) -> None:
     save({"warm": np.zeros(1)})
     Watch(adapter.modules)
     _numpy_places(adapter.modules, len(sys.modules))
-    look_at_kept()
-    for mode in (served_draws, twin_of):
-        with mode(NoiseSource(None), adapter.modules):
-            pass
+    get_ready(adapter.modules)
+    with served_draws(NoiseSource(None), adapter.modules):
+        pass
 
 
 class Room:

@@ -136,7 +136,11 @@ def open_subject(spec: str, cell: str, *, profile_name: str = "default", ledger:
     known = load_ledger(path if path is not None and path.is_file() else None, name, release_of(spec))
     gate = Gate(spec, Selection(profiles=(chosen.id,)), known, jobs=1)
     gate.meet()
-    return subject_of(gate, cell)
+    try:
+        return subject_of(gate, cell)
+    except BaseException:
+        gate.close()
+        raise
 
 
 def subject_of(gate: Gate, cell: str) -> Subject:
