@@ -11,7 +11,7 @@ from trueto.fixtures import tape
 torch = pytest.importorskip("torch")
 
 from trueto.interpose import Interposer, NoiseSource  # noqa: E402 - they import torch
-from trueto.workers.promoted import entry_points, look_at_kept, twin_of  # noqa: E402
+from trueto.workers.promoted import entry_points, get_ready, low_now, twin_of  # noqa: E402
 
 SHAPE = (1, 2, 2, 2)
 
@@ -129,7 +129,7 @@ def test_names_are_as_before():
 def test_what_is_low_at_a_later_look_is_remembered_when_it_is_frozen():
     """A library may bring float32 with what one claim imports late: its later twins are looked at operation by operation."""
     kept = torch.zeros(2, dtype=torch.float32)
-    look_at_kept()
+    get_ready(())
     gc.freeze()
     assert kept.dtype == torch.float32
     with twin_of(None, ()) as seen:
@@ -139,8 +139,24 @@ def test_what_is_low_at_a_later_look_is_remembered_when_it_is_frozen():
 def test_what_is_frozen_with_nothing_low_is_not_looked_at_again():
     """Float64 alone needs no Interposer, and what is frozen costs no later run anything."""
     kept = torch.zeros(2)
-    look_at_kept()
+    get_ready(())
     gc.freeze()
     assert kept.dtype == torch.float64
+    with twin_of(None, ()) as seen:
+        assert not isinstance(seen, Interposer)
+
+
+def test_what_nobody_keeps_is_not_kept():
+    """While a library is imported the collector rests: a tensor in a cycle that is garbage already says nothing of later runs."""
+    gc.disable()
+    try:
+        cycle = [torch.nn.Parameter(torch.zeros(2, dtype=torch.float32))]
+        cycle.append(cycle)
+        assert low_now()
+        del cycle
+        assert low_now()
+        get_ready(())
+    finally:
+        gc.enable()
     with twin_of(None, ()) as seen:
         assert not isinstance(seen, Interposer)
