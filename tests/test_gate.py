@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import threading
 from importlib.resources import files
 from xml.etree import ElementTree
 
@@ -11,6 +12,7 @@ import pytest
 import support
 from support import BASE, HOSTILE, lines, plugin_option, program, trueto
 
+from trueto.errors import UsageError
 from trueto.model import LAYERS, Verdict
 from trueto.running import entry
 from trueto.running.gate import exit_code
@@ -176,8 +178,19 @@ def test_profile_all_runs_what_can_run_and_notes_the_rest(tmp_path, monkeypatch)
     monkeypatch.setattr(entry, "absent", lambda chosen: "no GPU" if chosen.id == "cuda" else "")
     options = {option.name: () if option.multiple else option.default for option in GATE_OPTIONS}
     gate, _ = entry.open_gate(BASE, {**options, "profile": ("all",), "quick": False}, str(tmp_path / "r.jsonl"))
+    gate.close()
     assert {"default"} == {planned.profile for planned in gate.cells}
     assert {"cuda": "no GPU"} == gate.skipped
+
+
+@pytest.mark.parametrize(("chosen", "record"), [({"reference": ("nope",)}, "r.jsonl"), ({}, ".")])
+def test_a_gate_that_cannot_be_opened_leaves_nothing_running(tmp_path, chosen, record):
+    """The worker that has said who it is goes on to load; it ends with the error, and so does the thread that hands it runs."""
+    options = {option.name: () if option.multiple else option.default for option in GATE_OPTIONS}
+    before = threading.active_count()
+    with pytest.raises(UsageError):
+        entry.open_gate(BASE, {**options, **chosen}, str(tmp_path / record))
+    assert before == threading.active_count()
 
 
 def test_damaged_golden_is_unjudged(root, tmp_path):
