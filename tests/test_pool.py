@@ -1,8 +1,7 @@
 """Workers are fed quickly while the judge computes, in an order that leaves nobody waiting, and the process is left as it was."""
 
 import sys
-import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -71,14 +70,13 @@ def test_whoever_waits_is_woken(queue):
     """By what is asked for, and by the end."""
     for _ in range(5):
         queue.take(None)
-    taken = []
-    waiting = threading.Thread(target=lambda: [taken.append(queue.take(None)) for _ in range(2)])
-    waiting.start()
-    queue.put([asked_for(reference("k_diffusion/euler").case("model-2"), "late")], urgent=False)
-    queue.close()
-    waiting.join(timeout=5)
-    assert not waiting.is_alive()
-    assert taken[-1] is None
+    with ThreadPoolExecutor(1) as waiting:
+        taken = waiting.submit(queue.take, None)
+        queue.put([asked_for(reference("k_diffusion/euler").case("model-2"), "late")], urgent=False)
+        assert "late" == taken.result(timeout=5)[0].net
+        taken = waiting.submit(queue.take, None)
+        queue.close()
+        assert taken.result(timeout=5) is None
 
 
 class Waited:

@@ -52,10 +52,8 @@ class Ahead:
 
     def _expect(self, cell: Cell) -> None:
         """The declared variant of the original, where there is one, in both arms."""
-        chosen, entries = profile(cell.profile), self._ledger.covering(cell)
-        known = cell.layer in LAYERS and law_of(cell.case) == AGREEMENT and chosen.dtype == "float32"
-        knobs = union(entries) or (None if cell.case.drawn else {})
-        if not known or knobs == {}:
+        chosen, knobs = profile(cell.profile), union(self._ledger.covering(cell))
+        if not knobs or cell.layer not in LAYERS or law_of(cell.case) != AGREEMENT or chosen.dtype != "float32":
             return
         bench = Bench(reference(cell.claim.reference), cell.case, cell.layer, chosen, knobs_of(cell.claim, cell.case))
         for dtype in ("float32", "float64") if cell.profile == "default" else ("float32",):

@@ -70,8 +70,8 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
         ledger = replace(ledger, binding=False)
     gate = Gate(spec, selection, ledger, jobs=_jobs(options["jobs"]), skipped=skipped)
     gate.kept = [(one.claim, one.case) for one in load_kept(kept_path(spec))]
-    gate.open()
     try:
+        gate.open()
         gate.search = prepared(str(options["laws"]), gate.claims, selection)
         stamp = datetime.datetime.now(tz=datetime.UTC).strftime("%Y%m%dT%H%M%S")
         target = Path(record) if record else Path(".trueto") / "runs" / f"{stamp}-{name}.jsonl"

@@ -77,13 +77,9 @@ class Gate:
     _runs: dict[tuple[Any, ...], Future[Outcome]] = field(default_factory=dict)
 
     def open(self) -> None:
-        """Ask the candidate who it is and plan the cells; starts no run yet."""
+        """Ask the candidate who it is and plan the cells; starts no run yet. `close` also what could not be opened."""
         self.meet()
-        try:
-            self.cells = planned(self.name, self.claims, self.selection, self.kept)
-        except BaseException:
-            self.close()
-            raise
+        self.cells = planned(self.name, self.claims, self.selection, self.kept)
         self._ahead = Ahead(self.cells, self.ledger)
 
     def meet(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from trueto.checkpoints import Checkpoint, digest_of, open_checkpoint
@@ -65,8 +66,13 @@ def limits_of(cell: Cell, profile: Profile) -> Limits:
     """What one run may take: as the profile says, and on weights of the user's as much as their number asks for."""
     if not cell.case.weights:
         return Limits(seconds=profile.seconds)
-    checkpoint = open_checkpoint(Path(cell.case.weights))
-    return Limits(seconds=SECONDS, bytes=Limits().bytes + BYTES * checkpoint.numbers)
+    return Limits(seconds=SECONDS, bytes=Limits().bytes + BYTES * _numbers(cell.case.weights))
+
+
+@cache
+def _numbers(weights: str) -> int:
+    """How many numbers the weights at a path are, asked for every run of them."""
+    return open_checkpoint(Path(weights)).numbers
 
 
 def refuse_laws(laws: str, weights: str) -> None:

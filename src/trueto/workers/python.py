@@ -56,7 +56,7 @@ def _load(adapter: Adapter, profile: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _kept() -> Generator[None]:
-    """What is loaded here stays: the collector looks for none of it meanwhile (a quarter of the time), nor later in any fork."""
+    """What is loaded here stays: the collector looks for none of it meanwhile, which would take long, nor later in any fork."""
     gc.disable()
     try:
         yield
