@@ -19,11 +19,10 @@ from trueto.fixtures import network, schedule, start_noise
 from trueto.model import SAMPLER_LAYERS, Case, Cell, Layer, Verdict
 from trueto.references import reference
 from trueto.running.client import Limits, Outcome, Worker
-from trueto.running.gate import NETS
 from trueto.running.ledger import load_ledger
 from trueto.running.profiles import profile
 from trueto.running.verdict import Runs, judge_cell
-from trueto.workers.protocol import run_request
+from trueto.workers.protocol import NETS, run_request
 
 __all__ = ["figures"]
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import support
-import toy_codebase
 from support import lines, trueto
-from toy_network import CANDIDATE, NET, ORIGINAL, PROMISE, RECORD
+from toy_network import CANDIDATE, NET, recorded
 
 from trueto.fixtures.numbers import normal, parameter, whole
 from trueto.model import Verdict
@@ -17,7 +16,6 @@ from trueto.outputs import Outputs
 from trueto.recording.recorder import _outputs_beyond_floor
 from trueto.references import load_golden, reference
 from trueto.running.likewise import compare_outputs
-from trueto.settings import data_root
 from trueto.store import read_header, read_tensors
 
 pytest.importorskip("torch")
@@ -27,24 +25,7 @@ pytest.importorskip("torch")
 def port(tmp_path_factory):
     """The toy network recorded, and the run record of a gate of its ports: (root, cells by claim and case)."""
     folder = tmp_path_factory.mktemp("outputs")
-    (source := folder / "source").mkdir()
-    (source / "toy.py").write_text(ORIGINAL)
-    for arguments in (("init", "--quiet"), ("add", "toy.py"), ("commit", "--quiet", "-m", "toy")):
-        toy_codebase.git(source, *arguments)
-    root = folder / "root"
-    (root / "fixtures").parent.mkdir()
-    (root / "fixtures").symlink_to(data_root() / "fixtures")
-    (root / "suites").symlink_to(data_root() / "suites")
-    commit = toy_codebase.git(source, "rev-parse", "HEAD")
-    about = f'title = "Toy"\nrepository = "https://example.com/toy"\ncommit = "{commit}"\nlicence = "MIT"\n'
-    for name, files in (("toy", '["toy.py"]'), ("features", "[]")):
-        (home := root / "references" / name).mkdir(parents=True)
-        (home / "codebase.toml").write_text(f'{about}files = {files}\nhow = "as it is"\n')
-    (root / "references/toy/record.py").write_text(RECORD)
-    (root / "references/toy/net.py").write_text(NET)
-    (root / "references/features/halves.py").write_text(PROMISE)
-    done = trueto("record", "toy", "--source", str(source), cwd=folder, TRUETO_ROOT=str(root))
-    assert 0 == done.returncode, done.stdout + done.stderr
+    root, source = recorded(folder)
     (folder / "port.py").write_text(CANDIDATE)
     (folder / "deviations.toml").write_text(
         'candidate = "port"\n[[deviation]]\nreference = "toy/net"\nclaims = ["*@sigmoid", "*@forgets"]\n'

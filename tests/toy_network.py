@@ -1,5 +1,12 @@
 """A toy network as files: its original, how it is recorded, its card, a promise, and ports of it with what can go wrong."""
 
+from pathlib import Path
+
+import toy_codebase
+from support import trueto
+
+from trueto.settings import data_root
+
 ORIGINAL = """
 import torch
 from torch import nn
@@ -125,3 +132,26 @@ class Adapter:
 
 ADAPTER = Adapter()
 '''
+
+
+def recorded(folder: Path) -> tuple[Path, Path]:
+    """The toy network and the promise about it in a root of their own, recorded: (root, the original's repository)."""
+    (source := folder / "source").mkdir()
+    (source / "toy.py").write_text(ORIGINAL)
+    for arguments in (("init", "--quiet"), ("add", "toy.py"), ("commit", "--quiet", "-m", "toy")):
+        toy_codebase.git(source, *arguments)
+    root = folder / "root"
+    (root / "fixtures").parent.mkdir()
+    (root / "fixtures").symlink_to(data_root() / "fixtures")
+    (root / "suites").symlink_to(data_root() / "suites")
+    commit = toy_codebase.git(source, "rev-parse", "HEAD")
+    about = f'title = "Toy"\nrepository = "https://example.com/toy"\ncommit = "{commit}"\nlicence = "MIT"\n'
+    for name, files in (("toy", '["toy.py"]'), ("features", "[]")):
+        (home := root / "references" / name).mkdir(parents=True)
+        (home / "codebase.toml").write_text(f'{about}files = {files}\nhow = "as it is"\n')
+    (root / "references/toy/record.py").write_text(RECORD)
+    (root / "references/toy/net.py").write_text(NET)
+    (root / "references/features/halves.py").write_text(PROMISE)
+    done = trueto("record", "toy", "--source", str(source), cwd=folder, TRUETO_ROOT=str(root))
+    assert 0 == done.returncode, done.stdout + done.stderr
+    return root, source

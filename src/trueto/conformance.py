@@ -22,12 +22,12 @@ from trueto.events import cell_record
 from trueto.model import Case, Cell, Claim, Judgement, Layer
 from trueto.references import observe_spec, reference, reference_names
 from trueto.running.client import Limits, Outcome, answered
-from trueto.running.gate import NETS
 from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection, plan
 from trueto.running.profiles import profile
 from trueto.running.screen import failure_screen
 from trueto.running.verdict import Runs, judge_cell
+from trueto.workers.protocol import NETS
 
 __all__ = ["FAMILY", "Functions", "check", "functions"]
 

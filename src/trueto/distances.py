@@ -35,8 +35,8 @@ def norms(difference: Array) -> tuple[Array, Array]:
 def measure(got: Array, expected: Array) -> tuple[float, float]:
     """RMS and maximum of |got - expected| in constant memory; NaN where any element is not finite.
 
-    Any float dtypes, equal shapes. Works in blocks of at most 512 KiB, so that the size of the tensors does not matter. Two float32 tensors are
-    subtracted as such, which is exact within a factor of two of each other and else right to half a unit in the last place of the
+    Any float dtypes, equal shapes. Works in blocks of at most 512 KiB, so that the size of the tensors does not matter. Two float32 tensors
+    are subtracted as such, which is exact within a factor of two of each other and else right to half a unit in the last place of the
     difference, and their RMS is right to a millionth of itself; everything else is in float64, and so are they where a difference
     or a square overflows.
     """

@@ -42,7 +42,8 @@ class Adapter(Protocol):
     """What trueto asks of a candidate.
 
     `claims` and `no_claims` (reference to reason) are data; `modules` are the name prefixes of the library's modules; `load`
-    imports the library; `sample` runs one claim on one run and ends with `run.finish(...)`. An adapter may have `source(claim)`
+    imports the library; `sample` runs one claim on one run and ends with `run.finish(...)`. An adapter may have `computing`: prefixes of
+    more modules, that samplers do not run through and seeded faults are made in too (docs/power.md). It may have `source(claim)`
     besides: file and line of what it runs, as text for readers; and, for claims on functions whose named outputs are compared,
     `outputs(claim, task, flags)`, which gives them with `task.give(name, tensor)`, and `prepare(claim)`, which imports what that needs
     beyond `load` (docs/outputs.md). `build(claim, case)` makes what `sample` finds as `run.built`; `alike(claim, case)` says as text

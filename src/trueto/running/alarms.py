@@ -13,9 +13,9 @@ from trueto.model import SAMPLER_LAYERS, Case, Layer
 from trueto.observe import Observation
 from trueto.power import MIXED, NUDGED, UNBOUND, Fault
 from trueto.running.client import Limits, Outcome, Worker
-from trueto.running.gate import NETS
 from trueto.running.judging import Runs
 from trueto.running.seeded import Checks
+from trueto.workers.protocol import NETS
 
 __all__ = ["Cell", "judged_profile", "judged_rewrites", "summary"]
 

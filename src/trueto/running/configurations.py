@@ -16,6 +16,7 @@ LAWFUL = 60  # X of a claim's domain on which faults are judged that no recorded
 SALTS = (0, 1)  # of the X that are judged, and of those that are only compared
 
 MOST_STEPS = 40
+MOST_OUTPUTS = 50  # X of a function: other numbers are fed in, which is all that there is to draw
 MOST_TRIES = 50  # a draw; a domain of one case has only so many step counts
 SCALES = (0.5, 0.8, 1.0, 1.25)  # of an option that is a number
 FRESH = ("steps", "grid", "schedule", "parameterization", "network", "options", "guidance", "seed")
@@ -51,6 +52,11 @@ def _one(claim: Claim, cases: Sequence[Case], chance: random.Random) -> Case:
     )
 
 
+def _other(seed: int, number: int) -> int:
+    """A seed that no case of a suite has."""
+    return 1_000_000 * (1 + seed) + number
+
+
 def lawful_cases(claim: Claim) -> list[Case]:
     """X that the law of agreement draws for a claim, composed settings among them: the same every time."""
     return agreeing(claim, LAWFUL, SALTS[0])
@@ -59,8 +65,12 @@ def lawful_cases(claim: Claim) -> list[Case]:
 def drawn_cases(claim: Claim, cases: Sequence[Case], count: int, seed: int) -> list[Case]:
     """`count` configurations (fewer where there are no more), each only once, none of them a case of the suites or an X of the laws.
 
-    Half of them are X of the claim's domain, where it states one; the others are made of its cases.
+    Half of them are X of the claim's domain, where it states one; the others are made of its cases. Of a function whose outputs are
+    compared they are its cases with other numbers fed in.
     """
+    if cases and cases[0].of_outputs:
+        most = min(count, MOST_OUTPUTS)
+        return [replace(cases[n % len(cases)], id=f"drawn-{n}", quick=False, seed=_other(seed, n)) for n in range(most)]
     chance = random.Random(f"{seed}:{claim.id}:draws")  # noqa: S311 - seeded, not secret
     judged = {case.id for case in lawful_cases(claim)}
     found = [case for case in agreeing(claim, count // 2, SALTS[1] + seed) if case.id not in judged]

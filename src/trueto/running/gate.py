@@ -32,13 +32,9 @@ from trueto.running.profiles import absent, profile
 from trueto.running.search import Search
 from trueto.running.verdict import judge_cell, unbound
 from trueto.running.weights import limits_of, planned
-from trueto.workers.protocol import claim_from_json
+from trueto.workers.protocol import FEATURE, NETS, PLAIN, claim_from_json
 
 __all__ = ["Gate", "exit_code"]
-
-NETS = {Layer.SCHEDULE: "closed", Layer.START: "closed", Layer.TRAJECTORY: "closed", Layer.UPDATE: "open", Layer.NOISE: "seeded"}
-# A function whose named outputs are compared: what is asked of it, and of a feature besides what it does with the feature off.
-CALLED, FEATURE, PLAIN = "outputs", "feature", "plain"
 
 
 def fails(verdict: Verdict, fail_on: str) -> bool:
@@ -168,11 +164,11 @@ class Gate:
         if cell.profile in self.absent:
             absent = Outcome(None, failed=f"cannot run under profile {cell.profile}: {self.absent[cell.profile]}")
             return self._explained(judge_outputs(cell, self.version, ref, chosen, Calls(absent, None), self.ledger), {})
-        asked = self._wanted(cell)
-        native = self._outcome(cell, asked[0][0])
+        net = NETS[cell.layer]
+        native = self._outcome(cell, net)
         if native.failed and not native.meta.get("import"):
             raise TruetoError(f"the harness failed on {cell.id}: {native.failed}", "trueto doctor")
-        twin = self._outcome(cell, asked[0][0], twin=True) if (asked[0][0], True) in asked else None
+        twin = self._outcome(cell, net, twin=True) if (net, True) in self._wanted(cell) else None
 
         def plain() -> tuple[Outcome, Outcome]:
             return self._outcome(cell, PLAIN), self._outcome(cell, PLAIN, twin=True)
@@ -228,9 +224,9 @@ class Gate:
         """The runs, each (network, twin), that a cell needs: its own, its twin, and the closed loop for the size of a drift."""
         if cell.layer is Layer.INVARIANCE:
             return [(net, twin) for twin in (False, True) for net in (FEATURE, PLAIN)]
-        if cell.layer.of_outputs:
-            return [(CALLED, twin) for twin in (False, *([True] if cell.profile == "default" else []))]
         net = NETS[cell.layer]
+        if cell.layer.of_outputs:
+            return [(net, twin) for twin in (False, *([True] if cell.profile == "default" else []))]
         twin = cell.profile == "default" and cell.layer is not Layer.NOISE
         return list(dict.fromkeys([(net, False), ("closed", False), *([(net, True)] if twin else [])]))
 

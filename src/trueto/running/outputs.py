@@ -25,10 +25,11 @@ from trueto.running.pictures import pictures
 from trueto.running.profiles import profile as named_profile
 from trueto.running.words import number
 
-__all__ = ["Calls", "judge_outputs"]
+__all__ = ["NO_EFFECT", "Calls", "judge_outputs"]
 
 TWO = ("float32", "float64")
 OTHER = "other outputs"  # the cause where the outputs cannot be compared
+NO_EFFECT = "no effect"  # the cause where a feature under test was not at work
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _judge(context: _Context) -> Judgement:
     if context.cell.layer is Layer.INVARIANCE:
         context.evidence["effect"] = native.outputs.effect
         if not native.outputs.effect:
-            return context.plain(Verdict.UNJUDGED, "no effect", "the feature was switched on, and nothing shows that it was at work")
+            return context.plain(Verdict.UNJUDGED, NO_EFFECT, "the feature was switched on, and nothing shows that it was at work")
     return _judge_numbers(context, truth)
 
 
@@ -155,7 +156,7 @@ def _truth(context: _Context) -> Truth | Judgement:
             return ended
         assert outcome.outputs is not None
         if outcome.outputs.effect:
-            return context.plain(Verdict.UNJUDGED, "no effect", f"the feature was at work when it was off: {outcome.outputs.effect}")
+            return context.plain(Verdict.UNJUDGED, NO_EFFECT, f"the feature was at work when it was off: {outcome.outputs.effect}")
         found[dtype] = outcome.outputs
     return found
 

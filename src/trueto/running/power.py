@@ -21,6 +21,7 @@ from trueto.running.client import Worker
 from trueto.running.ledger import Ledger, load_ledger
 from trueto.running.profiles import profile
 from trueto.running.seeded import Checks, timed
+from trueto.running.seeded_outputs import checks_of
 from trueto.workers.protocol import claim_from_json
 
 __all__ = ["Power", "Progress", "judged"]
@@ -102,7 +103,7 @@ class Power:
 
     def _claim(self, worker: Worker, claim: Claim, progress: Progress) -> None:
         assert self._ledger is not None
-        checks = Checks(worker, self.name, self.version, claim, self._ledger, self.equivalence, self.seed)
+        checks = checks_of(worker, self.name, self.version, claim, self._ledger, self.equivalence, self.seed)
         checks.open()
         chance = random.Random(f"{self.seed}:{claim.id}")  # noqa: S311 - seeded, not secret
         reached = checks.faults

@@ -16,17 +16,17 @@ from trueto.references import reference
 from trueto.running.client import Limits, Outcome, Worker
 from trueto.running.configurations import drawn_cases, lawful_cases
 from trueto.running.domain import layers_of
-from trueto.running.gate import NETS
 from trueto.running.ledger import Ledger
 from trueto.running.plan import covers
 from trueto.running.profiles import profile
 from trueto.running.verdict import Runs, judge_cell
+from trueto.workers.protocol import NETS
 
-__all__ = ["Checks", "Found", "timed"]
+__all__ = ["Checks", "Found", "found_by", "refused_alike", "timed"]
 
 FAULTY = Limits(seconds=8.0, bytes=1 << 29)  # a faulty run that takes 8 s hangs: clean ones take some 0.05 s
 MOST_STEPS, MOST_CASES = 30, 8  # of the cases on which rewrites are judged
-LONGER = Limits(seconds=60.0)  # a rewrite computes everything twice
+LONGER = Limits(seconds=60.0)  # a rewrite computes everything twice, and a network takes longer than a sampler
 LONG = Limits(seconds=400.0, bytes=1 << 30)
 BY_ITSELF = ("exception", "crash", "memory", "garbage")
 SEEN_PARTS = ("told", "step", "states", "levels", "start", "sample", "noise")
@@ -157,14 +157,11 @@ class Checks:
             if key not in self._clean:
                 self._clean[key] = self.worker.run(self.claim, case, net, Limits(), twin=twin)
             return self._clean[key]
-        outcome = self.worker.run(self.claim, case, net, LONGER if self.rewrites else FAULTY, twin=twin, fault=fault.to_json())
+        limits = LONGER if self.rewrites or case.of_outputs else FAULTY
+        outcome = self.worker.run(self.claim, case, net, limits, twin=twin, fault=fault.to_json())
         if outcome.failed:
             raise DataError(outcome.failed, "docs/power.md")
         return outcome
-
-    def _verdict(self, case: Case, layer: Layer, runs: Runs, profile_id: str = "default") -> Judgement:
-        cell = Cell(self.candidate, self.claim, case, layer, profile_id)
-        return judge_cell(cell, self.version, reference(self.claim.reference), profile(profile_id), runs, self.ledger)
 
     def arms(self, case: Case, fault: Fault | None, nets: Sequence[str]) -> dict[str, Runs]:
         """The runs by network that cells are judged by, with a fault or a rewrite in place, or without; twins last, to share a fork."""
@@ -174,18 +171,18 @@ class Checks:
 
     def verdict(self, case: Case, layer: Layer, runs: Runs, profile_id: str = "default") -> Judgement:
         """What the gate says of a cell by these runs."""
-        return self._verdict(case, layer, runs, profile_id)
+        cell = Cell(self.candidate, self.claim, case, layer, profile_id)
+        return judge_cell(cell, self.version, reference(self.claim.reference), profile(profile_id), runs, self.ledger)
 
     def clean(self, case: Case, layer: Layer) -> Verdict:
         """What it says with neither fault nor rewrite."""
-        return self._clean_verdict(case, layer)
-
-    def _clean_verdict(self, case: Case, layer: Layer) -> Verdict:
-        """What the gate says of a cell without any fault."""
         if (case.id, layer) not in self._verdicts:
-            net = NETS[layer]
-            self._verdicts[case.id, layer] = self._verdict(case, layer, self.arms(case, None, [net])[net]).verdict
+            self._verdicts[case.id, layer] = self._judge_clean(case, layer).verdict
         return self._verdicts[case.id, layer]
+
+    def _judge_clean(self, case: Case, layer: Layer) -> Judgement:
+        net = NETS[layer]
+        return self.verdict(case, layer, self.arms(case, None, [net])[net])
 
     def _again(self, case: Case, fault: Fault | None) -> Callable[[], Outcome]:
         return lambda: self._run(case, "effective", twin=False, fault=fault)
@@ -209,18 +206,19 @@ class Checks:
                     same = same and twin_same
                 if same or (twins and layer is Layer.NOISE):
                     continue
-                clean = self._clean_verdict(case, layer)
+                clean = self.clean(case, layer)
                 if not (clean.same or clean.declared):
                     continue
                 if clean.declared and not twins and layer is not Layer.NOISE and native.observation is not None:
                     continue  # a declared cell is judged with both arms, as the ledger may speak of one
-                judged = self._verdict(case, layer, Runs(native, twin, None, self._again(case, fault)))
+                judged = self.verdict(case, layer, Runs(native, twin, None, self._again(case, fault)))
                 if judged.verdict.bad:
-                    return _found(judged)
+                    return found_by(judged)
         return None
 
 
-def _found(judged: Judgement) -> Found:
+def found_by(judged: Judgement) -> Found:
+    """A fault that a verdict saw; what raised, died or hung is told apart."""
     outcome = "killed"
     if judged.verdict is Verdict.BROKEN:
         outcome = "time-out" if judged.cause == "time-out" else "crash" if judged.cause in BY_ITSELF else "killed"
@@ -231,14 +229,15 @@ def _found(judged: Judgement) -> Found:
 def _unchanged(outcome: Outcome, clean: Outcome) -> bool:
     """Whether every bit of what was seen is that of the clean run."""
     if outcome.observation is None or clean.observation is None:
-        return outcome.raised is not None and clean.raised is not None and _where(outcome) == _where(clean)
+        return refused_alike(outcome, clean)
     pairs = [(getattr(outcome.observation, name), getattr(clean.observation, name)) for name in SEEN_PARTS]
     return all(same_bits(first, second) for first, second in pairs) and outcome.meta.get("below") == clean.meta.get("below")
 
 
-def _where(outcome: Outcome) -> tuple[Any, ...]:
-    assert outcome.raised is not None
-    return outcome.raised.type, outcome.raised.at_call, outcome.raised.own
+def refused_alike(outcome: Outcome, clean: Outcome) -> bool:
+    """Whether both raise the same, at the same place of the run."""
+    first, second = outcome.raised, clean.raised
+    return first is not None and second is not None and (first.type, first.at_call, first.own) == (second.type, second.at_call, second.own)
 
 
 def _sets(reply: Mapping[str, Any]) -> Lines:
@@ -251,6 +250,8 @@ def _executes(lines: Mapping[str, frozenset[int]], fault: Fault) -> bool:
 
 def _words(case: Case) -> str:
     """A drawn configuration in one line."""
+    if case.of_outputs:
+        return f"other numbers (seed {case.seed})" + "".join(f", {name}={value}" for name, value in case.options.items())
     options = ", ".join(f"{name}={value}" for name, value in case.options.items())
     return f"{case.steps} steps, grid {case.grid}, schedule {case.schedule}, {case.parameterization}, {case.network}" + (
         f", {options}" if options else ""

@@ -15,6 +15,7 @@ from trueto.running.client import Limits, Outcome, Worker
 from trueto.running.faults import malformed
 from trueto.running.plan import covers
 from trueto.running.profiles import profile
+from trueto.workers.protocol import NETS
 
 __all__ = ["Started", "Tried", "started", "tried"]
 
@@ -84,8 +85,7 @@ def _try(spec: str, worker: Worker, claim: Claim) -> Tried:
         return Tried(claim.id, problem=_why_nothing(claim, ref.cases), hint=f"trueto show {claim.reference}")
     case, began = covered[0], time.monotonic()
     layer = next(Layer(name) for name in reversed(case.layers) if name != Layer.NOISE)
-    net = "closed" if not case.of_outputs else "feature" if layer is Layer.INVARIANCE else "outputs"
-    outcome = worker.run(claim, case, net, SLOW, twin=False)
+    outcome = worker.run(claim, case, NETS[layer], SLOW, twin=False)
     calls = 0 if outcome.observation is None else len(outcome.observation.told)
     again = f"trueto gate {spec} --claim {shlex.quote(claim.id)} --case {shlex.quote(case.id)}"
     return Tried(claim.id, case.id, calls, time.monotonic() - began, _problem(outcome, ref, case, layer), again)

@@ -11,15 +11,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from trueto.candidates import Adapter
 from trueto.distances import measure, same_bits
 from trueto.judge import same_in_float64
+from trueto.model import Case, Layer
 from trueto.observe import Observation, StepError
+from trueto.outputs import Outputs
 from trueto.power import NUDGED, Fault, Overlay, faults_in, rewrites_in
 from trueto.power.overlay import source_of
+from trueto.workers.protocol import NETS
 from trueto.workers.run import Room, observed
+from trueto.workers.tasks import returned
 
 __all__ = ["differs", "put_fault", "reach"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Ended = Observation | Outputs | StepError
 
 SHARE = 0.9  # of its time, after which it says how far it came
 
@@ -27,7 +36,7 @@ SHARE = 0.9  # of its time, after which it says how far it came
 def put_fault(data: Mapping[str, Any], adapter: Adapter) -> None:
     """Put a fault or a rewrite in place for the rest of this process; that of the start latents is made where they are."""
     if data["operator"] != NUDGED:
-        Overlay(Fault.from_json(data), adapter.modules).put()
+        Overlay(Fault.from_json(data), _prefixes(adapter)).put()
 
 
 class _Lines:
@@ -59,10 +68,9 @@ def reach(room: Room, request: Mapping[str, Any]) -> dict[str, Any]:
     everything: dict[str, set[int]] = {}
     for case in request["cases"]:
         lines = _Lines(files)
-        asked = {**request, "case": case, "net": "closed"}
         sys.settrace(lines)
         try:
-            observed(room.adapter, asked)
+            _ended(room.adapter, request, case)
         finally:
             sys.settrace(None)
         found.append({module: sorted(numbers) for module, numbers in lines.seen.items()})
@@ -77,27 +85,32 @@ def reach(room: Room, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"reached": found, "faults": faults}
 
 
+def _prefixes(adapter: Adapter) -> tuple[str, ...]:
+    """Of the modules in which faults are made."""
+    return (*adapter.modules, *getattr(adapter, "computing", ()))
+
+
 def _files(adapter: Adapter) -> dict[str, str]:
-    """File to name of every imported module of the library."""
+    """File to name of every imported module of the library in which faults are made."""
+    prefixes = _prefixes(adapter)
     return {
         str(file): name
         for name, module in list(sys.modules.items())
-        if name.startswith(adapter.modules) and (file := getattr(module, "__file__", None)) and Path(file).suffix == ".py"
+        if name.startswith(prefixes) and (file := getattr(module, "__file__", None)) and Path(file).suffix == ".py"
     }
 
 
 def differs(room: Room, request: Mapping[str, Any]) -> dict[str, Any]:
     """The first case whose float64 output or exception is another with the fault in place; none where all are the same."""
-    overlay = Overlay(Fault.from_json(request["fault"]), room.adapter.modules)
+    overlay = Overlay(Fault.from_json(request["fault"]), _prefixes(room.adapter))
     began = time.monotonic()
     for index, case in enumerate(request["cases"]):
         if time.monotonic() - began > SHARE * float(request["limits"]["seconds"]):
             return {"differs": None, "tried": index, "how": "time is over"}
-        asked = {**request, "case": case, "net": "closed"}
-        right = observed(room.adapter, asked)
+        right = _ended(room.adapter, request, case)
         overlay.put()
         try:
-            wrong = observed(room.adapter, asked)
+            wrong = _ended(room.adapter, request, case)
         finally:
             overlay.take()
         if how := _unlike(right, wrong):
@@ -105,20 +118,36 @@ def differs(room: Room, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"differs": None, "tried": len(request["cases"]), "how": ""}
 
 
-def _unlike(right: Observation | StepError, wrong: Observation | StepError) -> str:
+def _ended(adapter: Adapter, request: Mapping[str, Any], case: Mapping[str, Any]) -> Ended:
+    """What a run of a case gives with everything built anew: of a sampler in the closed loop, of a function its outputs."""
+    asked = {**request, "case": case, "net": NETS[Layer(case["layers"][0])]}
+    return returned(adapter, asked) if Case.from_json(case).of_outputs else observed(adapter, {**asked, "net": "closed"})
+
+
+def _parts(seen: Observation | Outputs) -> dict[str, Array]:
+    """What was seen, by name."""
+    if isinstance(seen, Outputs):
+        return dict(seen.arrays)
+    return {name: getattr(seen, name) for name in ("told", "states", "levels", "start", "sample")}
+
+
+def _unlike(right: Ended, wrong: Ended) -> str:
     """In what two answers differ, or nothing."""
     if isinstance(right, StepError) or isinstance(wrong, StepError):
         both = isinstance(right, StepError) and isinstance(wrong, StepError)
         if both and (right.type, right.at_call) == (wrong.type, wrong.at_call):  # type: ignore[union-attr]
             return ""
         return "one of them raises" if not both else "another exception"
-    for name in ("told", "states", "levels", "start", "sample"):
-        first, second = getattr(right, name), getattr(wrong, name)
+    here, there = _parts(right), _parts(wrong)
+    if list(here) != list(there):
+        return "other outputs"
+    for name, first in here.items():
+        second = there[name]
         if same_bits(first, second):
             continue
         if first.shape != second.shape or first.dtype != second.dtype:
             return f"{name} has another shape or dtype"
-        scale = float(abs(first).max(initial=0.0))
+        scale = float(abs(first).max(initial=0))
         if not measure(second, first)[1] <= same_in_float64() * scale:
             return name
     return ""

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from trueto.errors import DataError
-from trueto.model import Case, Claim
+from trueto.model import Case, Claim, Layer
 from trueto.observe import LEVEL_KINDS, Observation, StepError
 from trueto.outputs import Outputs
 from trueto.store import map_tensors, read_header, read_tensors, write_tensors
 
 __all__ = [
+    "FEATURE",
+    "NETS",
+    "PLAIN",
     "VERSION",
     "check_form",
     "claim_from_json",
@@ -32,6 +35,17 @@ __all__ = [
 
 VERSION = 1
 HINT = "docs/worker-protocol.md"
+# What a run is asked for (`net`): the network that a sampler meets, or which outputs of a function; with PLAIN a feature under test is off.
+CALLED, FEATURE, PLAIN = "outputs", "feature", "plain"
+NETS = {
+    Layer.SCHEDULE: "closed",
+    Layer.START: "closed",
+    Layer.UPDATE: "open",
+    Layer.TRAJECTORY: "closed",
+    Layer.NOISE: "seeded",
+    **{layer: CALLED for layer in Layer if layer.of_outputs},
+    Layer.INVARIANCE: FEATURE,
+}
 FORM = {"told": 1, "step": 1, "states": 5, "levels": 1, "start": 4, "sample": 4, "noise": 5}  # number of axes
 
 

@@ -210,10 +210,10 @@ class Room:
         if request["op"] != "run":
             self._promote(twin=twin)
             return _of_faults(self, request), True
-        if Case.from_json(request["case"]).of_outputs:
-            return _with_effect(call(self.adapter, request), request["profile"]), True  # what features do to a library goes with the room
         if not self._built and request.get("fault") is not None:
             _put_fault(request["fault"], self.adapter)
+        if Case.from_json(request["case"]).of_outputs:
+            return _with_effect(call(self.adapter, request), request["profile"]), True  # what features do to a library goes with the room
         if twin not in self._built:
             self.enter(request, twin=twin)
         assert self._watch is not None

@@ -17,15 +17,14 @@ from trueto.candidates import Adapter
 from trueto.distances import measure
 from trueto.interpose import TORCH_OF, Interposer
 from trueto.model import Case, Claim
+from trueto.observe import StepError
 from trueto.outputs import Outputs
 from trueto.references.spec import NUDGES
 from trueto.settings import data_root
 from trueto.torch_task import Task
-from trueto.workers.protocol import claim_from_json, write_outputs
+from trueto.workers.protocol import FEATURE, PLAIN, claim_from_json, write_outputs
 
-__all__ = ["FEATURE", "PLAIN", "call"]
-
-FEATURE, PLAIN = "feature", "plain"  # with a feature under test, and without it: then its own rounding is measured too
+__all__ = ["call", "returned"]
 
 
 def _task(request: Mapping[str, Any], claim: Claim, nudge: int | None = None) -> Task:
@@ -71,6 +70,19 @@ def _error(error: BaseException, adapter: Adapter) -> dict[str, Any]:
         "own": any(adapter.owns(frame.filename) for frame in frames),
         "at_call": 0,
     }
+
+
+def returned(adapter: Adapter, request: Mapping[str, Any]) -> Outputs | StepError:
+    """What one call gives, or the exception that it ended with."""
+    claim = claim_from_json(request["claim"])
+    task = _task(request, claim)
+    try:
+        _called(adapter, request, claim, task)
+    except MemoryError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - as in `call`
+        return StepError(**_error(error, adapter))
+    return task.outputs
 
 
 def call(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class DiffusersAdapter:
     claims = CLAIMS
     no_claims = NO_CLAIMS
     modules = ("diffusers.schedulers",)
+    computing = tuple(f"diffusers.{part}" for part in ("models", "pipelines", "image_processor", "loaders.single_file", "training_utils"))
 
     def version(self) -> str:
         """The installed version, without importing the library."""

@@ -1,0 +1,99 @@
+"""`trueto power` where named outputs are compared: a network and a switch of it, whose library is a module that faults are seeded into."""
+
+import json
+
+import pytest
+from support import trueto
+from toy_network import CANDIDATE, recorded
+
+from trueto.candidates import load_candidate
+from trueto.references import reference
+from trueto.running.configurations import drawn_cases
+
+pytest.importorskip("torch")
+
+HEAD, REST = CANDIDATE.split("\n\n\nclass Adapter:")
+LIBRARY = (
+    HEAD
+    + """
+
+
+def halves(x, w, task):
+    if int(task.feature) == 0:
+        return x @ w.T
+    task.took_effect("half multiplied")
+    return x[:, :3] @ w[:, :3].T + x[:, 3:] @ w[:, 3:].T
+
+
+def unused(x):
+    return x + 1.0
+"""
+)
+ADAPTER = f'''"""The adapter of a library that is imported."""
+
+import importlib
+
+from trueto.model import Claim
+
+
+class Adapter:{REST}'''
+ADAPTER = (
+    ADAPTER.replace('modules = ("port",)', 'modules = ()\n    computing = ("portlib",)')
+    .replace("def load(self):\n        pass", 'def load(self):\n        self.library = importlib.import_module("portlib")')
+    .replace("return forward(", "return self.library.forward(")
+)
+_before, _after = ADAPTER.split("        if task.feature and way")
+ADAPTER = _before + '        task.give("out", self.library.halves(x, w, task))\n\n\nADAPTER = Adapter()\n'
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """Every fault of both claims, asked about."""
+    folder = tmp_path_factory.mktemp("power")
+    root, _ = recorded(folder)
+    (folder / "portlib.py").write_text(LIBRARY)
+    (folder / "port.py").write_text(ADAPTER)
+    asked = ("--claim", "toy/net@right", "--claim", "features/halves@halves", "--faults", "400", "--equivalence", "6", "--jobs", "1")
+    done = trueto("power", str(folder / "port.py"), *asked, cwd=folder, TRUETO_ROOT=str(root), PYTHONPATH=str(folder))
+    assert 0 == done.returncode, done.stdout + done.stderr
+    return json.loads((folder / "reports/power.json").read_text())["claims"]
+
+
+def outcomes(entry, function, operator):
+    """How the faults of one kind in one function ended."""
+    return {fault["outcome"] for fault in entry["faults"] if (fault["function"], fault["operator"]) == (function, operator)}
+
+
+def test_faults_in_a_network_are_seen(certificate):
+    """What moves an output is seen in layer module; a branch that the claim never takes is seeded with nothing that counts."""
+    entry = certificate["toy/net@right"]
+    assert {"module": entry["seen"]} == entry["by_layer"]
+    assert entry["killed"] > 10
+    assert {"killed"} == outcomes(entry, "forward", "sign") - {"equivalent", "crash"}
+    assert {"forward"} == {fault["function"] for fault in entry["faults"]}
+
+
+def test_faults_in_a_switch_are_seen(certificate):
+    """What moves Y only with the feature on, and what makes the feature do nothing, is seen in layer invariance."""
+    entry = certificate["features/halves@halves"]
+    assert {"invariance": entry["seen"]} == entry["by_layer"]
+    assert "killed" in outcomes(entry, "halves", "dropped_term")
+    assert "unjudged" in {fault.get("verdict") for fault in entry["faults"] if fault["operator"] == "comparison"}
+    assert 0 == entry["survived"], [fault for fault in entry["faults"] if fault["outcome"] == "survived"]
+
+
+def test_what_changes_nothing_is_equivalent(certificate):
+    """A fault in a way that the claim does not go is compared on other numbers and changes nothing."""
+    never = [fault for fault in certificate["toy/net@right"]["faults"] if fault["outcome"] == "equivalent"]
+    assert never
+    assert all("float64 output on" in fault["note"] or "none of" in fault["note"] for fault in never)
+
+
+def test_draws_are_other_numbers():
+    """X of a function that no suite uses are its cases with seeds that no case has, the same every time."""
+    claim = next(claim for claim in load_candidate("diffusers").claims if claim.reference == "compvis/unet")
+    cases = reference(claim.reference).cases
+    drawn = drawn_cases(claim, cases, 500, 0)
+    assert drawn == drawn_cases(claim, cases, 500, 0) != drawn_cases(claim, cases, 500, 1)
+    assert 50 == len(drawn) == len({case.seed for case in drawn})
+    assert not {case.seed for case in drawn} & {case.seed for case in cases}
