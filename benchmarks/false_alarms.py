@@ -24,7 +24,7 @@ from trueto.running.alarms import Cell, judged_profile, judged_rewrites, summary
 from trueto.running.client import Worker
 from trueto.running.ledger import load_ledger
 from trueto.running.profiles import absent, profile
-from trueto.running.seeded import Checks
+from trueto.running.seeded_outputs import checks_of
 from trueto.workers.protocol import claim_from_json
 
 HERE = Path(__file__).parent
@@ -80,7 +80,7 @@ class Measure:
 
     def one(self, workers: dict[str, Worker], claim: Claim, share: int) -> list[Cell]:
         """The cells of one claim: rewrites of its source, then other ways of running it."""
-        checks = Checks(workers["default"], self.name, self.version, claim, self.ledger, 0, self.seed, rewrites=True)
+        checks = checks_of(workers["default"], self.name, self.version, claim, self.ledger, 0, self.seed, rewrites=True)
         checks.open()
         chance = random.Random(f"{self.seed}:{claim.id}:rewrites")  # noqa: S311 - seeded, not secret
         found = list(judged_rewrites(checks, share, chance))

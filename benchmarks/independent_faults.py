@@ -26,6 +26,7 @@ from trueto.running.client import Worker
 from trueto.running.ledger import load_ledger
 from trueto.running.profiles import profile
 from trueto.running.seeded import Checks, Found, timed
+from trueto.running.seeded_outputs import checks_of
 from trueto.workers.protocol import claim_from_json
 
 SEEN = ("killed", "crash", "time-out")
@@ -77,7 +78,7 @@ class Measure:
         said = worker.describe()
         ledger = load_ledger(ledger_path(PACKAGE), PACKAGE)
         claims = [claim for claim in map(claim_from_json, said["claims"]) if claim.implementation == scheduler]
-        found = [Checks(worker, PACKAGE, said["version"], claim, ledger, self.draws, 0) for claim in claims]
+        found = [checks_of(worker, PACKAGE, said["version"], claim, ledger, self.draws, 0) for claim in claims]
         for checks in found:
             checks.open()
         return found

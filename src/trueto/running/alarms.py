@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from trueto.distances import measure, same_bits
 from trueto.judge import same_in_float64
-from trueto.model import SAMPLER_LAYERS, Case, Layer
-from trueto.observe import Observation
+from trueto.model import LAYERS, Case, Layer
 from trueto.power import MIXED, NUDGED, UNBOUND, Fault
 from trueto.running.client import Limits, Outcome, Worker
 from trueto.running.judging import Runs
@@ -19,14 +20,16 @@ from trueto.workers.protocol import NETS
 
 __all__ = ["Cell", "judged_profile", "judged_rewrites", "summary"]
 
-JUDGED = SAMPLER_LAYERS[:-1]  # which numbers a generator draws does not hang on arithmetic
+Array = np.ndarray[Any, np.dtype[Any]]
+
+JUDGED = tuple(layer for layer in LAYERS if layer is not Layer.NOISE)  # which numbers a generator draws does not hang on arithmetic
 OF_LAYER = {
     Layer.SCHEDULE: ("told", "levels"),
     Layer.START: ("start",),
     Layer.UPDATE: ("states", "sample"),
     Layer.TRAJECTORY: ("states", "sample"),
 }
-PARTS = ("told", "levels", "start", "states", "sample")
+EVERY = ("told", "levels", "start", "states", "sample")
 NUDGES = 8
 
 
@@ -79,6 +82,8 @@ def judged_profile(checks: Checks, other: Worker) -> Iterator[Cell]:
     for case in [case for case in checks.cases if case.quick]:
         made: dict[str, Outcome] = {}
         for layer in JUDGED:
+            if layer is Layer.INVARIANCE:
+                continue  # it is held against the feature off under the same profile, which is no harmless rewrite of anything
             if layer not in case.layers or not ((clean := checks.clean(case, layer)).same or clean.declared):
                 continue
             net = NETS[layer]
@@ -103,7 +108,7 @@ def _cells(checks: Checks, fault: Fault, case: Case) -> Iterator[Cell]:
         right, other = before[NETS[layer]], after[NETS[layer]]
         if not _changed(layer, right, other):
             continue
-        seen = checks.verdict(case, layer, other)
+        seen = checks.verdict(case, layer, other, fault=fault)
         worse = not (seen.verdict.same or seen.verdict.declared)
         where = f"{fault.module}:{fault.function}, line {fault.first}" if fault.function else fault.module
         bound = fault.site != UNBOUND
@@ -118,28 +123,37 @@ def _changed(layer: Layer, right: Runs, other: Runs) -> bool:
     for first, second in ((right.native, other.native), (right.twin, other.twin)):
         if first is None or second is None:
             continue
-        one, two = first.observation, second.observation
+        one, two = _seen(first, layer), _seen(second, layer)
         if one is None or two is None:
             if (one is None) != (two is None):
                 return True
             continue
-        if not all(same_bits(getattr(one, name), getattr(two, name)) for name in OF_LAYER[layer]):
+        if list(one) != list(two) or not all(same_bits(one[name], two[name]) for name in one):
             return True
     return False
+
+
+def _seen(outcome: Outcome, layer: Layer | None = None) -> Mapping[str, Array] | None:
+    """What was seen of a run, by name; of a sampler's only what a layer looks at, where one is named; None where it gave nothing."""
+    if outcome.outputs is not None:
+        return outcome.outputs.arrays
+    names = EVERY if layer is None else OF_LAYER.get(layer, EVERY)
+    return None if outcome.observation is None else {name: getattr(outcome.observation, name) for name in names}
 
 
 def _computes(right: Runs, other: Runs) -> str:
     """What the rewritten program computes otherwise in float64, or nothing."""
     if right.twin is None or other.twin is None:
         return ""
-    one, two = right.twin.observation, other.twin.observation
+    one, two = _seen(right.twin), _seen(other.twin)
     if one is None or two is None:
         return "" if one is two else "ends otherwise"
-    return next((name for name in PARTS if _apart(name, one, two)), "")
+    if list(one) != list(two):
+        return "other outputs"
+    return next((name for name in one if _apart(one[name], two[name])), "")
 
 
-def _apart(name: str, right: Observation, other: Observation) -> bool:
-    first, second = getattr(right, name), getattr(other, name)
+def _apart(first: Array, second: Array) -> bool:
     if first.shape != second.shape or first.dtype != second.dtype:
         return True
     finite = abs(first[abs(first) < float("inf")])

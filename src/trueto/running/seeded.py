@@ -169,20 +169,18 @@ class Checks:
         twin = {net: self._run(case, net, twin=True, fault=fault) for net in nets if net != NETS[Layer.NOISE]}
         return {net: Runs(native[net], twin.get(net), None, self._again(case, fault)) for net in nets}
 
-    def verdict(self, case: Case, layer: Layer, runs: Runs, profile_id: str = "default") -> Judgement:
-        """What the gate says of a cell by these runs."""
+    def verdict(self, case: Case, layer: Layer, runs: Runs, profile_id: str = "default", fault: Fault | None = None) -> Judgement:
+        """What the gate says of a cell by these runs, which were made with that fault in place."""
+        del fault
         cell = Cell(self.candidate, self.claim, case, layer, profile_id)
         return judge_cell(cell, self.version, reference(self.claim.reference), profile(profile_id), runs, self.ledger)
 
     def clean(self, case: Case, layer: Layer) -> Verdict:
         """What it says with neither fault nor rewrite."""
         if (case.id, layer) not in self._verdicts:
-            self._verdicts[case.id, layer] = self._judge_clean(case, layer).verdict
+            net = NETS[layer]
+            self._verdicts[case.id, layer] = self.verdict(case, layer, self.arms(case, None, [net])[net]).verdict
         return self._verdicts[case.id, layer]
-
-    def _judge_clean(self, case: Case, layer: Layer) -> Judgement:
-        net = NETS[layer]
-        return self.verdict(case, layer, self.arms(case, None, [net])[net])
 
     def _again(self, case: Case, fault: Fault | None) -> Callable[[], Outcome]:
         return lambda: self._run(case, "effective", twin=False, fault=fault)

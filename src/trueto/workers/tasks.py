@@ -19,6 +19,7 @@ from trueto.interpose import TORCH_OF, Interposer
 from trueto.model import Case, Claim
 from trueto.observe import StepError
 from trueto.outputs import Outputs
+from trueto.power import NUDGED
 from trueto.references.spec import NUDGES
 from trueto.settings import data_root
 from trueto.torch_task import Task
@@ -28,7 +29,9 @@ __all__ = ["call", "returned"]
 
 
 def _task(request: Mapping[str, Any], claim: Claim, nudge: int | None = None) -> Task:
-    profile = request["profile"]
+    profile, fault = request["profile"], request.get("fault")
+    if nudge is None and fault is not None and fault["operator"] == NUDGED:
+        nudge = int(fault["site"])  # the inputs are moved, and nothing of the library
     dtype = TORCH_OF["float64" if request["twin"] else profile["dtype"]]
     home = data_root() / "references" / claim.reference.partition("/")[0]
     return Task(Case.from_json(request["case"]), dtype, home, nudge=nudge, feature=request["net"] == FEATURE, device=profile["device"])
