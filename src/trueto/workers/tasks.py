@@ -15,6 +15,7 @@ import torch
 
 from trueto.candidates import Adapter
 from trueto.distances import measure
+from trueto.errors import TruetoError
 from trueto.interpose import TORCH_OF, Interposer
 from trueto.model import Case, Claim
 from trueto.observe import StepError
@@ -81,7 +82,7 @@ def returned(adapter: Adapter, request: Mapping[str, Any]) -> Outputs | StepErro
     task = _task(request, claim)
     try:
         _called(adapter, request, claim, task)
-    except MemoryError:
+    except (MemoryError, TruetoError):
         raise
     except BaseException as error:  # noqa: BLE001 - as in `call`
         return StepError(**_error(error, adapter))
