@@ -3,11 +3,13 @@
 import contextlib
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from trueto.errors import WorkerError
 from trueto.references import reference
 from trueto.running.client import Limits, Worker
 from trueto.running.pool import Pool
@@ -97,6 +99,40 @@ def test_closing_a_fork_ends_it(first):
     other.close()
     assert gone(pid)
     assert not folder.exists()
+
+
+def test_a_fork_is_closed_by_two_threads_at_once(first):
+    """A pool closes its workers while their threads meet the end of what they wait for: neither fails, nor closes what is not its own."""
+    others = [first.fork() for _ in range(8)]
+    for other in others:
+        process, failed = other._process, []
+        together = threading.Barrier(2)
+
+        def close(process=process, together=together, failed=failed):
+            together.wait()
+            try:
+                process.close()
+            except BaseException as error:  # noqa: BLE001 - counted
+                failed.append(error)
+
+        threads = [threading.Thread(target=close) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(WAIT)
+        process.close()
+        process.wait()
+        assert [] == failed
+        other.close()
+
+
+def test_a_closed_worker_starts_nothing(first):
+    """Whoever still holds a worker after the end of its pool is told so, and no process begins that nobody would end."""
+    first.describe()
+    first.close()
+    with pytest.raises(WorkerError, match="closed"):
+        first.describe()
+    assert first._process is None
 
 
 def gone_now(pid):

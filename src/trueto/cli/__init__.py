@@ -98,4 +98,11 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - none of it may look like a verdict
+        import traceback
+
+        traceback.print_exc()
+        click.echo(f"trueto: trueto itself failed: {type(error).__name__}: {error}", err=True)
+        click.echo("   try: trueto doctor; what is above belongs into a report to its maintainers", err=True)
+        sys.exit(3)
     sys.exit(code if isinstance(code, int) else 0)

@@ -85,10 +85,10 @@ def command(candidate: str | None, form: str, output: str | None, record: str | 
     progress = _Progress(quiet=form != "table")
     session = GateSession(gate, path, options["fail-on"], progress)
     suites = data_root() / "suites"
-    arguments = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites), "-p", "no:terminal", "--disable-plugin-autoload", str(suites)]
+    arguments = ["-c", str(suites / "pytest.ini"), "--rootdir", str(suites), "-p", "no:terminal", "-s", "--disable-plugin-autoload"]
     forget_pytest_options()
     try:
-        ended = pytest.main(arguments, plugins=[plugin, Given(session)])
+        ended = pytest.main([*arguments, str(suites)], plugins=[plugin, Given(session)])
     finally:
         progress.stop()
     interrupted = int(ended) == pytest.ExitCode.INTERRUPTED and not session.trouble
@@ -176,11 +176,15 @@ class _Progress:
         import sys
 
         from trueto import __version__
+        from trueto.running.circumstances import environment
 
         search = gate.search
         laws = f" · {len(search.asked)} laws (`{search.profile}`)" if search is not None and search.asked else ""
         profiles = ", ".join(gate.selection.profiles)
-        click.echo(f"trueto {__version__} · {gate.name} {gate.version} · profiles {profiles} · {len(gate.cells)} cells{laws}")
+        click.echo(
+            f"trueto {__version__} · {gate.name} {gate.version} · torch {environment()['torch']} · profiles {profiles} "
+            f"· {len(gate.cells)} cells{laws}"
+        )
         for name, why in {**gate.absent, **gate.skipped}.items():
             click.echo(f"profile {name} cannot run here: {why}")
         if sys.stdout.isatty():

@@ -14,7 +14,7 @@ from trueto.reports.pictures import pictures_card
 from trueto.reports.plot import Series, drift_plot, plotted, series_of
 from trueto.reports.power import power_card
 from trueto.reports.view import ClaimView, Overview, cell_name
-from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, number, plural, step_words, times, verdict_of
+from trueto.reports.words import COMPARED, DECLARED_MEANS, LAYER_WORDS, LEGEND, number, plural, step_words, times, verdict_of
 
 __all__ = ["claim_page", "plot_label"]
 
@@ -162,13 +162,6 @@ def _numbers(series: Series) -> Html:
     return el("details", el("summary", "The numbers"), el("div", el("table", raw(f"<thead>{head}<tbody>{rows}")), class_="scroll"))
 
 
-COMPARED = {
-    "original": "the original",
-    "variant": "what is declared",
-    "spec on the candidate's own levels": "the original's rule on the library's own noise levels",
-}
-
-
 def _key(words: str, *shapes: str) -> Html:
     """One sample of a line or a dot with what it stands for."""
     return el("li", raw(f'<svg viewBox="0 0 22 12" aria-hidden="true">{"".join(shapes)}</svg>'), words)
@@ -204,7 +197,7 @@ def _plots(view: Overview, claim: ClaimView) -> Html:
                 for_=f"p{index}",
             )
         )
-        judged = COMPARED.get(str(cell["evidence"].get("compared_with")), "the original")
+        judged = COMPARED.get(str(cell["evidence"].get("compared_with")), COMPARED["original"])
         caption = el(
             "figcaption",
             f"Distance from {judged} at each {'output' if series.names else 'step'}, on a scale where each line is ten times or more the "

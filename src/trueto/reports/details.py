@@ -7,7 +7,7 @@ from typing import Any
 from trueto.reports.markup import EMPTY, Html, el, icon, link
 from trueto.reports.page import card, table, terms
 from trueto.reports.view import Cells, ClaimView, row_name
-from trueto.reports.words import LAYER_WORDS, LEGEND, number, plural, size_words, step_words, times, verdict_of
+from trueto.reports.words import COMPARED, LAYER_WORDS, LEGEND, number, plural, size_words, step_words, times, verdict_of
 
 __all__ = ["exact_card", "layers_card", "source_link"]
 
@@ -36,7 +36,8 @@ def _worst_element(cell: dict[str, Any]) -> str:
         return ""
     index = worst.get("index")
     place = f"element {index}" if index not in (None, []) else "the value"
-    return f"at {row_name(cell, worst.get('step'))}, {place}: the original has {worst.get('expected')}, the library {worst.get('got')}"
+    judged = COMPARED.get(str(cell["evidence"].get("compared_with")), COMPARED["original"])
+    return f"at {row_name(cell, worst.get('step'))}, {place}: {judged} has {worst.get('expected')}, the library {worst.get('got')}"
 
 
 def _twin(twin: Any) -> str:

@@ -11,6 +11,7 @@ from trueto.errors import DataError
 from trueto.model import Verdict
 
 __all__ = [
+    "COMPARED",
     "DECLARED_MEANS",
     "LAYER_WORDS",
     "LEGEND",
@@ -39,6 +40,15 @@ DECLARED_MEANS = (
     "The library's own ledger of deviations names this difference: what is computed instead, why, and which test proves it. "
     "The result was compared with exactly that, and equals it. Anything else, or anything more, would show as a difference."
 )
+
+
+COMPARED = {
+    "original": "the original",
+    "variant": "what is declared",
+    "spec on the candidate's own levels": "the original's rule on the library's own noise levels",
+    "feature off": "the library with the feature off",
+}
+"""What a cell's numbers are distances from, by `compared_with` of the run record."""
 
 
 @dataclass(frozen=True, slots=True)

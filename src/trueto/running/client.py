@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,6 +77,7 @@ class Worker:
         self._buffer = b""
         self._loaded: dict[str, Any] | None = None
         self._folder: Path | None = None
+        self._closing, self._ended = threading.Lock(), False
 
     def describe(self) -> dict[str, Any]:
         """Name, version and claims, without importing the library; WorkerError when the adapter itself fails."""
@@ -147,15 +149,22 @@ class Worker:
         return 0.0
 
     def close(self) -> None:
-        """End the process and whatever it started."""
-        if isinstance(self._process, Forked):
-            self._process.close()
-        elif self._process is not None:
-            self._end(self._process)
-        self._process, self._buffer, self._loaded = None, b"", None
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        """End the process and whatever it started, for good; another thread may be waiting for its answer."""
+        self._ended = True
+        self._drop()
+
+    def _drop(self) -> None:
+        """End the process; the next request starts another one."""
+        with self._closing:
+            process, self._process = self._process, None
+            folder, self._folder = self._folder, None
+            self._buffer, self._loaded = b"", None
+        if isinstance(process, Forked):
+            process.close()
+        elif process is not None:
+            self._end(process)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         """End a worker and its session; a program has a session of its own, which only its worker can end."""
@@ -191,35 +200,36 @@ class Worker:
 
     def _send(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """Send a request and wait for the reply with its number; {"died": why} when there is none."""
-        if self._process is None:
-            self._process = self._start()
-        assert self._process.stdin is not None
+        with self._closing:
+            if self._ended:
+                raise WorkerError("the worker was closed", "trueto doctor")
+            process = self._process = self._process or self._start()
+        assert process.stdin is not None
         try:
-            self._process.stdin.write((json.dumps(request) + "\n").encode())
-            self._process.stdin.flush()
-            line = self._read_line(seconds)
+            process.stdin.write((json.dumps(request) + "\n").encode())
+            process.stdin.flush()
+            line = self._read_line(process, seconds)
         except (ConnectionError, EOFError):
-            status = self._process.wait()
-            self.close()
+            status = process.wait()
+            self._drop()
             return {"died": f"worker {_exit_words(status)}"}
         except TimeoutError:
-            self.close()
+            self._drop()
             return {"died": "time-out"}
         try:
             reply = json.loads(line)
         except ValueError:
-            self.close()
+            self._drop()
             return {"died": "garbage: its answer is not JSON"}
         if not isinstance(reply, dict) or reply.get("id") != request["id"] or reply.get("protocol") != VERSION:
-            self.close()
+            self._drop()
             return {"died": "garbage: its answer belongs to another request"}
         return reply
 
-    def _read_line(self, seconds: float) -> bytes:
-        assert self._process is not None
-        assert self._process.stdout is not None
+    def _read_line(self, process: subprocess.Popen[bytes] | Forked, seconds: float) -> bytes:
+        assert process.stdout is not None
         deadline = time.monotonic() + seconds
-        descriptor = self._process.stdout.fileno()
+        descriptor = process.stdout.fileno()
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
             if left <= 0 or len(self._buffer) > MAX_LINE:

@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,20 +25,26 @@ class Forked:
 
     def __init__(self, pid: int, link: socket.socket) -> None:
         self.pid = pid
+        self._closing = threading.Lock()
         self._handle = os.pidfd_open(pid)  # its number may be another process's one day, this handle never
         self.stdin, self.stdout = link.makefile("wb"), link.makefile("rb", buffering=0)
         link.close()  # once both files are closed too
 
     def wait(self) -> None:
         """Return when it has ended; nothing is known of how."""
-        select.select([self._handle], [], [], GRACE)
+        if (handle := self._handle) >= 0:
+            select.select([handle], [], [], GRACE)
 
     def close(self) -> None:
-        """End it; what it started ends with it."""
+        """End it; what it started ends with it. It may be closed twice, by two threads at once."""
+        with self._closing:
+            handle, self._handle = self._handle, -1
+        if handle < 0:
+            return
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-        self.wait()
-        os.close(self._handle)
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [], GRACE)
+        os.close(handle)
         for stream in (self.stdin, self.stdout):
             with contextlib.suppress(OSError):
                 stream.close()

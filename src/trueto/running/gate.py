@@ -68,6 +68,7 @@ class Gate:
     skipped: dict[str, str] = field(default_factory=dict)
     kept: Sequence[tuple[str, str]] = ()
     search: Search | None = None
+    ledger_file: str = ""
     _ahead: Ahead = field(default_factory=lambda: Ahead((), Ledger("", "", ())))
     _pools: dict[str, Pool] = field(default_factory=dict)
     _runs: dict[tuple[Any, ...], Future[Outcome]] = field(default_factory=dict)
@@ -214,11 +215,17 @@ class Gate:
         """What repeats just this cell."""
         more = "" if cell.profile == "default" else f" --profile {cell.profile}"
         more += f" --weights {shlex.quote(cell.case.weights)}" if cell.case.weights else ""
+        more += self._ledger_option()
         return f"trueto gate {self.spec} --claim {cell.claim.id} --layer {cell.layer} --case {shlex.quote(cell.case.id)}{more}"
 
     def explaining(self, cell: Cell) -> str:
         """What says why a cell differs."""
-        return f"trueto explain {self.spec} {cell.id}" + ("" if cell.profile == "default" else f" --profile {cell.profile}")
+        more = "" if cell.profile == "default" else f" --profile {cell.profile}"
+        return f"trueto explain {self.spec} {cell.id}{more}{self._ledger_option()}"
+
+    def _ledger_option(self) -> str:
+        """The ledger, where the user named another than the candidate's own."""
+        return f" --ledger {shlex.quote(self.ledger_file)}" if self.ledger_file else ""
 
     def _wanted(self, cell: Cell) -> list[tuple[str, bool]]:
         """The runs, each (network, twin), that a cell needs: its own, its twin, and the closed loop for the size of a drift."""
