@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from support import trueto
 
+from trueto.candidates import ledger_path
 from trueto.errors import DataError
 from trueto.power import Certificate, read_certificate, write_certificate
 from trueto.power.certificate import counts_of, said_of
 from trueto.power.fault import Fault, spliced
 from trueto.running.client import Worker
 from trueto.running.configurations import drawn_cases, lawful_cases
-from trueto.running.ledger import Ledger
+from trueto.running.ledger import Ledger, load_ledger
 from trueto.running.power import judged
 from trueto.running.profiles import profile
 from trueto.running.seeded import Checks
@@ -110,6 +111,22 @@ def test_a_fault_that_only_a_drawn_case_sees_is_killed(checks):
     assert ("killed", True) == (found.outcome, found.case.startswith(f"steps={drawn},")), found
     assert not {case.id for case in lawful} & {case.id for case in wide.drawn}
     assert any(case.drawn for case in wide.drawn)
+
+
+def test_state_that_is_left_behind_is_seen_on_an_object_used_before():
+    """A counter that is not set back shows in no first sample: the recorded cases do not see it, the same cases on a used object do."""
+    pytest.importorskip("diffusers")
+    worker = Worker("diffusers", profile("default"))
+    try:
+        claim = next(one for one in map(claim_from_json, worker.describe()["claims"]) if one.id == "k_diffusion/euler")
+        found = Checks(worker, "diffusers", "", claim, load_ledger(ledger_path("diffusers"), "diffusers"), 0, 0, _lawful=[])
+        found.open()
+        kept = [one for one in found.possible if one.operator == "state" and one.function.endswith(".set_timesteps")]
+        ends = [found.judge(one) for one in kept]
+    finally:
+        worker.close()
+    assert any(end.case.endswith(" (reused)") for end in ends), ends
+    assert {"killed", "crash", "survived"} >= {end.outcome for end in ends}
 
 
 def test_the_library_is_not_touched(checks):

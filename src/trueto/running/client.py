@@ -116,14 +116,25 @@ class Worker:
             self._loaded = self._ask({"op": "load", "profile": self.profile.to_json()}, LOAD_SECONDS)
         return self._loaded
 
-    def run(self, claim: Claim, case: Case, net: str, limits: Limits, *, twin: bool, fault: Mapping[str, Any] | None = None) -> Outcome:
-        """One run of one case, with a seeded fault in place where one is given."""
+    def run(
+        self,
+        claim: Claim,
+        case: Case,
+        net: str,
+        limits: Limits,
+        *,
+        twin: bool,
+        fault: Mapping[str, Any] | None = None,
+        flags: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """One run of one case, with a seeded fault in place and more flags than the profile has, where they are given."""
         loaded = self.load()
         if "failed" in loaded or "died" in loaded:
             return Outcome(None, failed=f"cannot be imported: {loaded.get('failed') or loaded['died']}", meta={"import": True})
         self._number += 1
         send = partial(self._send, seconds=limits.seconds + GRACE)
         chosen, disk = self.profile.to_json(), self._own_folder()
+        chosen = {**chosen, "flags": {**chosen["flags"], **(flags or {})}}
         return answered(send, self._number, claim, case, net, chosen, limits, twin=twin, fault=fault, disk=disk)
 
     def _own_folder(self) -> Path:

@@ -27,6 +27,8 @@ __all__ = ["Checks", "Found", "found_by", "refused_alike", "timed"]
 FAULTY = Limits(seconds=8.0, bytes=1 << 29)  # a faulty run that takes 8 s hangs: clean ones take some 0.05 s
 MOST_STEPS, MOST_CASES = 30, 8  # of the cases on which rewrites are judged
 LONGER = Limits(seconds=60.0)  # a rewrite computes everything twice, and a network takes longer than a sampler
+USED = "reused"  # the profile in which an object has taken a sample before
+MOST_USED = 60  # configurations on which that is compared too
 LONG = Limits(seconds=400.0, bytes=1 << 30)
 BY_ITSELF = ("exception", "crash", "memory", "garbage")
 SEEN_PARTS = ("told", "step", "states", "levels", "start", "sample", "noise")
@@ -69,7 +71,7 @@ class Checks:
     _lines: Lines = field(default_factory=list)
     _drawn_lines: Lines = field(default_factory=list)
     _lawful: list[tuple[Case, Mapping[str, frozenset[int]]]] | None = None
-    _clean: dict[tuple[str, str, bool], Outcome] = field(default_factory=dict)
+    _clean: dict[tuple[str, str, bool, bool], Outcome] = field(default_factory=dict)
     _verdicts: dict[tuple[str, Layer], Verdict] = field(default_factory=dict)
 
     def open(self) -> None:
@@ -115,10 +117,15 @@ class Checks:
         return (case for case, lines in self._lawful if _executes(lines, fault))
 
     def judge(self, fault: Fault) -> Found:
-        """The first cell that sees the fault, of the recorded cases and then of the laws; survived where none does."""
-        for case in itertools.chain(self.reaches(fault), self.lawful(fault)):
+        """The first cell that sees the fault: of recorded cases, of the laws, with objects that were used before; survived where none does."""
+        used = [case for case in self.reaches(fault) if case.quick]
+        asked = itertools.chain(
+            ((case, self._judge_case) for case in itertools.chain(self.reaches(fault), self.lawful(fault))),
+            ((case, self._judge_used) for case in used),
+        )
+        for case, judge in asked:
             try:
-                found = self._judge_case(case, fault)
+                found = judge(case, fault)
             except DataError as error:
                 return Found("not made", note=error.message[:200])
             if found is not None:
@@ -140,9 +147,19 @@ class Checks:
             return Found("survived", note=f"the comparison {error.message}"[:200])
         if reply["tried"] < len(reached) and reply["differs"] is None:
             return Found("survived", note=f"not decided: time was over after {reply['tried']} of {len(reached)} configurations")
-        if reply["differs"] is None:
-            return Found("equivalent", note=f"the same float64 output on {reply['tried']} configurations that execute it")
-        return Found("survived", note=f"{reply['how']} differs: {_words(reached[reply['differs']])}")
+        if reply["differs"] is not None:
+            return Found("survived", note=f"{reply['how']} differs: {_words(reached[reply['differs']])}")
+        return self._equivalent_when_used(fault, reached[:MOST_USED], reply["tried"])
+
+    def _equivalent_when_used(self, fault: Fault, reached: Sequence[Case], tried: int) -> Found:
+        """The same with objects that have taken a sample before, whose state a fault may leave behind."""
+        try:
+            reply = self._asked("differs", reached, twin=True, fault=fault.to_json(), profile=profile(USED).to_json())
+        except DataError as error:
+            return Found("survived", note=f"the comparison {error.message}"[:200])
+        if reply["differs"] is not None:
+            return Found("survived", note=f"{reply['how']} differs with an object used before: {_words(reached[reply['differs']])}")
+        return Found("equivalent", note=f"the same float64 output on {tried} configurations that execute it, and on an object used before")
 
     def _asked(self, op: str, cases: Sequence[Case], **more: Any) -> dict[str, Any]:
         reply = self.worker.about_faults(op, self.claim, cases, LONG, **more)
@@ -151,14 +168,15 @@ class Checks:
                 raise DataError(f"of {self.claim.id} ended early: {reply[bad]}", f"trueto gate {self.candidate} --claim '{self.claim.id}'")
         return reply
 
-    def _run(self, case: Case, net: str, *, twin: bool, fault: Fault | None) -> Outcome:
+    def _run(self, case: Case, net: str, *, twin: bool, fault: Fault | None, used: bool = False) -> Outcome:
+        flags = profile(USED).flags if used else {}
         if fault is None:
-            key = (case.id, net, twin)
+            key = (case.id, net, twin, used)
             if key not in self._clean:
-                self._clean[key] = self.worker.run(self.claim, case, net, Limits(), twin=twin)
+                self._clean[key] = self.worker.run(self.claim, case, net, Limits(), twin=twin, flags=flags)
             return self._clean[key]
         limits = LONGER if self.rewrites or case.of_outputs else FAULTY
-        outcome = self.worker.run(self.claim, case, net, limits, twin=twin, fault=fault.to_json())
+        outcome = self.worker.run(self.claim, case, net, limits, twin=twin, fault=fault.to_json(), flags=flags)
         if outcome.failed:
             raise DataError(outcome.failed, "docs/power.md")
         return outcome
@@ -214,14 +232,25 @@ class Checks:
                     return found_by(judged)
         return None
 
+    def _judge_used(self, case: Case, fault: Fault) -> Found | None:
+        """One case with the fault and an object that has taken a sample before, as under the profile for that."""
+        for layer in (layer for layer in LAYERS if layer in layers_of(self.claim, case) and layer is not Layer.NOISE):
+            clean, native = (self._run(case, NETS[layer], twin=False, fault=one, used=True) for one in (None, fault))
+            if _unchanged(native, clean):
+                continue
+            before, after = (self.verdict(case, layer, Runs(seen, None), USED) for seen in (clean, native))
+            if after.verdict.bad and (before.verdict.same or before.verdict.declared):
+                return found_by(after, f"{case.id} ({USED})")
+        return None
 
-def found_by(judged: Judgement) -> Found:
+
+def found_by(judged: Judgement, case: str = "") -> Found:
     """A fault that a verdict saw; what raised, died or hung is told apart."""
     outcome = "killed"
     if judged.verdict is Verdict.BROKEN:
         outcome = "time-out" if judged.cause == "time-out" else "crash" if judged.cause in BY_ITSELF else "killed"
     cause = "" if judged.cause.startswith("not told apart") else judged.cause  # one arm was enough, so the twin was not run
-    return Found(outcome, str(judged.cell.layer), judged.cell.case.id, str(judged.verdict), cause)
+    return Found(outcome, str(judged.cell.layer), case or judged.cell.case.id, str(judged.verdict), cause)
 
 
 def _unchanged(outcome: Outcome, clean: Outcome) -> bool:

@@ -58,6 +58,10 @@ class OutputChecks(Checks):
                     return found_by(judged)
         return None
 
+    def _judge_used(self, case: Case, fault: Fault) -> Found | None:  # noqa: ARG002 - as that of samplers
+        """What a function needs is made anew for each call."""
+        return None
+
     def _unchanged(self, case: Case, layer: Layer, native: Outcome, twin: Outcome | None) -> bool:
         """Whether every bit of what is looked at is that of the clean calls."""
         clean = self.arms(case, None, [NETS[layer]])[NETS[layer]]
