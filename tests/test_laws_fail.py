@@ -19,7 +19,7 @@ CASES = {
 }
 SAID = {
     "repeat": "the same seed twice gives other bits in: sample",
-    "batch": "another picture in a batch than alone",
+    "batch": "picture 1 of a batch is another one than alone",
     "generators": "picture 1 of a list is another one than alone",
     "split": "continued by a new object it gives another picture",
     "clipping": "with a clip out of reach it gives another picture",
@@ -52,3 +52,15 @@ def test_a_law_can_fail_and_hold(law, tmp_path):
     assert SAID[law] in broken["reason"]
     code, (held,) = gate(tmp_path, "lawful", law)
     assert (0, True) == (code, held["verdict"] in ("identical", "faithful")), held
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["dev", "ci"])
+def test_each_fault_is_found_by_what_the_profiles_draw(profile, tmp_path):
+    """Nobody names an X: of the claims that break a law each is red by that law, and the one that keeps them all is green."""
+    record = tmp_path / "r.jsonl"
+    done = trueto("gate", PORT, "--laws", profile, "--record", str(record), cwd=tmp_path)
+    assert 1 == done.returncode, done.stdout + done.stderr
+    bad = {(event["claim"].partition("@")[2], event["evidence"].get("law")) for event in lines(record) if event.get("verdict") == "drifted"}
+    assert {(law, law) for law in CASES if law not in ("generators", "steps")} <= bad
+    assert not [law for claim, law in bad if claim == "lawful"]

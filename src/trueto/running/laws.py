@@ -16,6 +16,7 @@ import numpy as np
 
 from trueto.distances import measure, same_bits
 from trueto.fixtures import network, schedule
+from trueto.fixtures.noise import FROM
 from trueto.judge import Expected, compare
 from trueto.model import Case, Cell, Judgement, Layer, Profile, Verdict
 from trueto.observe import Observation, theta
@@ -97,20 +98,29 @@ def repeat(court: Court) -> Judgement:
 
 
 def batch(court: Court) -> Judgement:
-    """What becomes of one picture does not depend on what else is in the batch."""
+    """What becomes of each picture does not depend on what else is in the batch."""
     case = court.cell.case
     if case.shape[0] == 1:
         return court.not_a_case("it has one picture only")
-    alone = drawn_case("batch", **fields_of(case, shape=(1, *case.shape[1:])))
-    together, single = court.run(case, "closed"), court.run(alone, "closed")
-    if together.observation is None or single.observation is None:
-        return _raised(court, together, single)
-    smaller = replace(court, cell=replace(court.cell, case=alone))
-    seen = together.observation
-    first = replace(seen, states=seen.states[:, :1], start=seen.start[:1], sample=seen.sample[:1])
-    said = ("the first picture of a batch is the one that it is alone", "another picture in a batch than alone")
-    found = smaller.one_picture(replace(together, observation=first), single.observation, (), said, "float32")
-    return replace(found, cell=court.cell)
+    alone = [drawn_case("batch", **fields_of(case, shape=(1, *case.shape[1:]), seed=case.seed + FROM * k)) for k in range(case.shape[0])]
+    together, *singles = [court.run(one, "closed") for one in (case, *alone)]
+    if any(outcome.observation is None for outcome in (together, *singles)):
+        return _raised(court, together, *singles)
+    said = ("each picture of a batch is the one that it is alone", "picture {} of a batch is another one than alone")
+    return _each_as_alone(court, together, alone, singles, said)
+
+
+def _each_as_alone(court: Court, together: Outcome, alone: Sequence[Case], singles: Sequence[Outcome], said: tuple[str, str]) -> Judgement:
+    """Each picture of a run beside the same picture in a run of its own; the judgement on the one that is furthest away."""
+    found: list[Judgement] = []
+    for index, (one, outcome) in enumerate(zip(alone, singles, strict=True)):
+        assert together.observation is not None
+        assert outcome.observation is not None
+        there, seen = replace(court, cell=replace(court.cell, case=one)), together.observation
+        own = replace(seen, states=seen.states[:, [index]], start=seen.start[[index]], sample=seen.sample[[index]])
+        words = (said[0], said[1].format(index))
+        found.append(there.one_picture(replace(together, observation=own), outcome.observation, (), words, "float32"))
+    return replace(max(found, key=_ratio), cell=court.cell)
 
 
 def generators(court: Court) -> Judgement:
@@ -129,16 +139,8 @@ def generators(court: Court) -> Judgement:
         return _raised(court, *everything)
     if _bits(with_one) != _bits(without):
         return court.said(Verdict.DRIFTED, "generators", "one generator gives other noise than the same seed without a generator")
-    found: list[Judgement] = []
-    for index, (one, outcome) in enumerate(zip(alone, singles, strict=True)):
-        assert together.observation is not None
-        assert outcome.observation is not None
-        there, seen = replace(court, cell=replace(court.cell, case=one)), together.observation
-        own = replace(seen, states=seen.states[:, [index]], start=seen.start[[index]], sample=seen.sample[[index]])
-        picture = replace(together, observation=own)
-        said = ("each picture of a list of generators is the one that it is alone", f"picture {index} of a list is another one than alone")
-        found.append(there.one_picture(picture, outcome.observation, (), said, "float32"))
-    return replace(max(found, key=_ratio), cell=court.cell)
+    said = ("each picture of a list of generators is the one that it is alone", "picture {} of a list is another one than alone")
+    return _each_as_alone(court, together, alone, singles, said)
 
 
 def split(court: Court) -> Judgement:

@@ -28,7 +28,8 @@ from trueto.running.plan import Selection, matches
 __all__ = ["EVERY", "Search", "agreeing", "applies", "database", "prepared", "sampled"]
 
 EVERY = (AGREEMENT, "repeat", "batch", *WITH_AXIS, "forms", "order", "steps")
-POOL = 8  # X drawn for each that is judged for agreement: those that put together what no other does (running/covering.py)
+POOL = 8  # X drawn for each that is judged: those that put together what no other does (running/covering.py)
+FIXED = ("order", "steps")  # laws that go through a range of step counts by themselves, from one X
 EXAMPLES = Path(".trueto") / "examples"
 Judge = Callable[[Case, Layer], Judgement]
 
@@ -173,7 +174,7 @@ class Search:
     def expected(self, law: str, claim: Claim) -> list[Case]:
         """The X that will be drawn as long as the law holds, so that runs can be asked for ahead."""
         found = self.drawn(law, claim)
-        return chosen(Domain.of(claim), found, self.settings[law]) if law == AGREEMENT else found
+        return found if law in FIXED else chosen(Domain.of(claim), found, self.settings[law])
 
     def drawn(self, law: str, claim: Claim) -> list[Case]:
         """All X that Hypothesis draws as long as the law holds, from which those that are judged are chosen."""
@@ -183,12 +184,10 @@ class Search:
 
     def look(self, law: str, claim: Claim, judge: Judge) -> tuple[list[Judgement], Judgement | None]:
         """What was judged, and the smallest X that breaks the law, if one does; UsageError when nothing can be drawn."""
-        if part := Domain.of(claim).empty:
-            raise UsageError(f"law {law} has nothing to draw for claim {claim.id}: its domain has no {part}", "docs/laws.md")
         judged: dict[str, Judgement] = {}
         late: list[Case] = []
         began = time.monotonic()
-        turn = Turn({case.id for case in self.expected(law, claim)}, law == AGREEMENT)
+        turn = Turn({case.id for case in self.expected(law, claim)}, law not in FIXED)
 
         def check(case: Case) -> None:
             if not turn.comes(case):
@@ -229,7 +228,7 @@ class Search:
 
 def _many(law: str, count: int) -> int:
     """How many X are drawn so that so many of them are judged."""
-    return count * POOL if law == AGREEMENT else count
+    return count if law in FIXED else count * POOL
 
 
 def _quiet(phases: list[Phase]) -> settings:
@@ -271,6 +270,9 @@ def prepared(name: str, claims: Sequence[Claim], selection: Selection) -> Search
     named = [c for c in claims if matches(c.reference, selection.references) and matches(c.id, selection.claims)]
     stating = [claim for claim in named if states_domain(claim)]
     laws = EVERY if not selection.layers else [AGREEMENT]
+    for claim in stating:
+        if part := Domain.of(claim).empty:
+            raise UsageError(f"the laws have nothing to draw for claim {claim.id}: its domain has no {part}", "docs/laws.md")
     search = Search(name, [(law, claim) for law in laws for claim in stating if applies(law, claim)], layers)
     if silent := [claim.id for claim in named if not states_domain(claim)]:
         search.notes.append(f"laws say nothing of {len(silent)} claims, no domain stated: {', '.join(silent)}")

@@ -117,7 +117,7 @@ class Checks:
         return (case for case, lines in self._lawful if _executes(lines, fault))
 
     def judge(self, fault: Fault) -> Found:
-        """The first cell that sees the fault: of recorded cases, of the laws, with objects that were used before; survived where none does."""
+        """The first cell that sees the fault: of recorded cases, of laws, with objects used before; survived where none does."""
         used = [case for case in self.reaches(fault) if case.quick]
         asked = itertools.chain(
             ((case, self._judge_case) for case in itertools.chain(self.reaches(fault), self.lawful(fault))),
