@@ -11,7 +11,9 @@ from trueto.candidates.diffusers.claims.row import (
     CLIP,
     DOCS,
     EPS,
+    GENERATOR,
     PREDICTION,
+    SPACING_SAID,
     SPLIT,
     STRENGTH,
     THRESHOLD,
@@ -74,6 +76,11 @@ OUT_OF_TABLE = {
 # From time 1 the last step adds noise, in the original's code as well (docs/findings/ddpm-steps-offset.md); where the variance is
 # the smaller one it is 0 there, and 1e-20 in diffusers.
 OFFSET_LARGE = {**OFFSET, "without": ["variance_type"]}
+SPACING = axis(
+    SPACING_SAID,
+    linspace=({"timestep_spacing": "linspace"}, {"spacing": "linspace"}),
+    trailing=({"timestep_spacing": "trailing"}, {"spacing": "trailing"}),
+)
 UNCLIPPED = axis(
     "diffusers, clip_sample: 'Clip the predicted sample for numerical stability'; " + BOUNDED_SAID,
     false=({"clip_sample": False}, {"clip": "none"}),
@@ -153,6 +160,8 @@ CLAIMS: tuple[Claim, ...] = (
                 "prediction_type": PREDICTION,
                 "strength": STRENGTH,
                 "steps_offset": OFFSET_LARGE,
+                "timestep_spacing": SPACING,
+                "generator": GENERATOR,
                 "parted": SPLIT,
             },
             "unless": OUT_OF_TABLE,

@@ -9,6 +9,7 @@ from trueto.candidates.diffusers.claims.row import (
     BOUNDED_SAID,
     CLIP,
     DOCS,
+    GENERATOR,
     STRENGTH,
     THRESHOLD,
     TRAINED_BETAS,
@@ -29,6 +30,7 @@ DOMAIN: dict[str, Any] = {
         "clip_sample": axis(BOUNDED_SAID, true=({"clip_sample": True}, {"clip": "x0"}), **CLIP, **THRESHOLD),
         "rescale_betas_zero_snr": axis(ZERO_SNR_SAID, true=({"rescale_betas_zero_snr": True}, {"terminal": "zero"})),
         "trained_betas": TRAINED_BETAS,
+        "generator": GENERATOR,
     },
     "unless": {"rescale_betas_zero_snr and parameterization == 'eps'": "nothing of the picture is left at the first time: a division by 0"},
 }

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, BELOW_15, FIRST_TWICE, SPACING_SAID, STRENGTH, axis, claim, sigmas_axis
+from trueto.candidates.diffusers.claims.row import (
+    ALL_THREE,
+    BELOW_15,
+    FIRST_TWICE,
+    GENERATOR,
+    SPACING_SAID,
+    STRENGTH,
+    axis,
+    claim,
+    sigmas_axis,
+)
 from trueto.candidates.diffusers.loops import passed, pipeline
 from trueto.model import Claim
 
@@ -32,6 +42,7 @@ OPTIONS = {
     "correcting_x0_fn": {"choices": ["dynamic_thresholding"]},
 }
 AXES = {
+    "generator": GENERATOR,
     "strength": STRENGTH,
     "sigmas": sigmas_axis("time"),
     "timestep_spacing": axis(

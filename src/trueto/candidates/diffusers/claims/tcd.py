@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, STRENGTH, TRAINED_BETAS, ZERO_SNR_SAID, axis, claim
+from trueto.candidates.diffusers.claims.row import ALL_THREE, GENERATOR, STRENGTH, TRAINED_BETAS, ZERO_SNR_SAID, axis, claim
 from trueto.model import Case, Claim
 
 __all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
@@ -26,6 +26,7 @@ DOMAIN: dict[str, Any] = {
         "rescale_betas_zero_snr": ZERO_SNR,
         "trained_betas": TRAINED_BETAS,
         "strength": STRENGTH,
+        "generator": GENERATOR,
     },
     "unless": {"rescale_betas_zero_snr and parameterization == 'eps'": "nothing of the picture is left at the first time: a division by 0"},
 }
