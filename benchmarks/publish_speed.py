@@ -1,6 +1,7 @@
 """How fast a run gets into MLflow: python benchmarks/publish_speed.py. Against bare `log_batch` on the same SQLite file, taken in turns.
 
-Bare is twice: any values into one run, as many at once as MLflow takes, and the very values into as many runs, with nothing beside them.
+Bare is twice: the very values into as many runs, with nothing beside them, which is what publishing is held against; and any values of few
+names into one run, as many at once as MLflow takes, which costs MLflow less a value and is no dashboard.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def figures() -> list[Figure]:
         import mlflow
         from mlflow.entities import Metric
     except ImportError:
-        return [Figure("publishing, share of bare log_batch", None, "%", note="no MLflow here")]
+        return [Figure("publishing, share of bare log_batch of the same values", None, "%", note="no MLflow here")]
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     with tempfile.TemporaryDirectory() as name:
         folder, uri = Path(name), f"sqlite:///{name}/mlflow.db"
@@ -96,9 +97,10 @@ def figures() -> list[Figure]:
         runs = ROUNDS * PROFILES * len(records.STORIES)
         note = f"{sent:,} metrics in {runs} runs, {sent / ours.wall:,.0f} a second; bare {sent / bare.wall:,.0f}"
         note += f"; of CPU time {_share(bare.cpu, ours.cpu)}"
-        found = [Figure("publishing, share of bare log_batch", 100 * bare.wall / ours.wall, "%", at_least=80.0, note=note)]
+        few = Figure("publishing, share of log_batch of as many values of 50 names in one run", 100 * bare.wall / ours.wall, "%", note=note)
         note = f"bare, in {runs} runs too: {sent / own.wall:,.0f} a second; of CPU time {_share(own.cpu, ours.cpu)}"
-        found.append(Figure("publishing, share of log_batch of the same values", 100 * own.wall / ours.wall, "%", note=note))
+        same = Figure("publishing, share of bare log_batch of the same values", 100 * own.wall / ours.wall, "%", at_least=80.0, note=note)
+        found = [same, few]
         began = time.perf_counter()
         done = publish(RELEASES, f"sqlite:///{name}/history.db", site=None)
         note = f"{done.created} runs, {done.metrics:,} metrics, a new database"
