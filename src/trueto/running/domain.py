@@ -77,7 +77,8 @@ class Domain:
     `{"source": ..., "values": {value: {"settings": {...}, "knobs": {...}}}}`, with `grids` and `layers` where it concerns some only,
     `least` the fewest steps, `without` the axes that do not go with it, `law` where it is for that law alone;
     with `always` it is never left out; `asked` goes by way of the loop.
-    `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
+    `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, with `options` where one is not the plainest, and the time `until` which it is
+    measured where not to the last step; `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
     `unless` is `{rule: reason}`: X for which a rule is true are left out. `without` is `{law: reason}`: laws that the original breaks too.
     `borders` is `{count: source}`: step counts from which on the original, its spec or the library does something else than below.
     """

@@ -136,7 +136,9 @@ def sampled(law: str, claim: Claim) -> st.SearchStrategy[Case]:
     if law == "forms":
         return draws.forms(claim)
     if law == "order":
-        return st.just(drawn_case("order", steps=max(domain.order["steps"]), grid=domain.order["grid"], **_plainest(domain)))
+        stated, plainest = domain.order, _plainest(domain)
+        options = {**plainest["options"], **stated.get("options", {})}
+        return st.just(drawn_case("order", steps=max(stated["steps"]), grid=stated["grid"], **{**plainest, "options": options}))
     if law == "steps":
         return st.just(drawn_case("steps", steps=domain.steps[1], grid=domain.grids[0], **_plainest(domain)))
     return draws.pairs(claim, law)

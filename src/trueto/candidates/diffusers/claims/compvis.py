@@ -57,6 +57,7 @@ CLAIMS: tuple[Claim, ...] = (
         levels="alpha_bar",
         domain={
             "guidance": GUIDANCE,
+            "order": {"claimed": 2, "grid": "uniform", "steps": [25, 50, 100, 200], "until": 321},
             "composed": {"timestep_spacing": SPACING_PLMS, "set_alpha_to_one": AT_ONE, "trained_betas": TRAINED_BETAS},
         },
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from trueto.candidates.diffusers.claims.row import (
     BELOW_15,
     BOUNDED_SAID,
+    BY_THIRDS,
     DOCS,
     EPS,
     FIRST_TWICE,
@@ -43,6 +44,7 @@ CLAIMS: tuple[Claim, ...] = (
         note="the documentation itself says that it is another variant; claimed so that it is proven to be exactly that one",
         domain={
             "borders": BELOW_15,
+            "order": {**BY_THIRDS, "grid": "uniform", "options": {"solver_order": 2}},
             "options": {"solver_order": {"choices": [3, 2, 1], "always": True}},
             "composed": {
                 "strength": STRENGTH,

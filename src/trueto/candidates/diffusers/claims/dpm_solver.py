@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from trueto.candidates.diffusers.claims.row import ALL_THREE, BELOW_15, DOCS, FIRST_TWICE, STRENGTH, axis, claim, sigmas_axis, spacing_axis
+from trueto.candidates.diffusers.claims.row import (
+    ALL_THREE,
+    BELOW_15,
+    BY_THIRDS,
+    DOCS,
+    FIRST_TWICE,
+    STRENGTH,
+    axis,
+    claim,
+    sigmas_axis,
+    spacing_axis,
+)
 from trueto.model import Case, Claim
 
 __all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
@@ -55,6 +66,9 @@ FINAL = {"lower_order_final": {"choices": [True, False]}}
 WIDE: dict[str, Any] = {"schedules": ["sd_v1", "linear", "cosine"], "guidance": [None, 7.5], "borders": BELOW_15}
 # Whole training times, which are told exactly.
 WHOLE = {"grid": "time_uniform", "steps": [3, 9, 27, 37, 111]}
+# The multistep method is of second order with `order` 3 too (docs/findings/dpm-solver-third-order.md), the singlestep one of third.
+SECOND = {**BY_THIRDS, "grid": "time_uniform", "options": {"order": 2}}
+THIRD = {**SECOND, "claimed": 3, "options": {"order": 3}}
 # Settings that only end in NaN or raise equal no variant; docs/findings has both.
 NO_LENGTH = {
     "(order == 3 or solver_type == 'taylor') and (grid == 'logSNR' or sigmas) and (steps >= 15 or not lower_order_final)": (
@@ -103,7 +117,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids=WITH_LOG_SNR,
         base=AT_SIGMA_MIN,
         note="with final_sigmas_type='sigma_min', because the original ends at the level of the cleanest training time",
-        domain={**WIDE, "options": {**NOISE, **FINAL}, "forms": WHOLE, "composed": MULTISTEP_AXES, "unless": NO_LENGTH},
+        domain={**WIDE, "order": SECOND, "options": {**NOISE, **FINAL}, "forms": WHOLE, "composed": MULTISTEP_AXES, "unless": NO_LENGTH},
     ),
     row(
         "dpm_solver/multistep",
@@ -113,7 +127,7 @@ CLAIMS: tuple[Claim, ...] = (
         base=CUT,
         cases=DATA_MULTISTEP,
         note="with the default final_sigmas_type='zero', as models use it",
-        domain={**WIDE, "options": {**DATA, **FINAL}, "forms": WHOLE, "composed": MULTISTEP_AXES, "unless": FIRST_TWICE},
+        domain={**WIDE, "order": SECOND, "options": {**DATA, **FINAL}, "forms": WHOLE, "composed": MULTISTEP_AXES, "unless": FIRST_TWICE},
     ),
     row(
         "dpm_solver/singlestep",
@@ -121,7 +135,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids=UNIFORM,
         base={**AT_SIGMA_MIN, "lower_order_final": True},
         note="with final_sigmas_type='sigma_min' and lower_order_final=True; the original always lowers the order of what is left over",
-        domain={**WIDE, "options": NOISE, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": RAISES},
+        domain={**WIDE, "order": THIRD, "options": NOISE, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": RAISES},
     ),
     row(
         "dpm_solver/singlestep",
@@ -130,7 +144,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids=UNIFORM,
         base=AT_SIGMA_MIN,
         note="with final_sigmas_type='sigma_min' and the default lower_order_final=False",
-        domain={**WIDE, "options": NOISE, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": RAISES},
+        domain={**WIDE, "order": THIRD, "options": NOISE, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": RAISES},
     ),
     row(
         "dpm_solver/singlestep",
@@ -140,7 +154,7 @@ CLAIMS: tuple[Claim, ...] = (
         base=CUT,
         cases=DATA_SINGLESTEP,
         note="with the default final_sigmas_type='zero', as models use it",
-        domain={**WIDE, "options": DATA, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": FIRST_TWICE},
+        domain={**WIDE, "order": THIRD, "options": DATA, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": FIRST_TWICE},
     ),
     row(
         "dpm_solver/singlestep_fixed",
@@ -148,7 +162,7 @@ CLAIMS: tuple[Claim, ...] = (
         grids=UNIFORM,
         base=AT_SIGMA_MIN,
         note="with lower_order_final=False, the default: docstring, 'Whether to use lower-order solvers in the final steps'",
-        domain={**WIDE, "options": NOISE, "forms": WHOLE, "composed": FIXED_AXES, "unless": RAISES},
+        domain={**WIDE, "order": THIRD, "options": NOISE, "forms": WHOLE, "composed": FIXED_AXES, "unless": RAISES},
     ),
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trueto.candidates.diffusers.claims.row import (
     ALL_THREE,
     BELOW_15,
+    BY_THIRDS,
     FIRST_TWICE,
     GENERATOR,
     SPACING_SAID,
@@ -89,6 +90,7 @@ CLAIMS: tuple[Claim, ...] = (
         note="SASolverScheduler's own defaults but for the orders; tau_func as the original's README gives it for diffusers",
         domain={
             "borders": BELOW_15,
+            "order": {**BY_THIRDS, "grid": "time", "options": {"tau": 0, "predictor_order": 2, "corrector_order": 2}},
             "guidance": [None, 5.0],
             "options": OPTIONS,
             "composed": AXES,
