@@ -97,6 +97,24 @@ def test_twice_is_bit_identical(again):
     assert before == file_digest(root / "references/toy/goldens/step.safetensors")
 
 
+@pytest.mark.parametrize("habit", ["reseed", "default_dtype"])
+def test_what_an_original_leaves_behind_moves_no_other_tensor(again, habit):
+    """A case that reseeds torch's, numpy's and Python's generators, or changes torch's default dtype, leaves the others bit for bit."""
+    source, root = again
+    path = root / "references/toy/goldens/step.safetensors"
+    before = read_tensors(path)
+    spec = root / "references/toy/step.py"
+    rude = f'    Case("rude", 2, options={{"habit": "{habit}"}}, shape=SHAPE),\n    Case("two", 2'
+    spec.write_text(spec.read_text().replace('    Case("two", 2', rude))
+    done = record(source, root)
+    assert 0 == done.returncode, done.stdout + done.stderr
+    after = read_tensors(path)
+    others = {key: values for key, values in after.items() if not key.startswith("rude/")}
+    assert len(after) > len(others) > 0
+    seen = [{key: (values.dtype, values.tobytes()) for key, values in one.items()} for one in (before, others)]
+    assert seen[0] == seen[1]
+
+
 def test_check_writes_nothing_and_says_what_is_beyond_the_floor(again):
     """`--check` accepts the same bits, accepts other rounding with a word, and fails on a difference beyond rounding; it writes nothing."""
     source, root = again

@@ -10,6 +10,9 @@ from trueto.settings import data_root
 
 # The original: casts to float32 in two places, one draw that matters, one that does not, a refusal, and a bad habit on request.
 ORIGINAL = """
+import random
+
+import numpy as np
 import torch
 
 
@@ -21,6 +24,12 @@ def levels(table, n):
 def sample_step(model, x, sigmas, habit="none"):
     if habit == "print":
         print("progress " * 1000)
+    if habit == "reseed":
+        torch.manual_seed(1234)
+        np.random.seed(1234)
+        random.seed(1234)
+    if habit == "default_dtype":
+        torch.set_default_dtype(torch.bfloat16)
     for i in range(len(sigmas) - 1):
         if len(sigmas) == 4:
             raise ValueError("three steps | are not for me")
