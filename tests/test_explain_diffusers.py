@@ -4,7 +4,8 @@ import pytest
 
 from trueto.candidates import ledger_path
 from trueto.references import reference
-from trueto.running.explain import explain, subject_of
+from trueto.running.explain import explain, explanation_text, subject_of
+from trueto.running.explain.convergence import convergence
 from trueto.running.gate import Gate
 from trueto.running.ledger import Ledger, load_ledger
 from trueto.running.plan import Selection
@@ -83,3 +84,29 @@ def test_levels_of_a_library_s_own_explain_two_declared_knobs_in_one(gate):
     *sets, declared = found_and_declared(gate, "sa_solver/few_steps:noise:karras-10")
     assert {"draws": "sequential", "tau_from": "start", "levels": "karras"} in sets
     assert {"draws": "sequential", "tau_from": "start", "last_level": "repeated", "told": "rounded"} == declared
+
+
+@pytest.mark.parametrize(
+    ("where", "order"),
+    [
+        ("edm/euler:edm-18", 1.01),
+        ("k_diffusion/euler@edm:edm-karras-20", 1.01),
+        ("k_diffusion/dpmpp_2m@edm:edm-karras-20", 2.15),
+        ("sd3/euler:shift-3-15", 1.0),
+        ("flux/denoise@schnell:schnell-20", 0.96),
+    ],
+)
+def test_exact_solution_is_taken_as_the_network_is_fed(gate, where, order):
+    """EDM's networks and flow matching are fed states of another size than one; original and library converge there all the same."""
+    pytest.importorskip("diffusers")
+    found = convergence(subject_of(gate, where))
+    assert "" == found.why
+    assert [True, True] == [abs(found.order(seen) - order) < 0.02 for seen in (found.original, found.candidate)]
+
+
+def test_explain_says_with_which_order_an_edm_sampler_converges(gate):
+    """What explain prints of a start that is scaled otherwise: the update rule is of first order on both sides."""
+    pytest.importorskip("diffusers")
+    said = " ".join(explanation_text(explain(subject_of(gate, "edm/euler:trajectory:edm-18"), lambda _: None)).split())
+    assert "independent check exact solution, 18, 36, 72 steps: the original converges with order 1.0 (" in said
+    assert "the candidate with order 1.0 (" in said

@@ -18,6 +18,7 @@ from trueto.running import laws
 from trueto.running.client import Outcome
 from trueto.running.domain import Domain, drawn_case, law_of, read_case
 from trueto.running.draws import cases
+from trueto.running.exact import distance_from_exact
 from trueto.running.kept import Kept, from_record, keep, load_kept
 from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection, covers, plan
@@ -278,5 +279,5 @@ def test_a_domain_with_nothing_in_it_fails(tmp_path):
 def test_the_exact_solution_is_looked_at_as_the_network_is_fed(name, schedule, form, grid):
     """EDM's networks and flow matching are fed states of another size than one: only so does half the step length halve the distance."""
     made = [drawn_case("order", steps=n, grid=grid, schedule=schedule, parameterization=form) for n in (64, 128)]
-    errors = [laws._error_at(None, case, observe_spec(reference(name), case, "closed").exact) for case in made]
+    errors = [distance_from_exact(case, observe_spec(reference(name), case, "closed").exact) for case in made]
     assert 1.9 < errors[0] / errors[1] < 2.1

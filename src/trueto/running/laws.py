@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from trueto.distances import measure, same_bits
-from trueto.fixtures import network, schedule
+from trueto.fixtures import schedule
 from trueto.fixtures.noise import FROM
 from trueto.judge import Expected, compare
 from trueto.model import Case, Cell, Judgement, Layer, Profile, Verdict
@@ -24,6 +24,7 @@ from trueto.references import Reference
 from trueto.running.arms import Bench, slack
 from trueto.running.client import Outcome
 from trueto.running.domain import Domain, drawn_case, fields_of, knobs_of, law_of
+from trueto.running.exact import distance_from_exact
 from trueto.running.judging import Context, Runs, Seen, by_numbers, plain
 from trueto.running.ledger import Ledger
 from trueto.running.truth import parts
@@ -222,7 +223,7 @@ def order(court: Court) -> Judgement:
         outcome = court.run(case, "closed", twin=True)
         if outcome.observation is None:
             return _raised(court, outcome)
-        errors.append(_error_at(stated.get("until"), case, outcome.observation))
+        errors.append(distance_from_exact(case, outcome.observation, stated.get("until")))
     pairs = zip(itertools.pairwise(counts), itertools.pairwise(errors), strict=True)
     found = [math.log(before / after) / math.log(more / fewer) for (fewer, more), (before, after) in pairs]
     text = f"from {counts[-2]} to {counts[-1]} steps the distance from the exact solution falls from {errors[-2]:.2g} to {errors[-1]:.2g}"
@@ -230,20 +231,6 @@ def order(court: Court) -> Judgement:
     agrees = abs(found[-1] - stated["claimed"]) < NEAREST
     evidence = {"steps": counts, "errors": errors, "orders": found}
     return court.said(Verdict.FAITHFUL if agrees else Verdict.DRIFTED, "" if agrees else "order of convergence", said, convergence=evidence)
-
-
-def _error_at(until: float | None, case: Case, seen: Observation) -> float:
-    """RMS distance from the exact solution where the network is told `until`, else where the last step begins.
-
-    The step to the clean end is of first order in every sampler, so it is left out.
-    """
-    step = seen.step[-1] if until is None else seen.step[np.flatnonzero(seen.told == until)[0]]
-    row = int(np.flatnonzero(seen.step == step)[0])
-    angles, levels = theta(seen.levels, seen.level_kind), schedule(case.schedule)
-    first, last = ((float(np.cos(a)), float(np.sin(a))) for a in (angles[0], angles[int(step)]))
-    # What is seen is what the network is fed: of variance one, but for EDM's networks (1 / sqrt(sigma^2 + 1/4)) and flow matching (1 - s).
-    size = float(np.hypot(*levels.level(seen.told[row : row + 1]))[0])
-    return measure(seen.states[row], network("mixture", levels).exact(seen.start, first, (size * last[0], size * last[1])))[0]
 
 
 def steps(court: Court) -> Judgement:

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from trueto.distances import measure
-from trueto.fixtures import network, schedule
 from trueto.model import Case, Layer, Verdict
-from trueto.observe import Observation, theta
 from trueto.references import observe_spec
+from trueto.running.exact import distance_from_exact
 from trueto.running.explain.subject import Subject
 
 __all__ = ["Convergence", "convergence"]
@@ -53,12 +51,14 @@ def convergence(subject: Subject) -> Convergence:
         if wanted.error is not None or chosen.observation is None:
             who = "the original" if wanted.error is not None else "the candidate"
             return Convergence(why=f"{who} does not take {case.steps} steps")
-        original.append(_distance(case, wanted))
-        candidate.append(_distance(case, chosen.observation))
+        original.append(distance_from_exact(case, wanted))
+        candidate.append(distance_from_exact(case, chosen.observation))
     found = Convergence(tuple(case.steps for case in cases), tuple(original), tuple(candidate))
     if not all(map(math.isfinite, (*original, *candidate))):
         return Convergence(why="a sample with more steps is not finite")
-    if found.order(found.original) < SOLVES or original[-1] < FLOOR:
+    if original[-1] < FLOOR:
+        return Convergence(why="the original is at the exact solution but for rounding")
+    if found.order(found.original) < SOLVES:
         return Convergence(why="the original itself does not come nearer to the exact solution here")
     return found
 
@@ -88,13 +88,3 @@ def _noiseless(subject: Subject, other: Case) -> bool:
     given: dict[str, Any] = {"start": spec.start, "levels": spec.levels, "told": spec.told}
     one, two = (observe_spec(subject.ref, case, "closed", **given).exact.sample for case in (subject.case, other))
     return one.tobytes() == two.tobytes()
-
-
-def _distance(case: Case, seen: Observation) -> float:
-    """RMS distance from the exact solution where the last step begins: what a last step to level 0 leaves over has no order."""
-    angles = theta(seen.levels, seen.level_kind)
-    last = int(seen.step[-1])
-    row = int(np.flatnonzero(seen.step == last)[0])
-    first, end = ((float(np.cos(a)), float(np.sin(a))) for a in (angles[0], angles[last]))
-    exact = network("mixture", schedule(case.schedule)).exact(seen.start, first, end)
-    return measure(seen.states[row].astype(np.float64), exact)[0]
