@@ -18,7 +18,7 @@ COMMANDS = {
     "baseline": "what is new in a run against that of the merge base",
     "explain": "why one cell differs: which knob of the original's spec restores agreement",
     "declare": "turn what explain found into an entry of the ledger",
-    "keep": "judge from now on what a law has found",
+    "keep": "judge from now on what a law has found, in every gate without --quick",
     "verify": "check every spec against every golden",
     "record": "run an original and keep what it returned",
     "list": "references, candidates, claims, cases, fixtures, profiles",

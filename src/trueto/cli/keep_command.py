@@ -1,4 +1,4 @@
-"""`trueto keep`: store an X that broke a law, so that every gate judges it from then on."""
+"""`trueto keep`: store an X that broke a law, so that every gate without --quick judges it from then on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ __all__ = ["command"]
 def command(candidate: str, found: str, claim: str | None, file: Path | None) -> int:
     """Keep what a law found for CANDIDATE: all failing drawn cases of RECORD, a file written by `trueto gate`, or one CASE by its name.
 
-    A kept case is judged by every gate like a recorded one, from the spec, in all layers.
+    A kept case is judged like a recorded one, from the spec, in all layers, by every gate but one with --quick. A case that the claim
+    cannot be judged on is not kept: the error says why, with the nearest one.
 
     \b
     Examples
@@ -28,14 +29,13 @@ def command(candidate: str, found: str, claim: str | None, file: Path | None) ->
     from trueto.errors import UsageError
     from trueto.events import read_run
     from trueto.running.client import Worker
-    from trueto.running.domain import read_case
-    from trueto.running.kept import Kept, from_record, keep
+    from trueto.running.kept import Kept, from_record, judgeable, keep
     from trueto.running.profiles import profile
     from trueto.workers.protocol import claim_from_json
 
     worker = Worker(candidate, profile("default"))
     try:
-        claims = {one.id: one for one in map(claim_from_json, worker.describe()["claims"])}
+        claims = [claim_from_json(one) for one in worker.describe()["claims"]]
     finally:
         worker.close()
     if "steps=" in found:
@@ -44,13 +44,11 @@ def command(candidate: str, found: str, claim: str | None, file: Path | None) ->
         cases = [Kept(claim, found)]
     else:
         cases = from_record(read_run(Path(found)))
-    for one in cases:
-        if one.claim not in claims:
-            from trueto.errors import UnknownName
-
-            raise UnknownName("claim", one.claim, claims, f"trueto list claims {candidate}")
-        read_case(claims[one.claim], one.case)
-    path = file or kept_path(candidate)
+    cases = [Kept(one.claim, judgeable(candidate, claims, one.claim, one.case).id, one.why) for one in cases]
+    own = kept_path(candidate)
+    path = file or own
     added = keep(path, cases)
-    click.echo(f"{added} of {len(cases)} added to {path}; judged from now on by `trueto gate {candidate}`" if cases else "nothing to keep")
+    judged = f"judged from now on by `trueto gate {candidate}`, but not with --quick"
+    read = judged if path.resolve() == own.resolve() else f"a gate reads {own} alone"
+    click.echo(f"{added} of {len(cases)} added to {path}; {read}" if cases else "nothing to keep")
     return 0

@@ -23,6 +23,7 @@ from trueto.running.circumstances import digest_of_golden, environment, now
 from trueto.running.client import Limits, Outcome, Worker
 from trueto.running.domain import AGREEMENT, law_of
 from trueto.running.judging import Runs
+from trueto.running.kept import check_kept
 from trueto.running.laws import Court, judge_law
 from trueto.running.ledger import Ledger
 from trueto.running.outputs import Calls, judge_outputs
@@ -67,6 +68,8 @@ class Gate:
     absent: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     kept: Sequence[tuple[str, str]] = ()
+    kept_file: str = ""
+    lacking: frozenset[str] = frozenset()
     search: Search | None = None
     ledger_file: str = ""
     _ahead: Ahead = field(default_factory=lambda: Ahead((), Ledger("", "", ())))
@@ -76,6 +79,8 @@ class Gate:
     def open(self) -> None:
         """Ask the candidate who it is and plan the cells; starts no run yet. `close` also what could not be opened."""
         self.meet()
+        if not (self.selection.quick or self.selection.weights):
+            check_kept(self.kept_file, self.kept, self.spec, self.claims, self.lacking)
         self.cells = planned(self.name, self.claims, self.selection, self.kept)
         self._ahead = Ahead(self.cells, self.ledger)
 
@@ -94,7 +99,7 @@ class Gate:
         else:
             first.close()
         self.name, self.version = str(said["candidate"]), str(said["version"])
-        claims = [claim_from_json(claim) for claim in said["claims"]]
+        claims, self.lacking = [claim_from_json(claim) for claim in said["claims"]], frozenset(lacks)
         self.claims = tuple(claim for claim in claims if claim.id not in lacks)
         self.no_claims = {**said["no_claims"], **{claim.reference: lacks[claim.id] for claim in claims if claim.id in lacks}}
         self.absent = {p: why for p in self.selection.profiles if (why := absent(profile(p)))}
@@ -206,7 +211,8 @@ class Gate:
             "quote": cell.claim.quote,
             "implementation": cell.claim.implementation,
             "command": self.command(cell),
-            **({"drawn": True} if cell.case.drawn else {} if cell.case.of_outputs else {"explain": self.explaining(cell)}),
+            **({"drawn": True} if cell.case.drawn else {}),
+            **({} if cell.case.of_outputs or law_of(cell.case) != AGREEMENT else {"explain": self.explaining(cell)}),
             **more,
         }
         return replace(judgement, evidence={**judgement.evidence, **extra})
@@ -221,7 +227,7 @@ class Gate:
     def explaining(self, cell: Cell) -> str:
         """What says why a cell differs."""
         more = "" if cell.profile == "default" else f" --profile {cell.profile}"
-        return f"trueto explain {self.spec} {cell.id}{more}{self._ledger_option()}"
+        return f"trueto explain {self.spec} {shlex.quote(cell.id)}{more}{self._ledger_option()}"
 
     def _ledger_option(self) -> str:
         """The ledger, where the user named another than the candidate's own."""

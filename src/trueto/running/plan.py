@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 from trueto.errors import NothingSelected, TruetoError, UnknownName
 from trueto.model import LAYERS, Case, Cell, Claim, Layer
 from trueto.references import reference, reference_names
-from trueto.running.domain import layers_of, read_case, stated_layers
+from trueto.running.domain import stated_layers
+from trueto.running.expressed import covers, spelled_case
 from trueto.running.profiles import profile
 
 __all__ = ["Selection", "covers", "matches", "plan"]
@@ -35,20 +36,6 @@ class Selection:
         """The selection as it goes into the run record; which weights, is said by their digest there and not by their place."""
         listed = {name: list(getattr(self, name)) for name in self.__slots__ if name not in ("quick", "weights")}
         return {**listed, "quick": self.quick}
-
-
-def covers(claim: Claim, case: Case) -> bool:
-    """Whether a claim's own configuration can express a case: grid, parameterisation, and every option of the original."""
-    settings: Mapping[str, Any] = claim.settings
-    named = case.drawn or any(fnmatchcase(case.id, pattern) for pattern in claim.cases)
-    if case.of_outputs:
-        return named
-    return (
-        named
-        and (not settings.get("grids") or case.grid in settings["grids"])
-        and (not settings.get("parameterizations") or case.parameterization in settings["parameterizations"])
-        and all(option in settings.get("options", {}) for option in case.options)
-    )
 
 
 def matches(name: str, patterns: Sequence[str]) -> bool:
@@ -108,13 +95,12 @@ def _spelled_out(candidate: str, claims: Sequence[Claim], names: Sequence[str], 
         found: list[Cell] = []
         for claim in claims:
             try:
-                case = read_case(claim, name)
+                case = spelled_case(claim, name)
             except TruetoError as error:
                 why = error
                 continue
-            if covers(claim, case):
-                layers = [layer for layer in LAYERS if layer in layers_of(claim, case) and matches(layer, selection.layers)]
-                found += [Cell(candidate, claim, case, layer, profile) for profile in selection.profiles for layer in layers]
+            layers = [layer for layer in LAYERS if layer in case.layers and matches(layer, selection.layers)]
+            found += [Cell(candidate, claim, case, layer, profile) for profile in selection.profiles for layer in layers]
         if not found and why is not None:
             raise why
         cells += found
