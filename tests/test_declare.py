@@ -62,6 +62,20 @@ def test_declared_cell_becomes_declared(home):
     assert ("drifted", 1) == gate(home, START.replace("start:karras", "trajectory:karras"))
 
 
+def test_drawn_cell_can_be_declared(home):
+    """The gate says what explains a drawn X and what declares it; the entry names that X by its whole id, and no other X is declared."""
+    drawn = START.replace("karras-20", "steps=11,grid=karras")
+    assert ("drifted", 1) == gate(home, drawn)
+    (seen,) = (event["evidence"] for event in lines(home / "run.jsonl") if event["event"] == "cell")
+    assert (True, f"trueto explain mistaken/ports.py {drawn}") == (seen["drawn"], seen["explain"])
+    done = declare(home, drawn.replace("steps=11,grid=karras", "grid=karras,steps=11"), *SAID)
+    assert 0 == done.returncode, done.stderr
+    (entry,) = load_ledger(home / "mistaken/deviations.toml", "ports").entries
+    assert (("steps=11,grid=karras",), "start=unit") == (entry.cases, entry.variant)
+    assert ("declared", 0) == gate(home, drawn)
+    assert ("drifted", 1) == gate(home, drawn.replace("steps=11", "steps=12"))
+
+
 def test_nothing_that_is_there_is_rewritten(home):
     """A second declaration leaves every byte of the first, and of comments, as it was."""
     ledger = home / "mistaken/deviations.toml"

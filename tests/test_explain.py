@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from trueto.errors import UsageError
 from trueto.model import Layer, Verdict
 from trueto.references import reference
 from trueto.running.explain import explain, explanation_record, explanation_text, subject_of
@@ -52,6 +53,9 @@ def sets(found):
         (f"{EULER}@clipped:update:karras-20", Layer.UPDATE, {"clip": "x0"}),
         (f"{MULTISTEP}@plain_midpoint:karras-20", Layer.UPDATE, {"midpoint": "plain"}),
         (f"{MULTISTEP}@plain_midpoint:trajectory:karras-20", Layer.TRAJECTORY, {"midpoint": "plain"}),
+        (f"{EULER}@unit_start:start:steps=11,grid=karras", Layer.START, {"start": "unit"}),
+        (f"{EULER}@rounded:steps=11,grid=karras", Layer.SCHEDULE, {"told": "rounded"}),
+        (f"{MULTISTEP}@plain_midpoint:trajectory:steps=11,grid=karras", Layer.TRAJECTORY, {"midpoint": "plain"}),
     ],
 )
 def test_seeded_mistake_is_named_by_its_knob(gate, where, layer, knobs):
@@ -88,6 +92,22 @@ def test_without_a_knob_the_terms_are_named(gate, where, words):
     assert 1 == found.exit_code
     assert "restores agreement nothing: " in said
     assert words in said
+
+
+@pytest.mark.parametrize(
+    ("case", "words", "typed"),
+    [
+        ("law=batch,steps=4,grid=model", "law batch is about several runs", f"trueto explain {PORTS} {EULER}@none:steps=4,grid=model"),
+        ("steps=4,grid=modle", "did you mean 'model'?", "steps=4,grid=model"),
+        ("steps=4,grid=model,shape=3x9x4x4", "not within the recorded noise", "steps=4,grid=model,shape=2x4x4x4"),
+        ("model-71", "did you mean 'model-7'?", f"trueto list cases {EULER}"),
+    ],
+)
+def test_what_cannot_be_explained_says_what_to_type(gate, case, words, typed):
+    """A law is about several runs, so that no one run is its cause; an X that the claim cannot express has a nearest one."""
+    with pytest.raises(UsageError) as refused:
+        subject_of(gate, f"{EULER}@none:{case}")
+    assert (words in refused.value.message, typed) == (True, refused.value.hint)
 
 
 def test_faithful_rules_have_the_same_terms(gate):

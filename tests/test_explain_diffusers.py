@@ -3,6 +3,7 @@
 import pytest
 
 from trueto.candidates import ledger_path
+from trueto.model import Verdict
 from trueto.references import reference
 from trueto.running.explain import explain, explanation_text, subject_of
 from trueto.running.explain.convergence import convergence
@@ -37,6 +38,8 @@ CELLS = (
     "sa_solver/few_steps:trajectory:karras-10",
     "sa_solver/few_steps:update:threshold-9",
     "edm/ablation:trajectory:ve-20",
+    "k_diffusion/dpmpp_2m:schedule:steps=9,grid=model,rescale_betas_zero_snr=true",
+    "k_diffusion/dpmpp_2m:start:steps=9,grid=karras",
 )
 # Cells that need less than the ledger says of them: of what it declares for several cases, this one needs only a part.
 FEWER = ("k_diffusion/heun:trajectory:model-1",)
@@ -110,3 +113,11 @@ def test_explain_says_with_which_order_an_edm_sampler_converges(gate):
     said = " ".join(explanation_text(explain(subject_of(gate, "edm/euler:trajectory:edm-18"), lambda _: None)).split())
     assert "independent check exact solution, 18, 36, 72 steps: the original converges with order 1.0 (" in said
     assert "the candidate with order 1.0 (" in said
+
+
+def test_a_setting_that_no_original_has_is_no_cause(gate):
+    """What a composed setting amounts to is a part of X: the library that does just that has nothing to explain."""
+    pytest.importorskip("diffusers")
+    found = explain(subject_of(gate, "sd3/euler:schedule:steps=9,listed=from_one"), lambda _: None)
+    assert (Verdict.CONSISTENT, 0) == (found.judgement.verdict, found.exit_code)
+    assert "there is nothing to explain" in " ".join(explanation_text(found).split())

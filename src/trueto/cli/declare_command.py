@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -94,5 +95,5 @@ def _not_declared(subject: Subject, judged: Judgement) -> str:
         return f"{cell}: {judged.verdict}: {judged.reason}; nothing was written"
     return (
         f"{cell}: {judged.verdict}: {judged.reason}\nno variant of {subject.ref.id} restores agreement, so there is nothing exact "
-        f"to declare; nothing was written\n   try: trueto explain {subject.gate.spec} {cell}, or as a last resort --band"
+        f"to declare; nothing was written\n   try: trueto explain {subject.gate.spec} {shlex.quote(cell)}, or as a last resort --band"
     )

@@ -18,9 +18,10 @@ __all__ = ["command"]
 def command(candidate: str, cell: str, profile_name: str, ledger: str | None, form: str) -> int:
     """Say why CELL of CANDIDATE differs from the original.
 
-    CELL is <claim>:<layer>:<case>, as the gate prints it; without the layer, the first layer that parts is explained. The candidate is
-    run once more for it. What it does is compared with the original's spec while the spec's knobs (the known ways in which
-    implementations differ, see `trueto show`) are turned: the smallest set that restores agreement is the explanation.
+    CELL is <claim>:<layer>:<case>, as the gate prints it, with a recorded case or a drawn one (docs/laws.md); without the layer, the first
+    layer that parts is explained. The candidate is run once more for it. What it does is compared with the original's spec while the
+    spec's knobs (the known ways in which implementations differ, see `trueto show`) are turned: the smallest set that restores agreement
+    is the explanation.
 
     \b
     Exit code: 0 explained, or nothing to explain   1 no explanation was found
@@ -31,6 +32,7 @@ def command(candidate: str, cell: str, profile_name: str, ledger: str | None, fo
       trueto explain diffusers k_diffusion/dpmpp_2m:schedule:karras-20
       trueto explain diffusers k_diffusion/euler:churn-20
       trueto explain ./my_adapter.py k_diffusion/heun:update:karras-20
+      trueto explain diffusers 'k_diffusion/dpmpp_2m:start:steps=9,grid=karras'
       trueto explain diffusers k_diffusion/euler:churn-20 --format json
     """
     from trueto.cli.telling import Telling

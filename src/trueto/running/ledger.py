@@ -33,9 +33,9 @@ REQUIRED = ("reference", "layers", "reason", "owner", "since")
 class Deviation:
     """One entry: where it applies, and either a variant (exact) or a two-sided band of ratios (last resort).
 
-    `claims` names claims, and with `!` before it one that is left out, as `["*", "!edm/ablation"]`. `cases` names recorded cases;
-    `when` is a rule for every X, drawn or recorded. Where an entry has both, the names decide for recorded cases and the rule for the
-    others. `releases` is a specifier, as `<1.6`: of others the entry does not speak.
+    `claims` names claims, and with `!` before it one that is left out, as `["*", "!edm/ablation"]`. `cases` names recorded cases,
+    or a drawn one by its whole id; `when` is a rule for every X, drawn or recorded. Where an entry has both, the names decide for
+    recorded cases and the rule for the others. `releases` is a specifier, as `<1.6`: of others the entry does not speak.
 
     `rounding` marks an entry whose knobs only concern precision: it explains a few floors where they are exceeded, and is
     not stale where they are not.

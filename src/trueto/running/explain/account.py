@@ -92,8 +92,9 @@ def _rule(subject: Subject, layers: dict[Layer, Judgement]) -> Rule | None:
     seen, _ = twin_observation(subject.runs(Layer.UPDATE))
     if seen is None or not len(seen.told):
         return None
+    own = {knob: value for knob, value in subject.parts.items() if knob not in subject.ref.frame.KNOBS}  # levels are the candidate's
     try:
-        spec = observe_spec(subject.ref, subject.case, "open", {}, levels=seen.levels, told=seen.told, start=seen.start).exact
+        spec = observe_spec(subject.ref, subject.case, "open", own, levels=seen.levels, told=seen.told, start=seen.start).exact
     except LookupError:  # another number of network calls than times
         return None
     return parted_rule(subject.case, seen, spec)

@@ -80,7 +80,7 @@ def _refusals(subject: Subject, layer: Layer, tell: Tell) -> Search:
     nothing = Trial({}, math.inf, math.inf, math.inf)
     found = Search(layer, nothing)
     for knob, values in subject.ref.knobs.items():
-        for value in values[1:]:
+        for value in () if knob in subject.parts else values[1:]:
             trial = Trial({knob: value}, math.inf, math.inf, math.inf, subject.judged_as(layer, {knob: value}))
             found.singles.append(trial)
             if trial.restores:

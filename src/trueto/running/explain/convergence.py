@@ -45,7 +45,7 @@ def convergence(subject: Subject) -> Convergence:
     cases = [subject.with_steps(subject.case.steps * times) for times in REFINEMENTS]
     original, candidate = [], []
     for case in cases:
-        wanted = observe_spec(subject.ref, case, "closed").exact
+        wanted = observe_spec(subject.ref, case, "closed", subject.parts).exact
         outcome = subject.runs(Layer.TRAJECTORY, case)
         chosen = outcome.twin if outcome.twin is not None and outcome.twin.observation is not None else outcome.native
         if wanted.error is not None or chosen.observation is None:
@@ -84,7 +84,7 @@ def _deterministic(subject: Subject) -> bool:
 
 
 def _noiseless(subject: Subject, other: Case) -> bool:
-    spec = observe_spec(subject.ref, subject.case, "closed").exact
+    spec = observe_spec(subject.ref, subject.case, "closed", subject.parts).exact
     given: dict[str, Any] = {"start": spec.start, "levels": spec.levels, "told": spec.told}
-    one, two = (observe_spec(subject.ref, case, "closed", **given).exact.sample for case in (subject.case, other))
+    one, two = (observe_spec(subject.ref, case, "closed", subject.parts, **given).exact.sample for case in (subject.case, other))
     return one.tobytes() == two.tobytes()

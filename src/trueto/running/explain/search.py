@@ -84,7 +84,7 @@ class Scale:
     def weigh(self, knobs: Mapping[str, str]) -> Trial:
         """A set of knobs, weighed without repetitions: milliseconds."""
         knobs = {knob: knobs[knob] for knob in self.subject.ref.knobs if knob in knobs}
-        bench = Bench(self.subject.ref, self.subject.case, self.layer, self.subject.profile)
+        bench = Bench(self.subject.ref, self.subject.case, self.layer, self.subject.profile, self.subject.parts)
         bench.spread = False
         score, worst = 0.0, (math.inf, math.inf)
         for arm in arms(bench, self.runs):
@@ -119,13 +119,14 @@ def _score(seen: Comparison) -> float:
 
 
 def choices_for(subject: Subject, layer: Layer) -> list[tuple[str, str]]:
-    """Every value of every knob that can matter in a layer, but the original's own values."""
+    """Every value of every knob that can matter in a layer, but the original's own values, and knobs that X says already."""
     ref = subject.ref
     hidden = set(ref.frame.KNOBS) if layer is Layer.UPDATE else set[str]()  # update is judged on the candidate's own levels
     if subject.profile.dtype not in LOW:
         hidden.add(STATE)
     if layer is not Layer.NOISE:
         hidden.add("draws")
+    hidden |= subject.parts.keys()
     return [(knob, value) for knob, values in ref.knobs.items() if knob not in hidden for value in values[1:]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,17 +13,19 @@ from trueto.candidates import ledger_path, short_name
 from trueto.errors import UnknownName, UsageError
 from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Profile
 from trueto.references import Reference, reference
+from trueto.running.domain import AGREEMENT, drawn_case, fields_of, knobs_of, law_of
+from trueto.running.expressed import covers, spelled_case
 from trueto.running.gate import Gate
 from trueto.running.judging import Runs
 from trueto.running.ledger import Deviation, Ledger, load_ledger
-from trueto.running.plan import LONG, Selection, covers
+from trueto.running.plan import LONG, Selection
 from trueto.running.profiles import profile
 from trueto.running.releases import release_of
 from trueto.running.verdict import judge_cell
 
 __all__ = ["Subject", "ledger_name", "open_subject", "split_cell", "subject_of"]
 
-FORM = "k_diffusion/heun:update:karras-20, or without a layer k_diffusion/heun:karras-20"
+FORM = "k_diffusion/heun:update:karras-20, or without a layer k_diffusion/heun:karras-20, or k_diffusion/heun:steps=11,grid=karras"
 
 
 def split_cell(text: str) -> tuple[str, Layer | None, str]:
@@ -51,13 +54,15 @@ def _claim(gate: Gate, name: str) -> Claim:
     raise UnknownName(f"claim of {gate.name}", name, [claim.id for claim in gate.claims], f"trueto list claims {gate.spec}")
 
 
-def _case(claim: Claim, name: str) -> Case:
+def _case(gate: Gate, claim: Claim, name: str) -> Case:
     ref = reference(claim.reference)
     if ref.of_outputs:
         raise UsageError(
             f"{claim.reference} has no spec whose knobs could be searched; the gate names the first of its outputs that parts",
-            f"trueto gate <candidate> --claim {claim.id}",
+            f"trueto gate {gate.spec} --claim {claim.id}",
         )
+    if "steps=" in name:
+        return _drawn(gate, claim, name)
     covered = {case.id: case for case in ref.cases if covers(claim, case)}
     if name in covered:
         return covered[name]
@@ -66,6 +71,18 @@ def _case(claim: Claim, name: str) -> Case:
             f"claim {claim.id} does not cover case {name}, whose settings it cannot express", f"one of: {', '.join(sorted(covered))}"
         )
     raise UnknownName(f"case of {claim.id}", name, covered, f"trueto list cases {claim.reference}")
+
+
+def _drawn(gate: Gate, claim: Claim, name: str) -> Case:
+    """A drawn case, of which spec and candidate are compared; UsageError for one of a law about several runs."""
+    case = spelled_case(claim, name)
+    if (law := law_of(case)) == AGREEMENT:
+        return case
+    same = drawn_case(**fields_of(case)).id
+    raise UsageError(
+        f"law {law} is about several runs of the candidate, and one run is explained; its X alone is {same}",
+        f"trueto explain {gate.spec} {shlex.quote(f'{claim.id}:{same}')}",
+    )
 
 
 @dataclass(slots=True)
@@ -86,6 +103,11 @@ class Subject:
         """The layers that this case is judged in; the draws of long cases, which take minutes to find, only if asked for."""
         dear = self.layer is not Layer.NOISE and self.case.steps > LONG and not self.case.quick
         return tuple(layer for layer in LAYERS if layer in self.case.layers and not (dear and layer is Layer.NOISE))
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The knobs of the spec that the case's composed settings amount to; they are part of X, and nothing to be found out."""
+        return knobs_of(self.claim, self.case)
 
     def cell(self, layer: Layer, case: Case | None = None) -> Cell:
         """The cell of a layer."""
@@ -147,7 +169,7 @@ def subject_of(gate: Gate, cell: str) -> Subject:
     """The subject that a cell names, of a candidate that has been met already."""
     claim_id, layer, case_id = split_cell(cell)
     claim = _claim(gate, claim_id)
-    case = _case(claim, case_id)
+    case = _case(gate, claim, case_id)
     if layer is not None and layer not in case.layers:
         raise UsageError(f"case {case.id} is not judged in layer {layer}", f"one of: {', '.join(case.layers)}")
     return Subject(gate, claim, case, profile(gate.selection.profiles[0]), reference(claim.reference), gate.ledger, layer)

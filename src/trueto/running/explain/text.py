@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import textwrap
 from collections.abc import Iterable
 
@@ -39,7 +40,7 @@ def explanation_text(found: Explanation) -> str:
         rows += [*_where(found), *_knobs(found), *_terms(found), *_order(found)]
     rows += _read(found)
     if found.explained:
-        rows.append(("declare", f"trueto declare {subject.gate.spec} {subject.cell(found.layer).id}" + _profile(found)))
+        rows.append(("declare", f"trueto declare {subject.gate.spec} {shlex.quote(subject.cell(found.layer).id)}" + _profile(found)))
     return "\n".join([head, "", *_table(rows)])
 
 
@@ -62,6 +63,7 @@ def _verdict(judged: Judgement) -> str:
         Verdict.BEYOND: ": there is nothing to explain",
         Verdict.IDENTICAL: ": there is nothing to explain",
         Verdict.FAITHFUL: ": there is nothing to explain",
+        Verdict.CONSISTENT: ": there is nothing to explain",
         Verdict.UNJUDGED: ", so it cannot be explained either",
     }
     return f"{judged.verdict}: {judged.reason}{size}{after.get(judged.verdict, '')}"
