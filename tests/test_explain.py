@@ -177,7 +177,7 @@ def test_where_to_read(gate):
     said = explained(gate, f"{EULER}@rounded:schedule:karras-20")[1]
     assert "read tests/mistaken/ports.py:" in said
     assert f"spec references/{EULER}.py:{reference(EULER).line}" in said
-    assert "k_diffusion/sampling.py" in said
+    assert f"original sample_euler in {reference(EULER).origin['link']} " in said
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from support import BASE, HOSTILE, lines, plugin_option, program, trueto
 
 from trueto.errors import UsageError
 from trueto.model import LAYERS, Verdict
+from trueto.references import reference
 from trueto.running import entry
 from trueto.running.gate import exit_code
 from trueto.running.profiles import profile
@@ -116,6 +117,9 @@ def test_undeclared_difference(tmp_path):
     assert 1 == done.returncode, done.stdout + done.stderr
     for words in ("DRIFTED", "times the original's own rounding", "grey levels", "repeat", "--claim k_diffusion/euler@drifts", "declare"):
         assert words in done.stdout
+    origin = reference("k_diffusion/euler").origin
+    assert f"original      sample_euler  {origin['link']}\n" in done.stdout
+    assert "#L" in origin["link"]
 
 
 def test_formats(tmp_path):

@@ -11,6 +11,7 @@ from support import trueto
 from toy_codebase import git
 
 from trueto.errors import DataError, UnknownName
+from trueto.recording.lines import defined_at
 from trueto.references import codebase, load_golden, reference
 from trueto.store import file_digest, read_header, read_tensors
 
@@ -164,6 +165,28 @@ def test_recording_says_what_changed(again):
     assert "0 new" not in done.stdout
     assert "0 gone" not in done.stdout
     assert "largest move" in done.stdout
+
+
+def test_wrong_line_on_a_card_is_refused(again):
+    """A card whose line is not that of its function in the checkout is refused with the right line, and nothing is recorded."""
+    source, root = again
+    spec = root / "references/toy/step.py"
+    plain = spec.read_text()
+    right = 1 + toy_codebase.ORIGINAL.splitlines().index('def sample_step(model, x, sigmas, habit="none"):')
+    before = file_digest(root / "references/toy/goldens/step.safetensors")
+    for line, code in ((right + 1, 2), (right, 0)):
+        spec.write_text(plain.replace('Promise("a", "b", "c", "d"))', f'Promise("a", "b", "c", "d"), line={line})'))
+        done = record(source, root, "--check")
+        assert code == done.returncode, done.stdout + done.stderr
+        assert (code == 2) == (f"sample_step is at toy.py:{line}; the original has it at line {right}" in done.stderr)
+        assert (code == 2) == (f"try: line={right} in references/toy/step.py" in done.stderr)
+        assert before == file_digest(root / "references/toy/goldens/step.safetensors")
+
+
+def test_where_a_function_is_defined():
+    """A function, a method and a name defined twice are found by their line; what is not there has none."""
+    text = "class A:\n    @property\n    def f(self): ...\n\ndef f(): ...\nif 1:\n    def hidden(): ...\ndef f(): ...\n"
+    assert ([1], [3], [5, 8], [], []) == tuple(defined_at(text, name) for name in ("A", "A.f", "f", "A.g", "B.f"))
 
 
 def test_ill_conditioned_case_is_refused(again):

@@ -11,7 +11,7 @@ from trueto.distances import same_bits
 from trueto.errors import UnknownName, UsageError
 from trueto.judge import compare, expect
 from trueto.model import Case, Layer
-from trueto.references import codebase, codebase_names, observe_spec, reference, sampler_names
+from trueto.references import codebase, codebase_names, observe_spec, reference, reference_names, sampler_names
 from trueto.references.library import COMMON_KNOBS
 from trueto.references.spec import _once
 from trueto.running.certify import certify
@@ -117,6 +117,19 @@ def test_card_is_whole(name):
     assert card.function.partition(":")[0] in ref.codebase.files
     assert 1900 < card.year < 2100
     assert "arXiv" in card.paper
+
+
+@pytest.mark.parametrize("name", reference_names())
+def test_the_line_of_the_original_is_linked(name):
+    """The address of an original ends in the line of its function at the pinned commit; a library's own promise has none."""
+    ref = reference(name)
+    file, _, function = ref.card.function.partition(": ")
+    if not ref.codebase.files:
+        assert 0 == ref.card.line
+        return
+    assert ref.card.line > 0
+    address = f"{ref.codebase.repository}/blob/{ref.codebase.commit}/{file}#L{ref.card.line}"
+    assert {"link": address, "function": function, "commit": ref.codebase.commit} == ref.origin
 
 
 @pytest.mark.parametrize("name", NAMES)

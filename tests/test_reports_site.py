@@ -10,6 +10,7 @@ import pytest
 import records
 
 from trueto.errors import DataError, UsageError
+from trueto.references import reference
 from trueto.reports import write_site, write_text
 
 VOID = {"meta", "input", "br"}
@@ -149,6 +150,7 @@ def test_a_claim_page_tells_the_whole_story(usual: Path) -> None:
         "sampling step",
     ):
         assert part in words
+    assert reference("k_diffusion/dpmpp_2m").origin["link"] in Page(usual / "claims/k_diffusion-dpmpp_2m.html").links
 
 
 def test_an_incomplete_run_is_said_first(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ colours or textures of every picture.""",
     paper="High-Resolution Image Synthesis with Latent Diffusion Models, arXiv 2112.10752",
     equations="section 3.1; appendix G",
     function="ldm/models/autoencoder.py: AutoencoderKL",
+    line=285,
     default_of="Stable Diffusion v1, v2 and XL (first_stage_config; their released weights differ)",
     promise=Promises(
         {

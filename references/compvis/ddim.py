@@ -28,6 +28,7 @@ a library computed it differently, the same prompt and seed would give another p
     paper="Denoising Diffusion Implicit Models, arXiv 2010.02502",
     equations="step: equation 12; noise: equation 16",
     function="ldm/models/diffusion/ddim.py: DDIMSampler.sample",
+    line=56,
     default_of=(
         "CompVis' scripts/txt2img.py, eta 0: latent diffusion with 200 steps, Stable Diffusion v1 with 50; Stable Diffusion 2 and 2.1 at "
         "768 pixels as released for diffusers (DDIMScheduler), whose network predicts v: not recorded, judged from the spec (predicts=v)"

@@ -24,6 +24,7 @@ its authors published: slightly other textures after a rounding-sized change, an
     paper="Pseudo Numerical Methods for Diffusion Models on Manifolds, arXiv 2202.09778",
     equations="step: equation 9; multistep: equation 12; first step: the improved Euler step of S-PNDM (appendix)",
     function="ldm/models/diffusion/plms.py: PLMSSampler.sample",
+    line=58,
     default_of="Stable Diffusion v1-4 and v1-5 as released for diffusers (PNDMScheduler); `--plms` in CompVis' scripts/txt2img.py",
     promise=Promise(
         start="x = noise of variance one, unscaled",

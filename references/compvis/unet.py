@@ -17,6 +17,7 @@ one block in the wrong place ruins them.""",
     paper="High-Resolution Image Synthesis with Latent Diffusion Models, arXiv 2112.10752",
     equations="section 3.3 and equation 3 (cross attention); appendix E.2.1, table 15",
     function="ldm/modules/diffusionmodules/openaimodel.py: UNetModel",
+    line=413,
     default_of="Stable Diffusion v1-1 to v1-5 (configs/stable-diffusion/v1-inference.yaml, at full size)",
     promise=Promises(
         {

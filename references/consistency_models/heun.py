@@ -22,6 +22,7 @@ What the consistency models imitate is this sampler's result. If a library compu
     paper="Elucidating the Design Space of Diffusion-Based Generative Models, arXiv 2206.00364",
     equations="algorithm 2; levels: equation 5; the wrapper around the network: equation 7",
     function="cm/karras_diffusion.py: sample_heun",
+    line=497,
     default_of="the released EDM models with 40 steps (scripts/launch.sh)",
     promise=Promise(
         start="x = noise times sigma_max, 80",

@@ -23,6 +23,7 @@ change visibly.""",
     paper="Consistency Models, arXiv 2303.01469",
     equations="algorithm 1; the function around the network: appendix C, equation 5 with EDM's c_in; levels: EDM's equation 5",
     function="cm/karras_diffusion.py: stochastic_iterative_sampler",
+    line=657,
     default_of="the released models with two steps (scripts/launch.sh)",
     promise=Promise(
         start="x = noise times sigma_max, 80, whatever level is visited first",

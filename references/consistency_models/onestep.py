@@ -21,6 +21,7 @@ would change every picture.""",
     paper="Consistency Models, arXiv 2303.01469",
     equations="section 3, 'Sampling'; the function around the network: appendix C, equation 5 with EDM's c_in",
     function="cm/karras_diffusion.py: sample_onestep",
+    line=643,
     default_of="the released models (scripts/launch.sh)",
     promise=Promise(
         start="x = noise times sigma_max, 80",

@@ -16,6 +16,7 @@ in 32 bits is nearer to the exact value than the original.""",
     paper="Consistency Models, arXiv 2303.01469",
     equations="appendix C (parameterisation, architecture)",
     function="cm/unet.py: UNetModel",
+    line=518,
     default_of="OpenAI's consistency models for ImageNet 64 (imagenet) and for LSUN 256 (lsun), at full size",
     promise=Promises(
         {

@@ -16,6 +16,7 @@ give pictures, which follow the drawing less well.""",
     paper="Adding Conditional Control to Text-to-Image Diffusion Models, arXiv 2302.05543",
     equations="equation 2; figure 3",
     function="cldm/cldm.py: ControlNet, ControlledUnetModel",
+    line=48,
     default_of="the ControlNets for Stable Diffusion v1 (models/cldm_v15.yaml, at full size)",
     promise=Promises(
         {

@@ -24,6 +24,7 @@ another picture: slightly other textures after a rounding-sized change, another 
     paper="Fast Sampling of Diffusion Models with Exponential Integrator, arXiv 2204.13902",
     equations="proposition 3 (the equation in rho), the rhoAB-DEIS coefficients as integrals of Lagrange polynomials in rho",
     function="th_deis/sampler.py: get_sampler_rho_ab",
+    line=98,
     promise=Promise(
         start="x = noise of variance one, unscaled",
         grid=(

@@ -24,6 +24,7 @@ another picture: slightly other textures after a rounding-sized change, another 
     paper="Fast Sampling of Diffusion Models with Exponential Integrator, arXiv 2204.13902",
     equations="the tAB-DEIS update: coefficients C_ij as integrals of Lagrange polynomials in t",
     function="th_deis/sampler.py: get_sampler_t_ab",
+    line=26,
     promise=Promise(
         start="x = noise of variance one, unscaled",
         grid=(

@@ -16,6 +16,7 @@ the paper.""",
     paper="Scalable Diffusion Models with Transformers, arXiv 2212.09748",
     equations="section 3.2; figure 3",
     function="models.py: DiT",
+    line=145,
     default_of="DiT-XL/2 at 256 and 512 pixels (at full size)",
     promise=Promises(
         {

@@ -16,6 +16,7 @@ pictures of the same class, seed and weights.""",
     paper="Scalable Diffusion Models with Transformers, arXiv 2212.09748",
     equations="section 3.1, classifier-free guidance; appendix A: guidance of three channels",
     function="models.py: DiT.forward_with_cfg",
+    line=250,
     default_of="DiT-XL/2 (guidance 4 in sample.py, 1.5 in sample_ddp.py)",
     promise=Promises(
         {

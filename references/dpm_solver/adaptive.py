@@ -24,6 +24,7 @@ same picture.""",
     paper="DPM-Solver, arXiv 2206.00927",
     equations="DPM-Solver-12 and DPM-Solver-23 with adaptive step size, in the appendix; r1 = 1/2, or r1 = 1/3 and r2 = 2/3",
     function="dpm_solver_pytorch.py: DPM_Solver.dpm_solver_adaptive",
+    line=956,
     promise=Promise(
         start="x = noise of variance one, unscaled",
         grid="chosen while sampling, in half log-SNR, from the noisiest training time to within 1e-5 of the cleanest",

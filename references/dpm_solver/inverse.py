@@ -22,6 +22,7 @@ lead to the same picture.""",
     paper="DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models, arXiv 2211.01095; DPM-Solver, arXiv 2206.00927",
     equations="as for multistep, with the two ends exchanged",
     function="dpm_solver_pytorch.py: DPM_Solver.inverse",
+    line=1032,
     promise=Promise(
         start="x is taken as it is, at the level of the cleanest training time",
         grid="as multistep, in the opposite order, up to the noisiest training time",

@@ -23,6 +23,7 @@ differently, the same prompt and seed would give another picture.""",
     paper="DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models, arXiv 2211.01095; DPM-Solver, arXiv 2206.00927",
     equations="2211.01095, algorithm 2 (second order); first order: 2206.00927, DPM-Solver-1 (the same as DDIM)",
     function="dpm_solver_pytorch.py: DPM_Solver.sample",
+    line=1047,
     default_of="the original's own default: order 2, DPM-Solver++, evenly spaced times",
     promise=Promise(
         start="x = noise of variance one, unscaled",

@@ -22,6 +22,7 @@ Its authors recommend it for pictures without a prompt. If a library computed it
     paper="DPM-Solver, arXiv 2206.00927; DPM-Solver++, arXiv 2211.01095",
     equations="2206.00927, algorithms 1 and 2 (second and third order), DPM-Solver-fast; 2211.01095, algorithm 1 (second order of the ++)",
     function="dpm_solver_pytorch.py: DPM_Solver.sample",
+    line=1047,
     promise=Promise(
         start="x = noise of variance one, unscaled",
         grid=(

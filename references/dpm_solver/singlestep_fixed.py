@@ -21,6 +21,7 @@ It is what the theorems about the solver speak of. If a library computed it diff
     paper="DPM-Solver, arXiv 2206.00927; DPM-Solver++, arXiv 2211.01095",
     equations="2206.00927, algorithms 1 and 2; 2211.01095, algorithm 1",
     function="dpm_solver_pytorch.py: DPM_Solver.sample",
+    line=1047,
     promise=Promise(
         start="x = noise of variance one, unscaled",
         grid="as singlestep, over n // order steps",

@@ -17,6 +17,7 @@ length.""",
     paper="High-Resolution Image Synthesis with Latent Diffusion Models, arXiv 2112.10752",
     equations="none: code only",
     function="ldm/modules/ema.py: LitEma.forward",
+    line=25,
     default_of="latent-diffusion and Stable Diffusion v1 (their training)",
     promise=Promises(
         {

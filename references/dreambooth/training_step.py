@@ -17,6 +17,7 @@ up, the second with a weight. A library that trains something else, or by other 
     paper="DreamBooth: Fine Tuning Text-to-Image Diffusion Models for Subject-Driven Generation, arXiv 2208.12242",
     equations="section 3.3, equation 2",
     function="ldm/models/diffusion/ddpm.py: LatentDiffusion.training_step",
+    line=911,
     promise=Promises(
         {
             "loss": "mean squared error of the noise on own pictures plus weight times the same on pictures of the class",

@@ -26,6 +26,7 @@ meaning of its numbers, gets a sampler that nobody has ever tested.""",
     paper="Elucidating the Design Space of Diffusion-Based Generative Models, arXiv 2206.00364",
     equations="algorithm 1, and algorithm 3 for alpha below 1; dx/dt: equation 81; paths and levels: table 1",
     function="generate.py: ablation_sampler",
+    line=66,
     promise=Promise(
         start="x = noise times the first level (times s(t) where the path is scaled)",
         grid="one of four: EDM (equation 5), VP, VE or iDDPM, each with its own range, then exactly 0",

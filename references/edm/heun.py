@@ -26,6 +26,7 @@ be reached with it, and the same seed would give another picture.""",
     paper="Elucidating the Design Space of Diffusion-Based Generative Models, arXiv 2206.00364",
     equations="algorithm 2; levels: equation 5; the wrapper around the network: equation 7",
     function="generate.py: edm_sampler",
+    line=25,
     default_of="the models released with the paper (18, 40 or 256 steps, by the README)",
     promise=Promise(
         start="x = noise times the largest level, 80",

@@ -24,6 +24,7 @@ differently, figures that were measured with that library could not be compared 
     paper="Denoising Diffusion Implicit Models, arXiv 2010.02502",
     equations="step: equation 12; noise: equation 16; sequences of times: section 4.2",
     function="functions/denoising.py: generalized_steps",
+    line=10,
     default_of="this repository's main.py: uniform, eta 0, 1000 steps",
     promise=Promise(
         start="x = noise of variance one, unscaled",

@@ -24,6 +24,7 @@ noise would give another picture.""",
     paper="Denoising Diffusion Probabilistic Models, arXiv 2006.11239",
     equations="algorithm 2; mean: equation 7; variance: beta_t, the first of the two choices of section 3.2",
     function="functions/denoising.py: ddpm_steps",
+    line=35,
     default_of="this repository's main.py with --sample_type ddpm_noisy: uniform, 1000 steps",
     promise=Promise(
         start="x = noise of variance one, unscaled",

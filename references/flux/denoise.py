@@ -20,6 +20,7 @@ library computed the levels differently, the same prompt and seed would give ano
     paper="Scaling Rectified Flow Transformers for High-Resolution Image Synthesis, arXiv 2403.03206 (FLUX.1 has none of its own)",
     equations="straight path: section 3; shift of the levels: equation 23 with the shift e^mu; step: Euler, dx/ds = noise - x0",
     function="src/flux/sampling.py: denoise",
+    line=308,
     default_of="FLUX.1-dev (50 steps, shift by size) and FLUX.1-schnell (4 steps, no shift) in Black Forest Labs' code",
     promise=Promise(
         start="x = noise of variance one: at level 1 nothing of a picture is in it",

@@ -16,6 +16,7 @@ number, or turned pairs of other channels, would give other pictures.""",
     paper="none for FLUX.1; its blocks are those of arXiv 2403.03206 and 2302.05442, its rotation is arXiv 2104.09864",
     equations="none",
     function="src/flux/model.py: Flux",
+    line=34,
     default_of="FLUX.1 [dev] (at full size; [schnell] has no number for guidance)",
     promise=Promises(
         {

@@ -23,6 +23,7 @@ Stability AI's code offers it beside Euler. If a library computed it differently
     paper="DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models, arXiv 2211.01095",
     equations="algorithm 2; first order step: equation 14 with k = 1 (the same as DDIM)",
     function="sgm/modules/diffusionmodules/sampling.py: DPMPP2MSampler",
+    line=287,
     promise=Promise(
         start="x = noise times sqrt(1 + sigma_max squared), so that the network sees noise of variance one",
         grid="as generative_models/euler_edm",

@@ -24,6 +24,7 @@ picture.""",
     paper="DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models, arXiv 2211.01095; DDIM, arXiv 2010.02502",
     equations="algorithm 1 (2S) with r = 1/2 for the way down; DDIM equation 16 for the amount of noise",
     function="sgm/modules/diffusionmodules/sampling.py: DPMPP2SAncestralSampler",
+    line=247,
     promise=Promise(
         start="x = noise times sqrt(1 + sigma_max squared), so that the network sees noise of variance one",
         grid="as generative_models/euler_edm",

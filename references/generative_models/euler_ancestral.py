@@ -25,6 +25,7 @@ picture.""",
     paper="Denoising Diffusion Implicit Models, arXiv 2010.02502; Denoising Diffusion Probabilistic Models, arXiv 2006.11239",
     equations="arXiv 2010.02502, equations 12 and 16, divided by alpha; at eta = 1 also arXiv 2006.11239, algorithm 2, on these levels",
     function="sgm/modules/diffusionmodules/sampling.py: EulerAncestralSampler",
+    line=237,
     promise=Promise(
         start="x = noise times sqrt(1 + sigma_max squared), so that the network sees noise of variance one",
         grid="as generative_models/euler_edm",

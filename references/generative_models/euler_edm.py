@@ -25,6 +25,7 @@ noise levels, the same prompt and seed would give another picture: often paler o
     paper="Elucidating the Design Space of Diffusion-Based Generative Models, arXiv 2206.00364",
     equations="algorithm 2 without the second-order correction; denoiser: equation 7; Karras levels: equation 5",
     function="sgm/modules/diffusionmodules/sampling.py: EulerEDMSampler",
+    line=211,
     default_of="Stable Diffusion XL and 2.1 in Stability AI's demo (50 steps), Stable Video Diffusion (25 steps, Karras levels up to 700)",
     promise=Promise(
         start="x = noise times sqrt(1 + sigma_max squared), so that the network sees noise of variance one",

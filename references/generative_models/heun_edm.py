@@ -23,6 +23,7 @@ Stability AI's code offers it beside Euler. If a library computed it differently
     paper="Elucidating the Design Space of Diffusion-Based Generative Models, arXiv 2206.00364",
     equations="algorithm 2; denoiser: equation 7; Karras levels: equation 5",
     function="sgm/modules/diffusionmodules/sampling.py: HeunEDMSampler",
+    line=218,
     promise=Promise(
         start="x = noise times sqrt(1 + sigma_max squared), so that the network sees noise of variance one",
         grid="as generative_models/euler_edm",

@@ -22,6 +22,7 @@ Stability AI's code offers it beside Euler. If a library computed it differently
     paper="none of its own; the equation that it solves: arXiv 2206.00364. The same method is called rho-AB in DEIS, arXiv 2204.13902",
     equations="arXiv 2206.00364, equation 3 with sigma(t) = t; the Lagrange polynomial through the last slopes, integrated over the step",
     function="sgm/modules/diffusionmodules/sampling.py: LinearMultistepSampler",
+    line=173,
     promise=Promise(
         start="x = noise times sqrt(1 + sigma_max squared), so that the network sees noise of variance one",
         grid="as generative_models/euler_edm",

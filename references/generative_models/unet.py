@@ -16,6 +16,7 @@ from each block, and to join sentence and sizes in the same order: else every pi
     paper="SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis, arXiv 2307.01952",
     equations="sections 2.1 and 2.2; table 1",
     function="sgm/modules/diffusionmodules/openaimodel.py: UNetModel",
+    line=522,
     default_of="Stable Diffusion XL base 1.0 (configs/inference/sd_xl_base.yaml, at full size)",
     promise=Promises(
         {

@@ -22,6 +22,7 @@ A library that visited other times, or forgot to work the noise out anew after c
     paper="Denoising Diffusion Implicit Models, arXiv 2010.02502",
     equations="step: equation 12; noise: equation 16",
     function="glide_text2im/gaussian_diffusion.py: GaussianDiffusion.ddim_sample_loop",
+    line=541,
     default_of="GLIDE's upsampler ('fast27', start times 0.997) in notebooks/text2im.ipynb",
     promise=Promise(
         start="x = noise of variance one, unscaled; the notebook's upsampler multiplies it by 0.997",

@@ -24,6 +24,7 @@ the amount of noise from the answer without the text, or clipped at another plac
     paper="GLIDE: Towards Photorealistic Image Generation and Editing with Text-Guided Diffusion Models, arXiv 2112.10741",
     equations="guidance: section 2.3; step: Ho et al. 2020, arXiv 2006.11239, equation 7; variance: 2102.09672, equation 15",
     function="glide_text2im/gaussian_diffusion.py: GaussianDiffusion.p_sample_loop",
+    line=357,
     default_of="GLIDE (filtered): base model with 100 steps and guidance 3 in its notebook; its upsampler for inpainting ('fast27')",
     promise=Promise(
         start="x = noise of variance one, unscaled; the notebook's upsampler multiplies it by 0.997",

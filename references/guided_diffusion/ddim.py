@@ -24,6 +24,7 @@ dark.""",
     paper="Denoising Diffusion Implicit Models, arXiv 2010.02502",
     equations="step: equation 12; noise: equation 16; classifier: Dhariwal and Nichol 2021, arXiv 2105.05233, algorithm 2",
     function="guided_diffusion/gaussian_diffusion.py: GaussianDiffusion.ddim_sample_loop",
+    line=625,
     default_of="ADM with `--use_ddim True --timestep_respacing ddim25`, as its README has it",
     promise=Promise(
         start="x = noise of variance one, unscaled",

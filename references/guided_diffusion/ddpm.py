@@ -24,6 +24,7 @@ the variance that the network has learned would be read as something else.""",
     paper="Diffusion Models Beat GANs on Image Synthesis, arXiv 2105.05233; Improved DDPM, arXiv 2102.09672; DDPM, arXiv 2006.11239",
     equations="step: 2006.11239, algorithm 2, equation 7; learned variance: 2102.09672, equation 15; classifier: 2105.05233, algorithm 1",
     function="guided_diffusion/gaussian_diffusion.py: GaussianDiffusion.p_sample_loop",
+    line=441,
     default_of="ADM: the ImageNet and LSUN models of guided-diffusion (learned_range; 250 steps in its README)",
     promise=Promise(
         start="x = noise of variance one, unscaled",

@@ -24,6 +24,7 @@ too far from it, and a network would be trained on the wrong task without anybod
     paper="Denoising Diffusion Probabilistic Models, arXiv 2006.11239",
     equations="equation 4; velocity: Salimans and Ho 2022, arXiv 2202.00512, appendix D",
     function="guided_diffusion/gaussian_diffusion.py: GaussianDiffusion.q_sample",
+    line=188,
     default_of="every training run of a diffusion model, and the first step of image-to-image",
     promise=Promise(
         start="the picture, and noise of variance one that the caller gives",

@@ -17,6 +17,7 @@ library that loads them into layers of its own has to give the same answer from 
     paper="Diffusion Models Beat GANs on Image Synthesis, arXiv 2105.05233",
     equations="section 3 (attention, BigGAN's blocks), section 3.1 (adaptive group normalisation)",
     function="guided_diffusion/unet.py: UNetModel",
+    line=396,
     default_of="guided-diffusion's ImageNet 128 to 512 and LSUN models (legacy order), its ImageNet 64 model (new order), at full size",
     promise=Promises(
         {

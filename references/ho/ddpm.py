@@ -23,6 +23,7 @@ one of two ways. If a library computed it differently, the same noise would give
     paper="Denoising Diffusion Probabilistic Models, arXiv 2006.11239",
     equations="step: algorithm 2; mean of the posterior: equation 7; clean estimate: equation 15; variances: section 3.2",
     function="diffusion_tf/diffusion_utils_2.py: GaussianDiffusion2.p_sample_loop",
+    line=200,
     default_of="scripts/run_cifar.py: eps, fixedlarge, 1000 times, beta linear from 0.0001 to 0.02",
     promise=Promise(
         start="x = noise of variance one, unscaled",

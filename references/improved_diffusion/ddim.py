@@ -23,6 +23,7 @@ library that forgets this gives another picture wherever one is very bright or d
     paper="Denoising Diffusion Implicit Models, arXiv 2010.02502",
     equations="step: equation 12; noise: equation 16",
     function="improved_diffusion/gaussian_diffusion.py: GaussianDiffusion.ddim_sample_loop",
+    line=562,
     default_of="none; improved-diffusion with `--use_ddim True`",
     promise=Promise(
         start="x = noise of variance one, unscaled",

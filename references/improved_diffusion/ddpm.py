@@ -23,6 +23,7 @@ another way adds too much or too little noise everywhere, which shows as grain o
     paper="Improved Denoising Diffusion Probabilistic Models, arXiv 2102.09672",
     equations="learned variance: equation 15; respacing: section 4; step: Ho et al. 2020, arXiv 2006.11239, algorithm 2 and equation 7",
     function="improved_diffusion/gaussian_diffusion.py: GaussianDiffusion.p_sample_loop",
+    line=389,
     default_of="improved-diffusion's models (4000 times, cosine or linear, learned_range)",
     promise=Promise(
         start="x = noise of variance one, unscaled",

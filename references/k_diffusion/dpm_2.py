@@ -23,6 +23,7 @@ middle, every picture would change a little in its details.""",
     paper="DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in Around 10 Steps, arXiv 2206.00927",
     equations="algorithm 1 (DPM-Solver-2) divided by alpha; algorithm 2 of arXiv 2206.00364 for the churn",
     function="k_diffusion/sampling.py: sample_dpm_2",
+    line=188,
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="whatever levels it is given; the released models' own levels, or Karras levels, ending in exactly 0",

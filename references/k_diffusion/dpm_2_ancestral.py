@@ -22,6 +22,7 @@ its random numbers in another order, the same seed would give another picture.""
     paper="DPM-Solver, arXiv 2206.00927; Denoising Diffusion Implicit Models, arXiv 2010.02502",
     equations="arXiv 2206.00927, algorithm 1 (DPM-Solver-2) divided by alpha, to sigma_down; arXiv 2010.02502, equation 16 for the noise",
     function="k_diffusion/sampling.py: sample_dpm_2_ancestral",
+    line=219,
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="whatever levels it is given; the released models' own levels, or Karras levels, ending in exactly 0",

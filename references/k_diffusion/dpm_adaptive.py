@@ -26,6 +26,7 @@ accept-or-retry decision alike to give the same picture.""",
     paper="DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in Around 10 Steps, arXiv 2206.00927",
     equations="DPM-Solver-12 and DPM-Solver-23 with adaptive step size, in the appendix; r1 = 1/2, or r1 = 1/3 and r2 = 2/3",
     function="k_diffusion/sampling.py: sample_dpm_adaptive",
+    line=494,
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="chosen while sampling, in log sigma, from sigma_max to sigma_min",

@@ -23,6 +23,7 @@ zero, so a trace of noise stays in the picture.""",
     paper="DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in Around 10 Steps, arXiv 2206.00927",
     equations="DPM-Solver-1, -2 and -3 (algorithms 1 and 2) with r1 = 1/2 or r1 = 1/3 and r2 = 2/3; DPM-Solver-fast in the appendix",
     function="k_diffusion/sampling.py: sample_dpm_fast",
+    line=482,
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="floor(n / 3) + 1 steps of equal size in log sigma from sigma_max to sigma_min, for n calls of the network",

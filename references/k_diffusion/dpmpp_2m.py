@@ -23,6 +23,7 @@ seed would give another picture: slightly other textures after a rounding-sized 
     paper="DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models, arXiv 2211.01095",
     equations="algorithm 2; first order step: equation 14 with k = 1 (the same as DDIM)",
     function="k_diffusion/sampling.py: sample_dpmpp_2m",
+    line=585,
     default_of="the usual choice in web interfaces for Stable Diffusion (as 'DPM++ 2M' and 'DPM++ 2M Karras')",
     promise=Promise(
         start="x = noise times the largest level, sigma_max",

@@ -26,6 +26,7 @@ refine the same picture. If a library computed it differently, or drew its noise
     paper="DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models, arXiv 2211.01095, later versions",
     equations="SDE-DPM-Solver++(2M), the section on diffusion SDEs; solver_type 'heun' weights the correction exactly instead",
     function="k_diffusion/sampling.py: sample_dpmpp_2m_sde",
+    line=611,
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="whatever levels it is given; the released models' own levels, or Karras levels, ending in exactly 0",

@@ -23,6 +23,7 @@ its random numbers in another order, the same seed would give another picture.""
     paper="DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models, arXiv 2211.01095; DDIM, arXiv 2010.02502",
     equations="algorithm 1 (2S) with r = 1/2 for the way down; DDIM equation 16 for the amount of noise",
     function="k_diffusion/sampling.py: sample_dpmpp_2s_ancestral",
+    line=509,
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="whatever levels it is given; the released models' own levels, or Karras levels, ending in exactly 0",

@@ -22,6 +22,7 @@ noise otherwise, the same seed would give another picture.""",
     paper="none of its own; it extends SDE-DPM-Solver++(2M) of arXiv 2211.01095",
     equations="arXiv 2211.01095, SDE-DPM-Solver++ in the section on diffusion SDEs, expanded to third order with phi_2 and phi_3",
     function="k_diffusion/sampling.py: sample_dpmpp_3m_sde",
+    line=656,
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="whatever levels it is given; the released models' own levels, or Karras levels, ending in exactly 0",

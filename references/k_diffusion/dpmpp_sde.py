@@ -27,6 +27,7 @@ end of a step fit together. If a library computed it differently, or drew its no
     paper="DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models, arXiv 2211.01095",
     equations="algorithm 1 (2S) for the deterministic part; DDIM (arXiv 2010.02502) equation 16 for the amount of noise",
     function="k_diffusion/sampling.py: sample_dpmpp_sde",
+    line=543,
     promise=Promise(
         start="x = noise times the largest level, sigma_max",
         grid="whatever levels it is given; the released models' own levels, or Karras levels, ending in exactly 0",

@@ -16,6 +16,7 @@ of the number of updates: two thirds for models that are trained for a million s
     paper="none: code only",
     equations="decay after n updates: 1 - (1 + n / inv_gamma)^(-power)",
     function="k_diffusion/utils.py: EMAWarmup.get_value and ema_update",
+    line=144,
     default_of="k-diffusion's training, and diffusers' EMAModel with use_ema_warmup",
     promise=Promises(
         {

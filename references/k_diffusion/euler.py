@@ -23,6 +23,7 @@ would change; because it is so simple, the difference is nearly always in the li
     paper="Elucidating the Design Space of Diffusion-Based Generative Models, arXiv 2206.00364",
     equations="algorithm 2 without the second-order correction; with s_churn = 0 the same as DDIM at eta = 0",
     function="k_diffusion/sampling.py: sample_euler",
+    line=118,
     default_of="Stable Diffusion XL 1.0 in diffusers (EulerDiscreteScheduler)",
     promise=Promise(
         start="x = noise times the largest level, sigma_max",

@@ -22,6 +22,7 @@ settles: other step counts, or random numbers drawn in another order, give anoth
     paper="Denoising Diffusion Implicit Models, arXiv 2010.02502; Denoising Diffusion Probabilistic Models, arXiv 2006.11239",
     equations="arXiv 2010.02502, equations 12 and 16, divided by alpha; at eta = 1 also arXiv 2006.11239, algorithm 2, on these levels",
     function="k_diffusion/sampling.py: sample_euler_ancestral",
+    line=139,
     default_of="SDXL Turbo in diffusers (EulerAncestralDiscreteScheduler); early AUTOMATIC1111 web interfaces (as 'Euler a')",
     promise=Promise(
         start="x = noise times the largest level, sigma_max",

@@ -21,6 +21,7 @@ differently, pictures at the usual 10 to 30 steps would change in detail, more s
     paper="Elucidating the Design Space of Diffusion-Based Generative Models, arXiv 2206.00364",
     equations="algorithm 2 (with s_churn = 0: algorithm 1 with sigma(t) = t, s(t) = 1)",
     function="k_diffusion/sampling.py: sample_heun",
+    line=159,
     default_of="the sampler of the paper's own experiments",
     promise=Promise(
         start="x = noise times the largest level, sigma_max",

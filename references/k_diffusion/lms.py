@@ -23,6 +23,7 @@ steps and unevenly spaced noise levels are where its pictures would part from th
     paper="none of its own; the equation that it solves: arXiv 2206.00364. The same method is called rho-AB in DEIS, arXiv 2204.13902",
     equations="arXiv 2206.00364, equation 3 with sigma(t) = t; the Lagrange polynomial through the last slopes, integrated over the step",
     function="k_diffusion/sampling.py: sample_lms",
+    line=261,
     default_of="early versions of InvokeAI (as 'k_lms')",
     promise=Promise(
         start="x = noise times the largest level, sigma_max",

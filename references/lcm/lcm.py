@@ -25,6 +25,7 @@ gives visibly another picture from the same prompt and seed.""",
     paper="Latent Consistency Models: Synthesizing High-Resolution Images with Few-Step Inference, arXiv 2310.04378",
     equations="algorithm 3",
     function="lcm_scheduler.py: LCMScheduler.step",
+    line=338,
     default_of="LCM_Dreamshaper_v7 in its authors' demonstration, 4 steps by default in lcm_pipeline.py",
     promise=Promise(
         start="x = noise of variance one, unscaled",

@@ -16,6 +16,7 @@ If a library took another target or another weight, training would run and look 
     paper="Efficient Diffusion Training via Min-SNR Weighting Strategy, arXiv 2303.09556; velocity: Salimans and Ho 2022, arXiv 2202.00512",
     equations="section 3.4: w = min(SNR, gamma) for the picture, over SNR for noise and over SNR + 1 for velocity",
     function="guided_diffusion/gaussian_diffusion.py: GaussianDiffusion.training_losses",
+    line=825,
     default_of="the authors' models on ImageNet (gamma 5, cosine schedule), and diffusers' --snr_gamma",
     promise=Promises(
         {

@@ -16,6 +16,7 @@ published ones if the rows are the same.""",
     paper="Reproducible scaling laws for contrastive language-image learning, arXiv 2212.07143; the network of arXiv 2103.00020",
     equations="arXiv 2103.00020, section 2.4",
     function="src/open_clip/model.py: CLIP.forward",
+    line=528,
     default_of="ViT-H and ViT-bigG: image variations, IP-Adapter",
     promise=Promises(
         {

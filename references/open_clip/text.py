@@ -16,6 +16,7 @@ approximation, as happens, reads every prompt a little wrongly.""",
     paper="Reproducible scaling laws for contrastive language-image learning, arXiv 2212.07143; the network of arXiv 2103.00020",
     equations="arXiv 2103.00020, section 2.4",
     function="src/open_clip/model.py: CLIP.encode_text",
+    line=413,
     default_of="the text encoder of Stable Diffusion 2 (ViT-H), the second one of XL and 3 (ViT-bigG)",
     promise=Promises(
         {

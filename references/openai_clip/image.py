@@ -16,6 +16,7 @@ only comparable with published ones if the rows are the same.""",
     paper="Learning Transferable Visual Models From Natural Language Supervision, arXiv 2103.00020",
     equations="section 2.4; figure 3",
     function="clip/model.py: VisionTransformer, CLIP.forward",
+    line=206,
     default_of="clip-vit-large-patch14: the safety checker of Stable Diffusion v1, CLIP scores",
     promise=Promises(
         {

@@ -16,6 +16,7 @@ differently, with the common activation in place of CLIP's own, say, every promp
     paper="Learning Transferable Visual Models From Natural Language Supervision, arXiv 2103.00020",
     equations="section 2.4; figure 3",
     function="clip/model.py: CLIP.encode_text",
+    line=343,
     default_of="the text encoder of Stable Diffusion v1-1 to v1-5 (clip-vit-large-patch14), and one of those of XL, 3 and FLUX.1",
     promise=Promises(
         {

@@ -20,6 +20,7 @@ from web pages and word processors, where curly quotes and `&amp;` are common.""
     paper="Learning Transferable Visual Models From Natural Language Supervision, arXiv 2103.00020",
     equations="section 2.4: byte pair encoding of lower-cased text, between a mark of the beginning and one of the end",
     function="clip/clip.py: tokenize",
+    line=205,
     default_of="CLIP; the prompts of Stable Diffusion were read by transformers' version of it, in training as well",
     promise=Promises(
         {

@@ -21,6 +21,7 @@ computed it differently, the same noise would give another picture.""",
     paper="Pseudo Numerical Methods for Diffusion Models on Manifolds, arXiv 2202.09778",
     equations="step: equation 9; multistep: equation 12; first three steps: equation 13; algorithm 2",
     function="runner/method.py: gen_order_4",
+    line=87,
     default_of="this repository's main.py: --method F-PNDM, --sample_speed 50",
     promise=Promise(
         start="x = noise of variance one, unscaled",

@@ -22,6 +22,7 @@ steps would change most.""",
     paper="Flow Straight and Fast: Learning to Generate and Transfer Data with Rectified Flow, arXiv 2209.03003",
     equations="path and velocity: equation 1; step: the forward Euler method with equal steps",
     function="ImageGeneration/sampling.py: get_rectified_flow_sampler",
+    line=61,
     default_of="none: the code's default is an adaptive Runge-Kutta solver; this is `use_ode_sampler='euler'`, for few steps",
     promise=Promise(
         start="x = noise of variance one",

@@ -22,6 +22,7 @@ something else, or less in harmony with their surroundings.""",
     paper="RePaint: Inpainting using Denoising Diffusion Probabilistic Models, arXiv 2201.09865",
     equations="algorithm 1; known part: equation 8a; the step: DDPM's posterior with a learned variance (Nichol and Dhariwal 2021)",
     function="guided_diffusion/gaussian_diffusion.py: GaussianDiffusion.p_sample_loop_progressive",
+    line=463,
     default_of="its own configurations: 250 steps, jumps of length 10, 10 times each",
     promise=Promise(
         start="x = noise of variance one, unscaled, known part included",

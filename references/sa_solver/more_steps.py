@@ -22,6 +22,7 @@ Its authors found that the two last things do not help much, and recommend the o
     paper="SA-Solver: Stochastic Adams Solver for Fast Sampling of Diffusion Models, arXiv 2309.05019",
     equations="equations 15 and 18, as the code's comments cite them",
     function="sa_solver.py: SASolver.sample_more_steps",
+    line=891,
     promise=Promise(
         start="x = noise of variance one, unscaled",
         grid="n + 1 times from 1 to 1/1000, evenly spaced or by log-SNR or Karras levels; fractional training times are told",

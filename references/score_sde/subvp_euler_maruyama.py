@@ -23,6 +23,7 @@ picture.""",
     paper="Score-Based Generative Modeling through Stochastic Differential Equations, arXiv 2011.13456",
     equations="equation 6 with the coefficients of equation 28",
     function="sampling.py: get_pc_sampler",
+    line=355,
     default_of="the repository's sub-VP configurations (cifar10_ddpmpp_continuous), without a corrector",
     promise=Promise(
         start="noise of standard deviation one",

@@ -24,6 +24,7 @@ a little grainy.""",
     paper="Score-Based Generative Modeling through Stochastic Differential Equations, arXiv 2011.13456",
     equations="predictor: equation 47 (appendix F); corrector: algorithm 4 with the step size of appendix G",
     function="sampling.py: get_pc_sampler",
+    line=355,
     default_of="no released configuration that we know of; compared in the paper's table 1",
     promise=Promise(
         start="noise of standard deviation sigma_max",

@@ -23,6 +23,7 @@ the same noise would become another face.""",
     paper="Score-Based Generative Modeling through Stochastic Differential Equations, arXiv 2011.13456",
     equations="predictor: equation 46; corrector: algorithm 4 with the step size of appendix G; together: algorithm 2",
     function="sampling.py: get_pc_sampler",
+    line=355,
     default_of="the repository's VE configurations (CIFAR-10, CelebA-HQ, FFHQ, bedrooms, churches), one corrector step",
     promise=Promise(
         start="noise of standard deviation sigma_max",

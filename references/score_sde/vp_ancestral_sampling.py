@@ -22,6 +22,7 @@ become another picture.""",
     paper="Score-Based Generative Modeling through Stochastic Differential Equations, arXiv 2011.13456",
     equations="predictor: equation 4; corrector: algorithm 5",
     function="sampling.py: get_pc_sampler",
+    line=355,
     default_of="the repository's discrete VP configurations (vp/ddpm, cifar10_ddpmpp), without a corrector, 1000 steps",
     promise=Promise(
         start="noise of standard deviation one",

@@ -22,6 +22,7 @@ library computed it differently, the same noise would become another picture."""
     paper="Score-Based Generative Modeling through Stochastic Differential Equations, arXiv 2011.13456",
     equations="equations 6 and 32",
     function="sampling.py: get_pc_sampler",
+    line=355,
     default_of="the repository's continuous VP configurations (cifar10_ddpmpp_continuous), without a corrector",
     promise=Promise(
         start="noise of standard deviation one",

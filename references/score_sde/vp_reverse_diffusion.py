@@ -22,6 +22,7 @@ picture.""",
     paper="Score-Based Generative Modeling through Stochastic Differential Equations, arXiv 2011.13456",
     equations="predictor: equation 46 with the discretisation of DDPM (appendix E); corrector: algorithm 5",
     function="sampling.py: get_pc_sampler",
+    line=355,
     default_of="no released configuration that we know of; compared in the paper's table 1",
     promise=Promise(
         start="noise of standard deviation one",

@@ -22,6 +22,7 @@ the shift, the same prompt and seed would give another picture, often a flat or 
     paper="Scaling Rectified Flow Transformers for High-Resolution Image Synthesis, arXiv 2403.03206",
     equations="straight path: section 3; shift of the levels: equation 23; step: Euler, dx/ds = noise - x0",
     function="sd3_impls.py: sample_euler",
+    line=149,
     default_of="Stable Diffusion 3 Medium (shift 3.0) in Stability AI's reference code, with 50 steps",
     promise=Promise(
         start="x = noise of variance one: at level 1 nothing of a picture is in it",

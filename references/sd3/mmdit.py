@@ -16,6 +16,7 @@ One half in the wrong place still gives pictures, only bad ones.""",
     paper="Scaling Rectified Flow Transformers for High-Resolution Image Synthesis, arXiv 2403.03206",
     equations="section 4; figure 2",
     function="mmdit.py: MMDiT",
+    line=465,
     default_of="Stable Diffusion 3 medium (at full size)",
     promise=Promises(
         {

@@ -20,6 +20,7 @@ picture, or file.""",
     paper="High-Resolution Image Synthesis with Latent Diffusion Models, arXiv 2112.10752; SDEdit, Meng et al. 2021, arXiv 2108.01073",
     equations="SDEdit, algorithm 1, with DDIM (Song et al. 2020, equation 12) in the place of its solver",
     function="scripts/img2img.py: main",
+    line=60,
     default_of="Stable Diffusion v1-1 to v1-5, image to image",
     promise=Promises(
         {

@@ -21,6 +21,7 @@ at small strengths and few steps that is plain to see.""",
     paper="SDEdit: Guided Image Synthesis and Editing with Stochastic Differential Equations, arXiv 2108.01073",
     equations="algorithm 1 of the paper, with steps of DDIM (Song et al. 2020, arXiv 2010.02502, equation 12) in the place of its own",
     function="ldm/models/diffusion/ddim.py: DDIMSampler.stochastic_encode and decode, as scripts/img2img.py calls them",
+    line=207,
     default_of="CompVis' scripts/img2img.py: strength 0.75, 50 steps, eta 0",
     promise=Promise(
         start=(

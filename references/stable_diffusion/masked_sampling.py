@@ -19,6 +19,7 @@ otherwise. The first part that differs is named: picture, mask, latents after a 
     paper="High-Resolution Image Synthesis with Latent Diffusion Models, arXiv 2112.10752; Song et al. 2020, arXiv 2011.13456",
     equations="none in the first; the second: appendix I.2, imputation, here with steps of DDIM",
     function="ldm/models/diffusion/ddim.py: DDIMSampler.ddim_sampling",
+    line=114,
     default_of="ldm/models/diffusion/ddpm.py: log_images of latent diffusion, whose mask is a square in the middle",
     promise=Promises(
         {

@@ -17,6 +17,7 @@ the same.""",
     paper="High-Resolution Image Synthesis with Latent Diffusion Models, arXiv 2112.10752",
     equations="none: the paper does not speak of files",
     function="scripts/img2img.py: load_img",
+    line=48,
     default_of="Stable Diffusion v1-1 to v1-5, image to image",
     promise=Promises(
         {

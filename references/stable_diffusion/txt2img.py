@@ -19,6 +19,7 @@ that differs is named: tokens, embeddings, the latents after a step, the picture
     paper="High-Resolution Image Synthesis with Latent Diffusion Models, arXiv 2112.10752",
     equations="section 3.3; guidance: Ho and Salimans 2022 (arXiv 2207.12598), equation 6, with scale = 1 + w",
     function="scripts/txt2img.py: main",
+    line=98,
     default_of="Stable Diffusion v1-1 to v1-5",
     promise=Promises(
         {

@@ -24,6 +24,7 @@ prompt and seed would give another picture, and the detail that gamma is meant t
     paper="Trajectory Consistency Distillation, arXiv 2402.19159",
     equations="algorithm 4",
     function="scheduling_tcd.py: TCDScheduler.step",
+    line=493,
     default_of="TCD-SDXL-LoRA in its authors' examples: 4 steps, eta 0.3",
     promise=Promise(
         start="x = noise of variance one, unscaled",

@@ -22,6 +22,7 @@ differently, the same seed would give another picture.""",
     paper="UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion Models, arXiv 2302.04867",
     equations="UniC-p and UniP-p (algorithms 1 and 2), weights by theorem 3.1, B(h) = h",
     function="uni_pc.py: UniPC.sample",
+    line=590,
     default_of="the original's own default (variant='bh1', order 2)",
     promise=Promise(
         start="x = noise of variance one, unscaled",

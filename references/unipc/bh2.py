@@ -24,6 +24,7 @@ the same prompt and seed would give another picture: slightly other textures aft
     paper="UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion Models, arXiv 2302.04867",
     equations="UniC-p and UniP-p (algorithms 1 and 2), weights by theorem 3.1, B(h) = exp(h) - 1",
     function="uni_pc.py: UniPC.sample",
+    line=590,
     default_of="diffusers' UniPCMultistepScheduler (solver_type bh2, order 2); the original's own default is bh1",
     promise=Promise(
         start="x = noise of variance one, unscaled",

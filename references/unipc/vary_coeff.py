@@ -23,6 +23,7 @@ is not what the paper describes; a library that follows the paper would give ano
     paper="UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion Models, arXiv 2302.04867",
     equations="UniPC_v in the appendix: the weights are rows of the inverse of C, whose column k is ratios^(k - 1) / k!",
     function="uni_pc.py: UniPC.sample with variant='vary_coeff'",
+    line=590,
     promise=Promise(
         start="x = noise of variance one, unscaled",
         grid="n + 1 times, even from 999 to 0 (or in their square root, or in the log-SNR), fractions included",

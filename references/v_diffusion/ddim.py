@@ -24,6 +24,7 @@ If one computed it differently, the same prompt and seed would give another pict
     paper="Denoising Diffusion Implicit Models, arXiv 2010.02502; Progressive Distillation, arXiv 2202.00512",
     equations="step: equation 12 of DDIM; noise: equation 16; picture and noise from v: appendix D of Progressive Distillation",
     function="diffusion/sampling.py: sample",
+    line=10,
     default_of="clip_sample.py (as DDPM, eta 1, 1000 steps) and `--method ddim` (eta 0)",
     promise=Promise(
         start="x = noise of variance one, unscaled",

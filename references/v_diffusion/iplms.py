@@ -22,6 +22,7 @@ computed it differently, the same noise would become another piece of sound.""",
     paper="Fast Sampling of Diffusion Models with Exponential Integrator, arXiv 2204.13902",
     equations="the multistep weights of Liu et al. 2022 (arXiv 2202.09778), equation 12, with orders 1, 2, 3 in the first steps",
     function="diffusion/sampling.py: iplms_sample",
+    line=296,
     default_of="DanceDiffusionPipeline in diffusers (IPNDMScheduler); `--method iplms` in cfg_sample.py",
     promise=Promise(
         start="x = noise of variance one, unscaled",

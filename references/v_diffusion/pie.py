@@ -21,6 +21,7 @@ and seed would give another picture.""",
     paper="Pseudo Numerical Methods for Diffusion Models on Manifolds, arXiv 2202.09778",
     equations="transfer: equation 9; step: the appendix on S-PNDM",
     function="diffusion/sampling.py: pie_sample",
+    line=244,
     default_of="`--method pie`",
     promise=Promise(
         start="x = noise of variance one, unscaled",

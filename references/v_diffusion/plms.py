@@ -21,6 +21,7 @@ it, with a cheaper start. If a library computed it differently, the same prompt 
     paper="Pseudo Numerical Methods for Diffusion Models on Manifolds, arXiv 2202.09778",
     equations="transfer: equation 9; multistep: equation 12; start: equation 13; together: algorithm 2",
     function="diffusion/sampling.py: plms_sample",
+    line=204,
     default_of="cfg_sample.py (`--method plms` is its default, with 50 steps)",
     promise=Promise(
         start="x = noise of variance one, unscaled",

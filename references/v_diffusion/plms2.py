@@ -21,6 +21,7 @@ differently, the same prompt and seed would give another picture.""",
     paper="Pseudo Numerical Methods for Diffusion Models on Manifolds, arXiv 2202.09778",
     equations="transfer: equation 9; multistep and start: the appendix on S-PNDM",
     function="diffusion/sampling.py: plms2_sample",
+    line=259,
     default_of="`--method plms2`",
     promise=Promise(
         start="x = noise of variance one, unscaled",

@@ -22,6 +22,7 @@ that starts with it would change, and with them the picture.""",
     paper="Pseudo Numerical Methods for Diffusion Models on Manifolds, arXiv 2202.09778",
     equations="transfer: equation 9; step: equation 13",
     function="diffusion/sampling.py: prk_sample",
+    line=189,
     default_of="`--method prk`",
     promise=Promise(
         start="x = noise of variance one, unscaled",

@@ -27,12 +27,11 @@ def command(name: str, *, spec: bool) -> int:
     lines = [f"{card.title}  ({ref.id})", ""]
     for paragraph in card.plain.strip().split("\n\n"):
         lines += [*textwrap.wrap(" ".join(paragraph.split()), 100), ""]
-    file, _, function = card.function.partition(":")
     lines += _table(
         {
             "written by": f"{card.authors} ({card.year})",
             "paper": f"{card.paper}; {card.equations}",
-            **({"original": f"{function.strip()} in {base.link(file.strip())}"} if base.files else {"switch": card.function}),
+            **({"original": "{function} in {link}".format(**ref.origin)} if base.files else {"switch": card.function}),
             **({"licence": base.licence} if base.files else {}),
             "default of": card.default_of,
         }

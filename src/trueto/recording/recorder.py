@@ -18,6 +18,7 @@ from trueto.judge import compare
 from trueto.model import SAMPLER_LAYERS, Layer
 from trueto.outputs import Outputs
 from trueto.recording.interpreter import recording_command
+from trueto.recording.lines import check_lines
 from trueto.references import Codebase, Golden, Reference, load_golden, reference, reference_names
 from trueto.references.golden import golden_path, manifest_of
 from trueto.references.library import PARAMETERS
@@ -68,6 +69,8 @@ def run_original(
     more: Mapping[str, Any] | None = None,
 ) -> None:
     """Record references in a process of the original's own into the folder `output`; `more` is what the job says besides."""
+    if not original.provenance.startswith("pypi:"):  # a package may lack lines of the pinned commit
+        check_lines(names, original.source)
     job = {
         "codebase": base.name,
         "references": names,

@@ -38,8 +38,8 @@ class Promises:
 class Card:
     """Everything that `trueto show` prints about one original algorithm.
 
-    `plain` is two short paragraphs without formulas; `function` is the original's own file and function; `variants` maps a
-    variant's name, as `paper`, to the knobs that make it.
+    `plain` is two short paragraphs without formulas; `function` is the original's own file and function, and `line` where the first that
+    it names is defined at the pinned commit (0: not said); `variants` maps a variant's name, as `paper`, to the knobs that make it.
     """
 
     title: str
@@ -50,6 +50,7 @@ class Card:
     equations: str
     function: str
     promise: Promise | Promises
+    line: int = 0
     default_of: str = "none"
     code_and_paper: str = "no difference known"
     variants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

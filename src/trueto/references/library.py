@@ -125,6 +125,13 @@ class Reference:
         return (OUTPUTS,) if self.of_outputs else ("closed", "open")
 
     @property
+    def origin(self) -> dict[str, str]:
+        """Where the original stands: its function, the address of its file and line at the pinned commit, and that commit."""
+        file, _, function = self.card.function.partition(":")
+        link = self.codebase.link(file.strip(), self.card.line)
+        return {"link": link, "function": function.strip(), "commit": self.codebase.commit}
+
+    @property
     def id(self) -> str:
         """`<codebase>/<algorithm>`."""
         return f"{self.codebase.name}/{self.name}"

@@ -7,7 +7,7 @@ from typing import Any
 from trueto.judge import factor
 from trueto.model import Verdict
 from trueto.power.certificate import said_of
-from trueto.reports.details import exact_card, layers_card, source_link
+from trueto.reports.details import exact_card, layers_card
 from trueto.reports.markup import EMPTY, Html, el, icon, join, link, raw
 from trueto.reports.page import card, gateway, page, sentences, terms, tile
 from trueto.reports.pictures import pictures_card
@@ -101,7 +101,7 @@ def _code(claim: ClaimView) -> list[tuple[str, Html | str]]:
     if not base.files:
         return [("switch", about.function), ("held against", "the same library with the switch off")]
     return [
-        ("code", join([link(base.repository, base.title), ", ", source_link(claim, about.function)])),
+        ("code", join([link(base.repository, base.title), ", ", link(claim.original.origin["link"], about.function)])),
         ("commit", link(f"{base.repository}/tree/{base.commit}", base.commit[:12])),
         ("licence", base.licence),
     ]

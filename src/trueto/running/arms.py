@@ -258,10 +258,8 @@ class Bench:
 
     def sources(self) -> dict[str, Any]:
         """Where the original and the spec stand."""
-        base = self.ref.codebase
-        file, _, function = self.ref.card.function.partition(":")
         return {
-            "original_source": {"link": base.link(file.strip()), "function": function.strip(), "commit": base.commit},
+            "original_source": self.ref.origin,
             "spec_source": f"references/{self.ref.id}.py:{self.ref.line}",
             "dtype": self.native_dtype,
         }

@@ -295,11 +295,9 @@ def _grey(context: _Context, truth: Truth) -> float | None:
 
 def _sources(ref: Reference) -> dict[str, Any]:
     """Where the original stands."""
-    file, _, function = ref.card.function.partition(":")
     if not ref.codebase.files:
         return {"spec_source": f"references/{ref.id}.py"}
-    place = {"link": ref.codebase.link(file.strip()), "function": function.strip(), "commit": ref.codebase.commit}
-    return {"original_source": place, "spec_source": f"references/{ref.id}.py (card; no spec: the goldens alone speak for it)"}
+    return {"original_source": ref.origin, "spec_source": f"references/{ref.id}.py (card; no spec: the goldens alone speak for it)"}
 
 
 def _evidence(context: _Context, seen: Seen, shown: Comparison) -> dict[str, Any]:

@@ -232,6 +232,6 @@ def _series(distances: tuple[float, ...]) -> str:
 def _read(found: Explanation) -> list[tuple[str, str]]:
     subject = found.subject
     spec = f"spec references/{subject.ref.id}.py:{subject.ref.line} ({subject.ref.card.equations})"
-    file, _, function = subject.ref.card.function.partition(":")
-    original = f"original {function.strip()} in {subject.ref.codebase.link(file.strip())}"
+    origin = subject.ref.origin
+    original = f"original {origin['function']} in {origin['link']}"
     return [("read", f"{found.source or subject.claim.implementation} · {spec}"), ("", original)]
