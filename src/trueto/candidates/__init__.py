@@ -25,6 +25,7 @@ __all__ = [
     "candidate_names",
     "check_spec",
     "chosen",
+    "claimants",
     "is_file",
     "kept_path",
     "ledger_path",
@@ -171,6 +172,16 @@ def load_candidate(spec: str) -> Adapter:
     if adapter is None:
         raise UsageError(f"candidate {spec} has no ADAPTER", "CONTRIBUTING.md, 'I want to add a candidate'")
     return adapter
+
+
+def claimants(reference: str) -> dict[str, tuple[str, ...]]:
+    """The built-in candidates that claim a reference, each with the implementations it names; no library under test is imported."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in sorted(_built_in()):
+        named = [claim.implementation for claim in load_candidate(name).claims if claim.reference == reference]
+        if named:
+            found[name] = tuple(dict.fromkeys(named))
+    return found
 
 
 def ledger_path(spec: str) -> Path | None:

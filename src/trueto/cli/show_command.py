@@ -43,6 +43,7 @@ def command(name: str, *, spec: bool) -> int:
     lines += [f"  {knob} = {' | '.join(values)}" for knob, values in ref.knobs.items()]
     lines += ["", f"cases: {', '.join(case.id for case in ref.cases)}"]
     lines += _recorded(ref) if base.files else ["nothing is recorded: the library is held against itself with the switch off"]
+    lines += ["", *_claimed(ref)]
     if card.no_counterpart:
         lines += [f"{library} does not claim it: {why}" for library, why in card.no_counterpart.items()]
     if spec and not ref.of_outputs:
@@ -65,8 +66,19 @@ def _recorded(ref: Reference) -> list[str]:
     return [*lines, f"record them again: {ref.codebase.recording}{verify}"]
 
 
+def _claimed(ref: Reference) -> list[str]:
+    """Which of the built-in candidates claim it, and with what of theirs."""
+    from trueto.candidates import claimants
+
+    found = [f"{library} ({', '.join(names)})" for library, names in claimants(ref.id).items()]
+    said = f",\n{' ' * 12}".join(found) or "no library that trueto has an adapter for"
+    return [f"claimed by: {said}"]
+
+
 def _table(rows: dict[str, str]) -> list[str]:
     found = []
+    whole = textwrap.TextWrapper(100, subsequent_indent=" " * 17, break_long_words=False, break_on_hyphens=False)  # addresses stay whole
     for label, text in rows.items():
-        found += textwrap.wrap(" ".join(text.split()), 100, initial_indent=f"  {label:15}", subsequent_indent=" " * 17)
+        whole.initial_indent = f"  {label:15}"
+        found += whole.wrap(" ".join(text.split()))
     return found
