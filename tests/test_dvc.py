@@ -191,12 +191,14 @@ def test_promises_need_no_goldens(data):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_every_fault_of_the_data_is_named(data, fault):
-    """Each fault gives a problem that names the file and what to type."""
+def test_every_fault_of_the_data_is_named(data, fault, capsys):
+    """Each fault gives a problem that names the file and what to type, and ends `--check-data` with exit code 2."""
     spoil, what, hint = FAULTS[fault]
     spoil(data)
     problems = check_manifests(data)
     assert [p for p in problems if what in p.what and hint in p.hint], [str(p) for p in problems]
+    assert 2 == main(["--check-data", "--root", str(data)])
+    assert what in capsys.readouterr().err
 
 
 def test_the_check_before_dvc_stops_make(data, capsys):

@@ -25,6 +25,7 @@ def refused(name=NAME):
     """The error that reading it raises: what it says, and what it tells to type."""
     with pytest.raises(DataError) as caught:
         load_golden(name)
+    assert 2 == caught.value.exit_code
     return caught.value.message, caught.value.hint
 
 

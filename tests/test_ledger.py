@@ -98,12 +98,14 @@ def test_bad_file_is_refused(tmp_path, text, words):
         load_ledger(path, "toy")
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
+    assert 4 == caught.value.exit_code
 
 
 def test_missing_file_is_refused(tmp_path):
     """A ledger that was named and is not there is refused."""
-    with pytest.raises(LedgerError, match="cannot be read: No such file"):
+    with pytest.raises(LedgerError, match="cannot be read: No such file") as caught:
         load_ledger(tmp_path / "none.toml", "toy")
+    assert 4 == caught.value.exit_code
 
 
 def test_coming_review_date_is_accepted(tmp_path):

@@ -85,6 +85,7 @@ def test_every_hostile_candidate_has_its_expected_verdict():
         "everyone",
         "not_installed",
         "raises_at_import",
+        "raises_in_load",
         "no_adapter",
         "eleven",
         "no_domain",
@@ -148,6 +149,14 @@ def test_library_that_is_not_installed(tmp_path):
     seen = gate_of("not_installed", tmp_path)["not_installed"]
     assert (Verdict.UNJUDGED, "import") == (seen.verdict, seen.cause)
     assert "No module named 'no_such_library'" in seen.reason
+
+
+def test_library_that_raises_while_it_is_imported(tmp_path):
+    """A library whose import raises anything else is unjudged too, with exit code 2 and the error's own words."""
+    seen = gate_of("raises_in_load", tmp_path)["raises_in_load"]
+    assert (Verdict.UNJUDGED, "import") == (seen.verdict, seen.cause)
+    assert "RuntimeError: the compiled part was built for another version" in seen.reason
+    assert '"exit_code": 2' in (tmp_path / "run.jsonl").read_text().splitlines()[-1]
 
 
 @pytest.mark.parametrize(("file", "words"), [("raises_at_import", "RuntimeError: the adapter is broken"), ("no_adapter", "has no ADAPTER")])
