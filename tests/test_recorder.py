@@ -224,8 +224,22 @@ def test_unknown_reference_is_said(again):
     """Recording an algorithm that does not exist suggests the nearest."""
     from trueto.recording.recorder import references_of
 
-    with pytest.raises(UnknownName, match="did you mean 'toy/step'"):
+    with pytest.raises(UnknownName, match="unknown reference of toy 'stp'; did you mean 'step'"):
         references_of(codebase("toy"), ("stp",))
+
+
+def test_reference_of_another_codebase_is_unknown():
+    """A name is looked for in the codebase alone, and nothing of another one is suggested; a whole name is taken too."""
+    from trueto.recording.recorder import references_of
+
+    base = codebase("k_diffusion")
+    assert ["k_diffusion/heun", "k_diffusion/lms"] == references_of(base, ("heun", "k_diffusion/lms"))
+    for name in ("nope", "pie", "compvis/plms", "v_diffusion/pie"):
+        with pytest.raises(UnknownName) as caught:
+            references_of(base, (name,))
+        assert f"unknown reference of k_diffusion '{name}'" in caught.value.message
+        assert "v_diffusion" not in caught.value.message.partition("; ")[2]
+        assert "trueto list references k_diffusion" == caught.value.hint
 
 
 def test_casts_set_back_to_float32_are_bit_identical_to_the_untouched_original(again):

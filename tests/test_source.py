@@ -1,6 +1,9 @@
 """The source of an original: only the pinned commit, clean and whole, or the pinned package, is run."""
 
+import os
+import shlex
 import shutil
+import subprocess
 import zipfile
 
 import pytest
@@ -34,6 +37,20 @@ def refusal(source):
     return caught.value.message, caught.value.hint
 
 
+def follow(hint, source, cwd):
+    """Type what is suggested, where git finds the original's repository at `source`; the folder of the checkout that it ends in."""
+    served = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{source}.insteadOf", "GIT_CONFIG_VALUE_0": "https://example.com/toy"}
+    done = subprocess.run(["bash", "-c", hint], cwd=cwd, env={**os.environ, **served}, capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, f"{hint}\n{done.stderr}"
+    return cwd / shlex.split(hint)[-3]
+
+
+def accepted(folder):
+    """Whether the checkout is taken."""
+    with open_source(codebase("toy"), str(folder)) as (taken, _):
+        return taken == folder
+
+
 def test_pinned_and_clean_checkout_is_accepted(toy):
     """A clean checkout at the pinned commit is taken, and its provenance is the commit; files beside the original do no harm."""
     source, _ = toy
@@ -42,27 +59,76 @@ def test_pinned_and_clean_checkout_is_accepted(toy):
         assert (source, f"git {codebase('toy').commit}") == (folder, provenance)
 
 
-def test_folder_that_is_not_there(toy):
-    """A folder that does not exist: the error has the git command that makes it."""
-    message, hint = refusal(toy[0] / "none")
-    assert "does not exist" in message
-    assert hint.startswith("git clone https://example.com/toy")
+def test_folder_that_is_not_there(toy, tmp_path):
+    """A folder that does not exist, or is empty: the error has the git command that makes it, and that command works."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for folder, words in ((tmp_path / "a folder", "does not exist"), (empty, "is not the top of a git checkout")):
+        message, hint = refusal(folder)
+        assert words in message
+        assert folder == follow(hint, toy[0], tmp_path)
+        assert accepted(folder)
 
 
-def test_folder_that_is_no_checkout(toy, tmp_path):
-    """A folder without git, or inside of another repository, is refused: nobody knows which commit it is."""
+def test_folder_that_is_no_checkout(toy, tmp_path, monkeypatch):
+    """A folder without git, or inside of another repository, is refused: nobody knows which commit it is. The clone has a new name."""
     plain = tmp_path / "plain"
     shutil.copytree(toy[0], plain, ignore=shutil.ignore_patterns(".git"))
     inside = toy[0] / "inside"
     inside.mkdir()
-    for folder in (plain, inside):
+    (inside / "notes.txt").write_text("mine")
+    for folder, new in ((plain, tmp_path / "toy"), (plain, tmp_path / "toy-2"), (inside, toy[0] / "toy")):
         message, hint = refusal(folder)
         assert "is not the top of a git checkout" in message
-        assert "git clone" in hint
+        assert new == follow(hint, toy[0], tmp_path)
+        assert accepted(new)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert str(plain / "toy") in refusal(plain)[1]  # beside it nothing may be written
+
+
+def test_file_in_place_of_a_folder(toy, tmp_path):
+    """A file is no source; the clone goes beside it."""
+    file = tmp_path / "original.zip"
+    file.write_bytes(b"")
+    message, hint = refusal(file)
+    assert "is no folder" in message
+    assert accepted(follow(hint, toy[0], tmp_path))
+
+
+def test_checkout_of_another_repository(toy, tmp_path):
+    """A checkout that cannot have the pinned commit: not `checkout`, which would fail, but a clone beside it."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.txt").write_text("a")
+    git(other, "init", "--quiet")
+    git(other, "add", "a.txt")
+    git(other, "commit", "--quiet", "-m", "another repository")
+    git(other, "remote", "add", "origin", "https://example.com/not-toy")
+    message, hint = refusal(other)
+    assert "of https://example.com/toy" in message
+    new = follow(hint, toy[0], tmp_path)
+    assert tmp_path / "toy" == new
+    assert accepted(new)
+
+
+@pytest.mark.parametrize("address", ["https://example.com/toy", "https://example.com/toy.git"])
+def test_clone_that_lacks_the_pinned_commit(toy, tmp_path, address):
+    """A shallow clone of the original itself: the pinned commit is fetched from its remote, whatever that is called."""
+    source, _ = toy
+    (source / "toy.py").write_text(toy_codebase.ORIGINAL + "\n# newer\n")
+    git(source, "commit", "--quiet", "-am", "newer")
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth", "1", "--origin", "theirs", f"file://{source}", str(shallow))
+    git(shallow, "remote", "set-url", "theirs", address)
+    hint = refusal(shallow)[1]
+    assert hint.startswith(f"git -C {shallow} fetch theirs {codebase('toy').commit} && git -C {shallow} checkout ")
+    if address == codebase("toy").repository:
+        assert shallow == follow(hint, source, tmp_path)
+        assert accepted(shallow)
 
 
 def test_another_commit(toy):
-    """A checkout of another commit: the error has both commits and the git command."""
+    """A checkout of another commit that has the pinned one: the error has both commits and the git command."""
     source, _ = toy
     (source / "toy.py").write_text(toy_codebase.ORIGINAL + "\n# newer\n")
     git(source, "commit", "--quiet", "-am", "newer")

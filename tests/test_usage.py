@@ -32,6 +32,8 @@ from trueto.running import entry
         (("gate",), 4, "no CANDIDATE is named"),
         (("show", "k_diffusion/eular"), 4, "did you mean 'k_diffusion/euler'?"),
         (("record", "k-diffusion", "--source", "."), 4, "unknown codebase 'k-diffusion'; did you mean 'k_diffusion'?"),
+        (("record", "features", "--source", "."), 4, "nothing of features is recorded from an original"),
+        (("record", "k_diffusion", "--source", ".", "--reference", "nope"), 4, "unknown reference of k_diffusion 'nope'; known: dpm_2,"),
         (("explain", BASE, "k_diffusion/euler"), 4, "a cell is written <claim>:<layer>:<case>; saw 'k_diffusion/euler'"),
         (("explain", "difusers", "k_diffusion/euler:karras-20"), 4, "unknown candidate 'difusers'; did you mean 'diffusers'?"),
         (

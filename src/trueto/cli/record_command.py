@@ -55,6 +55,11 @@ def command(
     from trueto.references import codebase as find
 
     base = find(codebase)
+    if not base.files:
+        raise UsageError(
+            f"nothing of {base.name} is recorded from an original: libraries promise it of themselves, and each is held against itself",
+            f"trueto list references {base.name}",
+        )
     names = recorder.references_of(base, only)
     if weights is not None:
         return _on_weights(base, names, recorder.Original(Path(source), "", python), weights, cases, named=bool(only), checking=checking)

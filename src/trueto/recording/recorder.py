@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from trueto.distances import measure, same_bits
-from trueto.errors import DataError
+from trueto.errors import DataError, UnknownName
 from trueto.judge import compare
 from trueto.model import SAMPLER_LAYERS, Layer
 from trueto.outputs import Outputs
@@ -105,9 +105,14 @@ def run_original(
 
 
 def references_of(base: Codebase, only: tuple[str, ...]) -> list[str]:
-    """The references of a codebase, or those named."""
+    """The references of a codebase, or those named, with or without its name; UnknownName for one of another codebase."""
     names = [name for name in reference_names() if name.startswith(f"{base.name}/")]
-    return [reference(name if "/" in name else f"{base.name}/{name}").id for name in only] or names
+    chosen = [name.removeprefix(f"{base.name}/") for name in only]
+    for name in chosen:
+        if f"{base.name}/{name}" not in names:
+            known = [known.partition("/")[2] for known in names]
+            raise UnknownName(f"reference of {base.name}", name, known, f"trueto list references {base.name}")
+    return [f"{base.name}/{name}" for name in chosen] or names
 
 
 def record(base: Codebase, names: list[str], original: Original, progress: Callable[[str], None]) -> list[Change]:

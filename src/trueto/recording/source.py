@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import shlex
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Generator
+from itertools import count
 from pathlib import Path
 
 from trueto.errors import SourceError
@@ -31,18 +35,44 @@ def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
 
 
+def _clone(base: Codebase, folder: Path) -> str:
+    """What makes a checkout at the pinned commit: in that folder if git would take it, else in a new one beside it (or in it)."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        home = folder.resolve().parent
+        name = Path(base.repository).stem
+        beside = (home if os.access(home, os.W_OK) or not folder.is_dir() else folder.resolve()) / name
+        named = (beside.with_name(f"{name}-{n}") for n in count(2))
+        folder = beside if not beside.exists() else next(path for path in named if not path.exists())
+    place = shlex.quote(str(folder))
+    return f"git clone {base.repository} {place} && git -C {place} checkout {base.commit}"
+
+
+def _pinned(base: Codebase, folder: Path) -> str:
+    """What brings a checkout to the pinned commit: which it has, or can fetch, or which only another checkout can have."""
+    place = shlex.quote(str(folder))
+    checkout = f"git -C {place} checkout {base.commit}"
+    if _git(folder, "cat-file", "-e", f"{base.commit}^{{commit}}").returncode == 0:
+        return checkout
+    of_original = base.repository.rpartition("//")[2].partition("/")[2]  # owner/name, however git is told to reach it
+    for line in _git(folder, "remote", "--verbose").stdout.splitlines():
+        remote, address, _ = line.split(maxsplit=2)
+        if re.search(rf"[/:]{re.escape(of_original)}(\.git)?/?$", address, re.IGNORECASE):
+            return f"git -C {place} fetch {remote} {base.commit} && {checkout}"
+    return _clone(base, folder)
+
+
 def _checkout(base: Codebase, folder: Path) -> Path:
-    clone = f"git clone {base.repository} {folder} && git -C {folder} checkout {base.commit}"
     if not folder.is_dir():
-        raise SourceError(f"{folder} does not exist; {base.name} needs a checkout of {base.repository}", clone)
+        said = "is no folder" if folder.exists() else "does not exist"
+        raise SourceError(f"{folder} {said}; {base.name} needs a checkout of {base.repository}", _clone(base, folder))
     top = _git(folder, "rev-parse", "--show-toplevel")
     if top.returncode != 0 or Path(top.stdout.strip()).resolve() != folder.resolve():
-        raise SourceError(f"{folder} is not the top of a git checkout", clone)
+        raise SourceError(f"{folder} is not the top of a git checkout of {base.repository}", _clone(base, folder))
     commit = _git(folder, "rev-parse", "HEAD").stdout.strip()
     if commit != base.commit:
         raise SourceError(
-            f"{folder} is at commit {commit[:12] or 'none'}; {base.name} is pinned to {base.commit[:12]}",
-            f"git -C {folder} checkout {base.commit}",
+            f"{folder} is at commit {commit[:12] or 'none'}; {base.name} is pinned to {base.commit[:12]} of {base.repository}",
+            _pinned(base, folder),
         )
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no").stdout.strip()
     stray = _git(folder, "status", "--porcelain", "--", *base.files).stdout.strip()
