@@ -17,7 +17,7 @@ EULER = "k_diffusion/euler"
 HEADER = {"event": "run", "schema": 1, "suite": "1.0", "started": "2026-01-01T00:00:00+00:00", "trueto": "0.1.0", "goldens": "x"}
 
 
-def release(folder: Path, candidate: str, version: str, *cells: tuple[str, str, str, float], lacks: str = "") -> None:
+def release(folder: Path, candidate: str, version: str, *cells: tuple[str, str, str, float | None], lacks: str = "") -> None:
     """A record of one release: its cells as (claim, layer, verdict, grey levels)."""
     events: list[dict[str, object]] = [{**HEADER, "id": version, "candidate": candidate, "version": version}]
     for claim, layer, verdict, grey in cells:
@@ -29,7 +29,7 @@ def release(folder: Path, candidate: str, version: str, *cells: tuple[str, str, 
             "case": "karras-20",
             "verdict": verdict,
         }
-        events.append({**cell, "ratio": 5000.0 * grey, "grey_levels": grey, "size": "visible" if grey else "none"})
+        events.append({**cell, "ratio": 5000.0 * (grey or 0.0), "grey_levels": grey, "size": "visible" if grey else "none"})
     events += [{"event": "no_claim", "reference": lacks, "reason": "has no such class: Lost"}] if lacks else []
     events.append({"event": "end", "counts": {}})
     (folder / candidate).mkdir(parents=True, exist_ok=True)
@@ -63,6 +63,14 @@ def test_the_table_shows_verdict_and_size(histories: Path) -> None:
     assert "| k_diffusion/euler | ✓ | ✗ 12 | ≠ &lt; 0.1 |" in text
     assert "| k_diffusion/heun | · | · | ✗✗ no picture |" in text
     assert "| *the same* | 1 of 1 | 0 of 1 | 0 of 2 |" in text
+
+
+def test_a_size_that_is_none_is_not_shown_as_a_number(tmp_path: Path) -> None:
+    """More than a picture can differ by is said as that; what was not judged, or is no picture, has no number."""
+    release(tmp_path, "far", "1.0", (EULER, "update", "drifted", 310.0))
+    release(tmp_path, "unknown", "1.0", (EULER, "update", "unjudged", None))
+    release(tmp_path, "words", "1.0", (EULER, "update", "drifted", None))
+    assert "| k_diffusion/euler | ✗ &gt; 255 | ? not known | ✗ not measured |" in implementations_table(implementations_of(tmp_path))
 
 
 def test_the_page_has_shapes_with_words_and_no_script(histories: Path) -> None:

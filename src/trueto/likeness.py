@@ -12,7 +12,7 @@ import numpy as np
 from trueto.distances import measure
 from trueto.judge import Expected
 
-__all__ = ["grey_levels", "looks_like", "size_of"]
+__all__ = ["GREY_LEVELS", "grey_levels", "grey_words", "looks_like", "size_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -21,6 +21,7 @@ FEW = 0.1  # share of the elements that counts as few
 ENERGY = 0.99  # share of the squared difference that few elements must hold
 MOST_SAMPLES = 6  # a batch of more has too many orders to try
 GREY_PER_UNIT = 127.5
+GREY_LEVELS = 255  # by which two pictures of 8 bits can differ at most; latents and samples out of range can by more
 SIZES = ((0.5, "negligible"), (2.0, "small"), (16.0, "visible"), (math.inf, "another image"))
 FLIPS = {"upside down": -2, "left and right swapped": -1, "channels in reverse order": -3}
 
@@ -116,6 +117,11 @@ def grey_levels(got: Array, expected: Array) -> float:
         return math.inf
     peak = measure(got, expected)[1]
     return math.inf if math.isnan(peak) else GREY_PER_UNIT * peak
+
+
+def grey_words(levels: float, said: str) -> str:
+    """Grey levels, written as `said`, with what they are of; a picture of 8 bits has no more than 255 to differ by."""
+    return f"more than {GREY_LEVELS} grey levels" if levels > GREY_LEVELS else f"{said} of {GREY_LEVELS} grey levels"
 
 
 def size_of(levels: float) -> str:

@@ -64,6 +64,7 @@ def _elsewhere(name: str) -> str:
 
 
 def _claims(name: str | None) -> list[dict[str, Any]]:
+    from trueto.references import reference_names
     from trueto.running.client import Worker
     from trueto.running.profiles import profile
 
@@ -75,7 +76,8 @@ def _claims(name: str | None) -> list[dict[str, Any]]:
     claimed = [
         {"claim": c["id"], "implementation": c["implementation"], "quote": f'"{c["quote"]}" ({c["source"]})'} for c in said["claims"]
     ]
-    return claimed + [{"claim": n, "implementation": "no claim", "quote": why} for n, why in said["no_claims"].items()]
+    unclaimed = sorted({*reference_names(), *said["no_claims"]} - {c["reference"] for c in said["claims"]})
+    return claimed + [{"claim": n, "implementation": "no claim", "quote": said["no_claims"].get(n, "not claimed")} for n in unclaimed]
 
 
 def _cases(name: str | None) -> list[dict[str, Any]]:

@@ -33,7 +33,8 @@ SYMBOLS = {
     Verdict.BROKEN: ("✗", "bold red"),
 }
 ORDER = list(SYMBOLS)
-SIZES = ("none", "not measured", "negligible", "small", "visible", "another image")
+CHANGES = ("negligible", "small", "visible", "another image")
+SIZES = ("none", "not measured", *CHANGES)
 LEGEND = (
     "✓ same as the original (within its own rounding)   ≠ declared   ≈ declared, unexplained   ✗ undeclared   "
     "! the ledger is wrong   ? could not judge   · not part of it"
@@ -45,8 +46,14 @@ def _worst(cells: Iterable[dict[str, Any]]) -> Verdict | None:
 
 
 def _size(cells: Sequence[dict[str, Any]]) -> str:
+    """The largest change of the finished picture in a word; a cell that could not be judged may hide a larger one."""
+    if any(cell["verdict"] == Verdict.BROKEN for cell in cells):
+        return "no usable picture"
     differing = [cell for cell in cells if not Verdict(cell["verdict"]).same and cell["verdict"] != Verdict.BEYOND]
-    size = max((cell["size"] for cell in differing if cell["size"] in SIZES), key=SIZES.index, default="none")
+    measured = [cell for cell in differing if not Verdict(cell["verdict"]).unknown or cell["ratio"] is not None]
+    size = max((cell["size"] for cell in measured if cell["size"] in SIZES), key=SIZES.index, default="none")
+    if len(measured) < len(differing):
+        return f"at least {size}" if size in CHANGES else "not known"
     declared = differing and all(Verdict(cell["verdict"]).declared for cell in differing)
     return f"{size} (declared)" if declared and size != "none" else size
 
@@ -91,7 +98,14 @@ def _unclaimed(run: RunRecord) -> list[str]:
     names = [entry["reference"] for entry in run.no_claims]
     if len(names) <= FEW:
         return [f"not claimed: {', '.join(names)}"]
-    return [f"not claimed: {len(names)} other originals; `trueto list references` names them, the report says why"]
+    return [f"not claimed: {len(names)} other originals; `trueto list claims {_asked(run)}` names them and says why"]
+
+
+def _asked(run: RunRecord) -> str:
+    """What was judged, as the gate was asked for it: the record itself knows an adapter's own name, and not its file."""
+    command = next((str(cell["evidence"].get("command", "")) for cell in run.cells), "")
+    asked = command.removeprefix("trueto gate ").partition(" --")[0] if command.startswith("trueto gate ") else ""
+    return asked or str(run.header.get("candidate"))
 
 
 def _undeclared(run: RunRecord) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from trueto.history import Change, Release, first_part
+from trueto.likeness import grey_words
 from trueto.model import LAYERS, Verdict
 from trueto.running.words import number
 
@@ -34,7 +35,8 @@ def _size(cell: Mapping[str, Any]) -> str:
         return "no usable picture"
     if verdict.same:
         return "no change of the picture"
-    return cell["size"] + (f", {number(cell['grey_levels'])} grey levels" if isinstance(cell["grey_levels"], int | float) else "")
+    grey = cell["grey_levels"]
+    return cell["size"] + (f", {grey_words(grey, number(grey))}" if isinstance(grey, int | float) else "")
 
 
 def change_line(change: Change) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trueto.history import Release, newest_first, read_history
+from trueto.likeness import GREY_LEVELS
 from trueto.model import Verdict
 from trueto.reports.markup import EMPTY, Html, el, icon, join
 from trueto.reports.matrix import escape
@@ -69,8 +70,13 @@ def _size(view: ClaimView) -> str:
     """The largest change of the finished picture in grey levels, or in a word."""
     if view.verdict is Verdict.BROKEN:
         return "no picture"
-    largest = max((cell["grey_levels"] for cell in view.cells if isinstance(cell["grey_levels"], int | float)), default=0.0)
-    return "" if view.verdict.same else f"< {LEAST}" if 0 < largest < LEAST else f"{largest:.1f}" if largest < 10 else f"{largest:.0f}"
+    measured = [cell["grey_levels"] for cell in view.cells if isinstance(cell["grey_levels"], int | float)]
+    if view.verdict.same or not measured:
+        return "" if view.verdict.same else "not known" if view.verdict.unknown else "not measured"
+    largest = max(measured)
+    if largest > GREY_LEVELS:
+        return f"> {GREY_LEVELS}"
+    return f"< {LEAST}" if 0 < largest < LEAST else f"{largest:.1f}" if largest < 10 else f"{largest:.0f}"
 
 
 def _worst_by_layer(view: ClaimView) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trueto.errors import DataError
+from trueto.likeness import grey_words
 from trueto.model import Verdict
 
 __all__ = [
@@ -183,11 +184,11 @@ def plural(count: int, word: str) -> str:
 
 
 def size_words(size: Any, grey: Any) -> str:
-    """The size of a change in words: `visible: 3.0 of 255 grey levels`."""
+    """The size of a change in words: `visible: 3.0 of 255 grey levels`, `another picture: more than 255 grey levels`."""
     words = SIZE_WORDS.get(str(size), str(size) or "size unknown")
     if not isinstance(grey, int | float) or size == "none":
         return words
-    return f"{words}: {number(grey) if abs(grey) >= GREY_BELOW else 'under 0.01'} of 255 grey levels"
+    return f"{words}: {grey_words(grey, number(grey) if abs(grey) >= GREY_BELOW else 'under 0.01')}"
 
 
 def step_words(cell: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from trueto.likeness import grey_words
 from trueto.running.words import number
 
 __all__ = ["failure_screen"]
@@ -62,6 +63,6 @@ def _numbers(cell: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[str]:
     if evidence.get("looks"):
         lines.append(f"looks like    {evidence['looks']}")
     if cell["grey_levels"] is not None:
-        lines.append(f"in a picture  {cell['size']} ({number(cell['grey_levels'])} grey levels of 255)")
+        lines.append(f"in a picture  {cell['size']} ({grey_words(cell['grey_levels'], number(cell['grey_levels']))})")
     lines.append(f"cause         {cell['cause'] or 'unknown'}")
     return lines

@@ -7,6 +7,7 @@ import shlex
 import textwrap
 from collections.abc import Iterable
 
+from trueto.likeness import grey_words
 from trueto.model import Judgement, Layer, Verdict
 from trueto.running.explain.account import Explanation
 from trueto.running.explain.knob_words import knob_words
@@ -58,7 +59,8 @@ def _table(rows: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _verdict(judged: Judgement) -> str:
-    size = f" (in a picture: {judged.size}, {number(judged.grey_levels)} grey levels)" if judged.grey_levels is not None else ""
+    grey = judged.grey_levels
+    size = f" (in a picture: {judged.size}, {grey_words(grey, number(grey))})" if grey is not None else ""
     after = {
         Verdict.BEYOND: ": there is nothing to explain",
         Verdict.IDENTICAL: ": there is nothing to explain",
