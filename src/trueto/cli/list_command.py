@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from typing import Any
 
 import click
 
+from trueto.cli.choice import Choice
+
 __all__ = ["command"]
 
 KINDS = ("references", "candidates", "claims", "cases", "fixtures", "profiles")
+GRIDS = {
+    "karras": "the roots of the noise levels are evenly spaced (Karras et al. 2022, equation 5)",
+    "exponential": "the logarithms of the noise levels are evenly spaced",
+    "polyexponential": "as exponential, after the place in the run is raised to a power",
+}
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(KINDS), default="references")
+@click.argument("kind", type=Choice(KINDS), default="references")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
 def command(kind: str, name: str | None, *, as_json: bool) -> int:
-    """List what trueto knows. NAME narrows: a candidate for claims (default diffusers), a reference for cases."""
+    """List what trueto knows. NAME narrows: a candidate for claims (default diffusers), else a name of the list (glob allowed).
+
+    References and cases are narrowed by a codebase too, as k_diffusion, and fixtures by a family, as networks.
+    """
     rows = ROWS[kind](name)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -28,22 +40,33 @@ def command(kind: str, name: str | None, *, as_json: bool) -> int:
     return 0
 
 
-def _references(_: str | None) -> list[dict[str, Any]]:
+def _narrowed(kind: str, known: Iterable[str], asked: str | None) -> list[str]:
+    """The names that are asked for: all, one, those of a glob or of a codebase; UnknownName where there is none."""
+    from trueto.errors import UnknownName
+
+    names = list(known)
+    found = [name for name in names if asked is None or fnmatchcase(name, asked) or name.startswith(f"{asked}/")]
+    if not found and asked is not None:
+        raise UnknownName(kind, asked, names if "/" in asked else {name.partition("/")[0] for name in names}, f"trueto list {kind}s")
+    return found
+
+
+def _references(name: str | None) -> list[dict[str, Any]]:
     from trueto.references import reference, reference_names
 
     return [
         {"name": n, "title": reference(n).card.title, "cases": f"{len(reference(n).cases)} cases", "paper": reference(n).card.paper}
-        for n in reference_names()
+        for n in _narrowed("reference", reference_names(), name)
     ]
 
 
-def _candidates(_: str | None) -> list[dict[str, Any]]:
+def _candidates(asked: str | None) -> list[dict[str, Any]]:
     from importlib.metadata import PackageNotFoundError, version
 
     from trueto.candidates import candidate_names
 
     rows = []
-    for name in candidate_names():
+    for name in _narrowed("candidate", candidate_names(), asked):
         try:
             rows.append({"name": name, "version": version(name)})
         except PackageNotFoundError:
@@ -94,22 +117,45 @@ def _cases(name: str | None) -> list[dict[str, Any]]:
             "options": str(dict(c.options)),
             "quick": "quick" if c.quick else "",
         }
-        for n in ([name] if name else reference_names())
+        for n in _narrowed("reference", reference_names(), name)
         for c in reference(n).cases
     ]
 
 
-def _fixtures(_: str | None) -> list[dict[str, Any]]:
+def _fixtures(name: str | None) -> list[dict[str, Any]]:
     from trueto.fixtures import FAMILIES
+    from trueto.fixtures.networks import FORMS, PREDICTS
+    from trueto.fixtures.schedules import continuous_names, table_names
     from trueto.fixtures.source import family_info
 
-    return [{"family": family, "member": member} for family in FAMILIES for member in family_info(family)["members"]]
+    found = {family: list(family_info(family)["members"]) for family in FAMILIES}
+    found["networks"] += [f"{form}: {words}" for form, words in FORMS.items()]
+    stored = {member.partition(":")[0] for member in found["schedules"]}
+    found["schedules"].append(f"{', '.join(n for n in table_names() if n not in stored)}: betas by a formula, for as many training times")
+    found["schedules"].append(f"{', '.join(continuous_names())}: the level is a formula of the time told to the network")
+    found["parameterizations"] = [f"{kind}: {words}" for kind, words in PREDICTS.items()]
+    found["grids"] = _grids() if name is None or fnmatchcase("grids", name) else []
+    families = _narrowed("fixture", found, name)
+    return [{"family": family, "member": member} for family in families for member in found[family]]
 
 
-def _profiles(_: str | None) -> list[dict[str, Any]]:
+def _grids() -> list[str]:
+    """The grids of noise levels that cases name, and which codebases have them."""
+    from trueto.references import reference, sampler_names
+
+    users: dict[str, set[str]] = {}
+    for ref in map(reference, sampler_names()):
+        for case in ref.cases:
+            users.setdefault(case.grid, set()).add(ref.codebase.name)
+    said = {grid: f"{GRIDS[grid]}; " if grid in GRIDS else "" for grid in users}
+    return [f"{grid}: {said[grid]}in cases of {', '.join(sorted(users[grid]))}" for grid in sorted(users)]
+
+
+def _profiles(name: str | None) -> list[dict[str, Any]]:
     from trueto.running.profiles import absent, profile, profile_names
 
-    return [{"name": n, "summary": profile(n).summary, "here": absent(profile(n)) or "can run here"} for n in profile_names()]
+    names = _narrowed("profile", profile_names(), name)
+    return [{"name": n, "summary": profile(n).summary, "here": absent(profile(n)) or "can run here"} for n in names]
 
 
 ROWS = {
