@@ -31,22 +31,32 @@ def command() -> int:
             click.echo(f"  ✓ {package} {version(package)}")
         except PackageNotFoundError:
             click.echo(f"  · {package} is not installed (optional): {fix}")
-    problems = [*_walls(), *_fixtures(), *_goldens(), *_profiles()]
-    click.echo(f"\n{problems.count(True)} problems" if any(problems) else "\nall well")
-    return 2 if any(problems) else 0
+    _walls()
+    problems = [*_fixtures(), *_goldens()]
+    _profiles()
+    click.echo(f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''}:" if problems else "\nall well")
+    for problem in problems:
+        click.echo(problem)
+    return 2 if problems else 0
 
 
-def _walls() -> list[bool]:
+def _problem(what: str, words: str) -> str:
+    """Say a problem where it is found; the line, for saying it once more at the end."""
+    line = f"  ✗ {what}: {words}"
+    click.echo(line)
+    return line
+
+
+def _walls() -> None:
     from trueto.workers.walls import Walls
 
     if Walls().stand:
         click.echo("  ✓ candidates run behind walls: they cannot open goldens, nor write X or trueto")
     else:
         click.echo("  · this kernel has no Landlock: a candidate could open goldens; Linux 5.13 has it")
-    return []
 
 
-def _fixtures() -> list[bool]:
+def _fixtures() -> list[str]:
     from trueto.errors import TruetoError
     from trueto.fixtures import FAMILIES
     from trueto.fixtures.source import family_tensors
@@ -55,14 +65,12 @@ def _fixtures() -> list[bool]:
     for family in FAMILIES:
         try:
             click.echo(f"  ✓ fixtures/{family}: {len(family_tensors(family))} tensors")
-            found.append(False)
         except TruetoError as error:
-            click.echo(f"  ✗ fixtures/{family}: {error.message}; type: {error.hint}")
-            found.append(True)
+            found.append(_problem(f"fixtures/{family}", f"{error.message}; type: {error.hint}"))
     return found
 
 
-def _goldens() -> list[bool]:
+def _goldens() -> list[str]:
     from trueto.errors import TruetoError
     from trueto.references import load_golden, reference, reference_names
 
@@ -75,22 +83,18 @@ def _goldens() -> list[bool]:
             golden = load_golden(name)
             missing = [case.id for case in ref.cases if not all(golden.has(case.id, net, "float32") for net in ref.nets)]
             if missing:
-                said = f"no golden for {', '.join(missing)}: stale; type: {ref.codebase.recording}"
-                click.echo(f"  ✗ {name}: {said}")
+                found.append(_problem(name, f"no golden for {', '.join(missing)}: stale; type: {ref.codebase.recording}"))
             else:
                 click.echo(f"  ✓ {name}: {len(ref.cases)} cases, recorded with torch {golden.header['torch']}")
-            found.append(bool(missing))
         except TruetoError as error:
-            click.echo(f"  ✗ {name}: {error.message}; type: {error.hint}")
-            found.append(True)
+            found.append(_problem(name, f"{error.message}; type: {error.hint}"))
     return found
 
 
-def _profiles() -> list[bool]:
+def _profiles() -> None:
     from trueto.running.profiles import absent, profile, profile_names
 
     for name in profile_names():
         why = absent(profile(name))
         if why:
             click.echo(f"  · profile {name} cannot run here: {why}")
-    return []
