@@ -13,6 +13,7 @@ import pytest
 import records
 from publishing import content, runs
 
+from trueto import cli
 from trueto.errors import DataError, UnknownName
 from trueto.trackers import TrackerError, publish, tracker_names
 
@@ -46,6 +47,28 @@ def test_a_run_a_claim_with_metrics_by_step(uri: str, record: Path) -> None:
     history = sorted((m.step, m.value) for m in client.get_metric_history(run.info.run_id, "ratio/schedule"))
     assert list(zip(worst["evidence"]["steps"], worst["evidence"]["ratios"], strict=True)) == history
     assert {"ratio", "drift", "log10_ratio", "worst_ratio", "ratio/update/model-20", "cells/declared"} <= set(run.data.metrics)
+
+
+def test_a_run_that_did_not_finish_is_said(uri: str, tmp_path: Path) -> None:
+    """Of a record without its end `publish` says how far it came; of a whole one nothing, in a folder of both that of the one."""
+    half = records.write(tmp_path / "half.jsonl", records.events(claims=CLAIMS, cases=CASES, complete=False))
+    said = "half.jsonl: This run did not finish: 20 cells were judged"
+    assert (said,) == publish(half, uri, prefix="unfinished/").unfinished
+    whole = records.write(tmp_path / "whole.jsonl", records.events(claims=CLAIMS, cases=CASES))
+    assert () == publish(whole, uri, prefix="finished/").unfinished
+    assert (said,) == publish(tmp_path, uri, prefix="unfinished-too/").unfinished
+
+
+def test_the_command_says_that_a_run_did_not_finish(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same on the terminal."""
+    half = records.write(tmp_path / "half.jsonl", records.events(claims=1, cases=CASES[:1], complete=False))
+    monkeypatch.setattr("sys.argv", ["trueto", "publish", str(half), "--tracking-uri", uri])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert 0 == ended.value.code
+    assert "half.jsonl: This run did not finish: 5 cells were judged; MLflow shows its runs as killed\n" in capsys.readouterr().out
 
 
 def test_a_run_says_what_was_found_and_with_what(uri: str, record: Path) -> None:

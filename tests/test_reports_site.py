@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import records
 
+from trueto import cli
 from trueto.errors import DataError, UsageError
+from trueto.events import read_run
 from trueto.references import reference
 from trueto.reports import write_site, write_text
 
@@ -159,6 +161,26 @@ def test_an_incomplete_run_is_said_first(tmp_path: Path) -> None:
     for path in (p for p in files if p.suffix in {".html", ".md"}):
         assert "This run did not finish" in path.read_text(encoding="utf-8")
     assert 0 == json.loads((tmp_path / "out/summary.json").read_text())["complete"]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_an_incomplete_run_is_said_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], several: bool
+) -> None:
+    """`trueto report` says of each record that did not finish how far it came, and nothing of one that did."""
+    halves: list[Path] = []
+    for name in ("half", "whole"):
+        first, *rest = records.events(complete=name == "whole")
+        halves.append(records.write(tmp_path / f"{name}.jsonl", [{**first, "candidate": name}, *rest]))
+    for chosen in [halves] if several else [[half] for half in halves]:
+        monkeypatch.setattr("sys.argv", ["trueto", "report", *map(str, chosen), "--output", str(tmp_path / "out")])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr().out
+        assert 0 == ended.value.code
+        judged = len(read_run(halves[0]).cells)
+        words = f"{halves[0]}: This run did not finish: {judged} of 700 cells were judged; what is missing is in no table"
+        assert [words] * (halves[0] in chosen) == [line for line in said.splitlines() if "did not finish" in line]
 
 
 def test_forty_claims_stay_below_two_megabytes(tmp_path: Path) -> None:

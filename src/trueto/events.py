@@ -83,6 +83,15 @@ class RunRecord:
         return self.footer is not None
 
     @property
+    def unfinished(self) -> str:
+        """How far a run came that did not finish, as a sentence without a full stop; empty for a complete one."""
+        if self.complete:
+            return ""
+        planned = self.header.get("cells")
+        of = f" of {planned}" if isinstance(planned, int) else ""
+        return f"This run did not finish: {len(self.cells)}{of} cells were judged"
+
+    @property
     def counts(self) -> Counter[str]:
         """Cells by verdict."""
         return Counter(cell["verdict"] for cell in self.cells)

@@ -31,6 +31,8 @@ def command(record: Path, tracking_uri: str) -> int:
     with Telling() as telling:
         done = publish(record, tracking_uri, say=telling)
     click.echo(str(done))
+    for said in done.unfinished:
+        click.echo(f"{said}; MLflow shows its runs as killed")
     if tracking_uri.startswith("http"):
         click.echo(f"look at it: {tracking_uri}")
     else:

@@ -20,13 +20,18 @@ def command(records: tuple[Path, ...], output: Path) -> int:
 
     Example: trueto report port_a.jsonl port_b.jsonl --output reports/both
     """
+    from trueto.events import read_run
     from trueto.reports import write_site, write_sites
 
-    if len(records) == 1:
-        files = write_site(records[0], output)
+    runs = [read_run(record) for record in records]
+    if len(runs) == 1:
+        files = write_site(runs[0], output)
         click.echo(f"{len(files)} files; open {output / 'index.html'}")
-        return 0
-    for name, (files, marked) in write_sites(records, output).items():
-        index = next(file for file in files if file.name == "index.html" and file.parent.parent == output)
-        click.echo(f"{name}: {len(files)} files, {marked} disputed; open {index}")
+    else:
+        for name, (files, marked) in write_sites(runs, output).items():
+            index = next(file for file in files if file.name == "index.html" and file.parent.parent == output)
+            click.echo(f"{name}: {len(files)} files, {marked} disputed; open {index}")
+    for run in runs:
+        if not run.complete:
+            click.echo(f"{run.path}: {run.unfinished}; what is missing is in no table")
     return 0

@@ -95,7 +95,7 @@ def _forget(folder: Path, kept: set[Path]) -> None:
                 page.unlink()
 
 
-def write_site(record_path: Path, out_dir: Path) -> list[Path]:
+def write_site(record: Path | RunRecord, out_dir: Path) -> list[Path]:
     """Write summary.json, drift.csv, matrix.md, index.html and a page and a picture for each claim; returns the files.
 
     Everything is rendered before the first file is written. Raises DataError for a record that cannot be read, UsageError where
@@ -103,13 +103,13 @@ def write_site(record_path: Path, out_dir: Path) -> list[Path]:
     of the same candidate and version, the history of its releases (history/<candidate>/) on a page of its own, and all libraries that have
     a history beside each other on another.
     """
-    return _write(read_run(Path(record_path)), Path(out_dir))
+    return _write(record if isinstance(record, RunRecord) else read_run(Path(record)), Path(out_dir))
 
 
-def write_sites(record_paths: Sequence[Path], out_dir: Path) -> dict[str, tuple[list[Path], int]]:
+def write_sites(records: Sequence[Path | RunRecord], out_dir: Path) -> dict[str, tuple[list[Path], int]]:
     """A site for each of several candidates, in a folder of its name, with disputed cells marked; its files and how many those are."""
     found = {}
-    for record in disputed([read_run(Path(path)) for path in record_paths]):
+    for record in disputed([one if isinstance(one, RunRecord) else read_run(Path(one)) for one in records]):
         name = str(record.header.get("candidate"))
         found[name] = (_write(record, Path(out_dir) / safe_name(name)), record.counts[Verdict.DISPUTED])
     return found

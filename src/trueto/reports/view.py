@@ -164,12 +164,8 @@ class Overview:
 
     def incomplete(self) -> str:
         """One sentence for an incomplete run, empty for a complete one."""
-        if self.record.complete:
-            return ""
-        planned = self.record.header.get("cells")
-        of = f" of {planned}" if isinstance(planned, int) else ""
-        judged = f"{len(self.record.cells)}{of} cells were judged"
-        return f"This run did not finish: {judged}. What is missing was not judged, and nothing here is a pass."
+        said = self.record.unfinished
+        return f"{said}. What is missing was not judged, and nothing here is a pass." if said else ""
 
 
 def slug_of(text: str, taken: set[str]) -> str:

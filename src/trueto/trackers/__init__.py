@@ -22,7 +22,10 @@ class TrackerError(TruetoError):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What one call of `publish` did: runs made anew, half-written ones completed, and those that were there already."""
+    """What one call of `publish` did: runs made anew, half-written ones completed, and those that were there already.
+
+    `unfinished` are the records sent that have no end, each as a sentence.
+    """
 
     uri: str
     created: int = 0
@@ -30,11 +33,12 @@ class Published:
     present: int = 0
     metrics: int = 0
     runs: dict[str, str] = field(default_factory=dict[str, str])
+    unfinished: tuple[str, ...] = ()
 
     def __add__(self, other: Published) -> Published:
         """Both, one after the other."""
         counts = (self.created + other.created, self.completed + other.completed, self.present + other.present)
-        return Published(self.uri, *counts, self.metrics + other.metrics, {**self.runs, **other.runs})
+        return Published(self.uri, *counts, self.metrics + other.metrics, {**self.runs, **other.runs}, self.unfinished + other.unfinished)
 
     def __str__(self) -> str:
         """What happened, for the terminal."""

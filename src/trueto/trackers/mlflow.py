@@ -71,7 +71,7 @@ def publish(
         reachable(uri)
     except OSError as error:
         raise TrackerError(f"MLflow at {shown(uri)} cannot be reached: {error.strerror or error}. {stays}", resend) from error
-    done = Published(shown(uri))
+    done = Published(shown(uri), unfinished=tuple(f"{s.said}: {s.record.unfinished}" for s in found if not s.record.complete))
     try:
         with _quiet():
             known = _Known(uri, prefix)
@@ -234,7 +234,7 @@ class _Sender:
                 self._replace(experiment, plan)
             done[outcome] += 1
             runs[f"{plan.claim} · {plan.profile}"] = run.info.run_id
-        return Published(uri=shown(self.known.uri), metrics=metrics, runs=runs, **done)
+        return Published(shown(self.known.uri), done["created"], done["completed"], done["present"], metrics, runs)
 
     def _replace(self, experiment: str, plan: RunPlan) -> None:
         """Of the curve over releases only the newest stays; that of fewer releases goes where MLflow keeps what was deleted."""
