@@ -55,7 +55,7 @@ FORMATS = ("json", "markdown", "junit", "sarif", "badge", "github")  # what `--f
 GATE_OPTIONS: tuple[Option, ...] = (
     Option("reference", "only this original algorithm, as k_diffusion/dpmpp_2m (glob allowed)", "NAME", multiple=True),
     Option("claim", "only this claim of the candidate (glob allowed)", "NAME", multiple=True),
-    Option("layer", "only this layer", multiple=True, choices=LAYERS),
+    Option("layer", f"only this layer: {', '.join(LAYERS)} (glob allowed)", "NAME", multiple=True),
     Option("case", "only this case, as karras-20 (glob allowed)", "NAME", multiple=True),
     Option("seed", "only cases drawn from this seed", "N", multiple=True),
     Option("profile", "how to run it: see `trueto list profiles`; `all` runs every one that can run", "NAME", multiple=True),

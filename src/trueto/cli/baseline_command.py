@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
+from trueto.cli.choice import Choice
+
 __all__ = ["command"]
 
 
 @click.command("baseline", context_settings={"show_default": True})
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("base", metavar="BASE_RUN", type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(("text", "markdown", "json")), default="text", help="what to print")
-@click.option("--fail-on", type=click.Choice(("undeclared", "any", "none")), default="undeclared", help="what makes the exit code 1")
+@click.option("--format", "form", type=Choice(("text", "markdown", "json")), default="text", help="what to print")
+@click.option("--fail-on", type=Choice(("undeclared", "any", "none")), default="undeclared", help="what makes the exit code 1")
 def command(run: Path, base: Path, form: str, fail_on: str) -> int:
     """Say what is new in RUN against BASE_RUN, two records written by `trueto gate`, as of a branch and of its merge base.
 

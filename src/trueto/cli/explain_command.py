@@ -6,6 +6,8 @@ import json
 
 import click
 
+from trueto.cli.choice import Choice
+
 __all__ = ["command"]
 
 
@@ -14,7 +16,7 @@ __all__ = ["command"]
 @click.argument("cell")
 @click.option("--profile", "profile_name", default="default", metavar="NAME", help="how to run it: see `trueto list profiles`")
 @click.option("--ledger", metavar="FILE", help="ledger to name what is declared so far from, instead of the candidate's own")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="json: docs/explain.md")
+@click.option("--format", "form", type=Choice(("text", "json")), default="text", show_default=True, help="json: docs/explain.md")
 def command(candidate: str, cell: str, profile_name: str, ledger: str | None, form: str) -> int:
     """Say why CELL of CANDIDATE differs from the original.
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trueto.cli.choice import Choice
+
 if TYPE_CHECKING:
     from trueto.history import Change, Release
 
@@ -18,10 +20,8 @@ __all__ = ["command"]
 @click.command("history", context_settings={"show_default": True})
 @click.argument("candidate")
 @click.option("--claim", "claims", metavar="NAME", multiple=True, help="only this claim (glob allowed)")
-@click.option(
-    "--size", type=click.Choice(("any", "negligible", "small", "visible")), default="any", help="only changes of at least this size"
-)
-@click.option("--format", "form", type=click.Choice(("table", "json")), default="table", help="what to print")
+@click.option("--size", type=Choice(("any", "negligible", "small", "visible")), default="any", help="only changes of at least this size")
+@click.option("--format", "form", type=Choice(("table", "json")), default="table", help="what to print")
 @click.option("--page", type=click.Path(path_type=Path), help="write it as a page with plots to this file, instead of printing it")
 @click.option("--history", type=click.Path(path_type=Path), default=Path("reports/history"), help="the folder that holds the histories")
 def command(candidate: str, claims: tuple[str, ...], history: Path, **shown: Any) -> int:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
+from trueto.cli.choice import Choice
+
 __all__ = ["command"]
 
 
 @click.command("matrix", context_settings={"show_default": True})
-@click.option("--format", "form", type=click.Choice(("markdown", "json")), default="markdown", help="what to print")
+@click.option("--format", "form", type=Choice(("markdown", "json")), default="markdown", help="what to print")
 @click.option("--page", type=click.Path(path_type=Path), help="write it as a page to this file, instead of printing it")
 @click.option("--history", type=click.Path(path_type=Path), default=Path("reports/history"), help="the folder that holds the histories")
 def command(form: str, page: Path | None, history: Path) -> int:

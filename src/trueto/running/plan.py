@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -56,6 +56,7 @@ def plan(candidate: str, claims: Sequence[Claim], selection: Selection, kept: Se
     """
     _check_names("reference", selection.references, reference_names(), "trueto list references")
     _check_names("claim", selection.claims, [claim.id for claim in claims], f"trueto list claims {candidate}")
+    _check_names("layer", selection.layers, LAYERS, "trueto gate --help")
     for claim in claims:
         if claim.reference not in reference_names():
             raise UnknownName(f"reference claimed by {candidate}", claim.reference, reference_names(), "trueto list references")
@@ -82,9 +83,17 @@ def plan(candidate: str, claims: Sequence[Claim], selection: Selection, kept: Se
             cells += _spelled_out(candidate, [claim], [name for name in stored[claim.id] if name not in asked], selection)
     if not cells:
         raise NothingSelected(
-            f"nothing to judge: no claim of {candidate} matches {_describe(selection)}", f"trueto list claims {candidate}"
+            f"nothing to judge: no claim of {candidate} matches {_describe(selection)}{_other_seeds(chosen, selection)}",
+            f"trueto list claims {candidate}",
         )
     return cells
+
+
+def _other_seeds(claims: Sequence[Claim], selection: Selection) -> str:
+    """Where the seeds are what nothing matches: those that the cases have which match all else."""
+    other = replace(selection, seeds=())
+    seeds = {c.seed for claim in claims for c in reference(claim.reference).cases if covers(claim, c) and _wanted(c, other)}
+    return f"; its cases have seed {' and '.join(map(str, sorted(seeds)))}" if seeds and not seeds & {*selection.seeds} else ""
 
 
 def _spelled_out(candidate: str, claims: Sequence[Claim], names: Sequence[str], selection: Selection) -> list[Cell]:
