@@ -16,8 +16,8 @@ from trueto.references.vp import Told, even_places, even_times, first_state, nea
 # Known ways in which implementations differ from the original (whose value comes first), with a library that does so.
 KNOBS = {
     # Which training times are visited. asked: diffusers, exactly n steps. from_top: MONAI since 1.6, evenly from the last time to 0.
-    # below_zero: denoising-diffusion-pytorch, evenly from the last time to -1, cut down to whole numbers, without the last. linspace (evenly
-    # from the last time to 0), trailing (back from the last time): diffusers, `timestep_spacing`.
+    # below_zero: denoising-diffusion-pytorch, evenly from the last time to -1, cut down to whole numbers, without the last.
+    # linspace (evenly from the last time to 0), trailing (back from the last time): diffusers, `timestep_spacing`.
     "spacing": ("range", "asked", "from_top", "below_zero", "linspace", "trailing"),
     "offset": ("zero", "one"),  # added to each time; one: CompVis, diffusers with steps_offset=1
     "final_alpha": ("one", "first_time"),  # first_time: CompVis, diffusers with set_alpha_to_one=False
