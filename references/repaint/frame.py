@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trueto.fixtures.noise import first_of
 from trueto.fixtures.pictures import keep_mask, known_picture
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
@@ -119,7 +120,7 @@ class Picture:
     def __init__(self, inputs: SpecInputs) -> None:
         shape, copies = inputs.case.shape, inputs.copies
         self.inputs = inputs
-        self.known = np.concatenate([known_picture(shape)] * copies).astype(inputs.dtype)
+        self.known = np.concatenate([known_picture(shape, first_of(inputs.case.seed))] * copies).astype(inputs.dtype)
         self.mask = np.concatenate([keep_mask(shape)] * copies).astype(inputs.dtype)
 
     def predict(self, x: np.ndarray, told: int, step: int) -> np.ndarray:

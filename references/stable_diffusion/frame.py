@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from trueto.fixtures.noise import first_of
 from trueto.fixtures.pictures import known_picture
 from trueto.observe import Observation, StepError
 from trueto.references.rounded import as_latents
@@ -36,7 +37,7 @@ def mixed(x0: np.ndarray, noise: np.ndarray, alpha_bar: np.ndarray) -> np.ndarra
 
 def first_picture(inputs: SpecInputs, level: np.ndarray) -> np.ndarray:
     """The start: the known picture and noise, mixed at a level (alpha_bar)."""
-    x0 = inputs.latents(known_picture(inputs.case.shape))
+    x0 = inputs.latents(known_picture(inputs.case.shape, first_of(inputs.case.seed)))
     return mixed(x0, inputs.start_noise, as_latents(level, x0) if inputs.knob("coefficients", "table") == "latents" else level)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from trueto.fixtures import Network, Schedule, variance_channels
+from trueto.fixtures.noise import first_of
 from trueto.fixtures.pictures import keep_mask, known_picture
 from trueto.interpose import NoiseSource, tensor_of, to_numpy, to_torch
 from trueto.model import Case
@@ -77,7 +78,7 @@ class Run:
 
     def picture(self) -> torch.Tensor:
         """The known picture of an algorithm that fills in the rest, shape of the case."""
-        return tensor_of(known_picture(self.case.shape), self.dtype, self.device)
+        return tensor_of(known_picture(self.case.shape, first_of(self.case.seed)), self.dtype, self.device)
 
     def mask(self) -> torch.Tensor:
         """Ones where the picture is known, zeros elsewhere, shape of the case."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from trueto.fixtures.noise import first_of
 from trueto.fixtures.pictures import known_picture
 from trueto.references.spec import SpecInputs
 
@@ -39,7 +40,7 @@ def first_picture(inputs: SpecInputs) -> Array | None:
     """The picture to begin with, for every stacked copy, or None where the whole way is walked."""
     if inputs.knob("strength", "whole") == "whole":
         return None
-    return np.concatenate([known_picture(inputs.case.shape).astype(inputs.dtype)] * inputs.copies)
+    return np.concatenate([known_picture(inputs.case.shape, first_of(inputs.case.seed)).astype(inputs.dtype)] * inputs.copies)
 
 
 def buried(inputs: SpecInputs, alpha: Array, sigma: Array) -> Array | None:

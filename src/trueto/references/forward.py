@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from trueto.fixtures.noise import first_of
 from trueto.fixtures.pictures import known_picture
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import Observation, StepError
@@ -30,9 +31,9 @@ def forward(mix: Any) -> Any:
     return mix
 
 
-def each_its_own(times: list[int], batch: int) -> list[int]:
-    """A time for each picture of a batch, no two alike if there are enough: the last ones, noisiest first."""
-    return [times[-1 - index % len(times)] for index in range(batch)]
+def each_its_own(times: list[int], batch: int, first: int) -> list[int]:
+    """A time for each picture of a batch from `first` on, no two alike if there are enough: the last ones, noisiest first."""
+    return [times[-1 - index % len(times)] for index in range(first, first + batch)]
 
 
 def _table(inputs: SpecInputs) -> Array:
@@ -51,7 +52,7 @@ def run(mix: Any, inputs: SpecInputs, frame_knobs: dict[str, tuple[str, ...]]) -
     own = {k: v for k, v in inputs.knobs.items() if k not in frame_knobs}
     which, _, missing = own.pop("lookup", LOOKUPS[0]).partition("_or_")
     noise, table = inputs.start_noise, _table(inputs)
-    x0 = inputs.latents(known_picture(inputs.case.shape))
+    x0 = inputs.latents(known_picture(inputs.case.shape, first_of(inputs.case.seed)))
     levels = inputs.schedule.alphas_cumprod[[*times, times[-1]]].astype(inputs.dtype)
 
     def at(asked: list[int]) -> Array:
@@ -63,7 +64,7 @@ def run(mix: Any, inputs: SpecInputs, frame_knobs: dict[str, tuple[str, ...]]) -
     try:
         for step, time in enumerate(times):
             inputs.probe.record(at([time]), float(time), step)
-        sample = at(each_its_own(times, inputs.case.shape[0]))
+        sample = at(each_its_own(times, inputs.case.shape[0], first_of(inputs.case.seed)))
     except LookupError as error:
         blank = np.zeros(inputs.case.shape, inputs.dtype)
         stopped = StepError("IndexError", str(error), own=True, at_call=len(inputs.probe.told))

@@ -9,6 +9,7 @@ import numpy as np
 
 from trueto.candidates.diffusers.claims.row import EPS, SD_V1, claim
 from trueto.candidates.diffusers.loops import compiled
+from trueto.fixtures.noise import first_of
 from trueto.model import Claim
 from trueto.references.forward import each_its_own
 
@@ -79,7 +80,7 @@ def adding_noise(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
 
     for step, time in enumerate(options["times"]):
         run.see(at([time] * batch), time, step)
-    sample = at(each_its_own(options["times"], batch))
+    sample = at(each_its_own(options["times"], batch, first_of(run.case.seed)))
     levels = run.table(run.schedule.alphas_cumprod[[*options["times"], options["times"][-1]]])
     run.finish(levels=levels, level_kind="alpha_bar", start=picture, sample=sample)
 
