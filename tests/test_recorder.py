@@ -11,7 +11,6 @@ from support import trueto
 from toy_codebase import git
 
 from trueto.errors import DataError, UnknownName
-from trueto.recording.lines import defined_at
 from trueto.references import codebase, load_golden, reference
 from trueto.store import file_digest, read_header, read_tensors
 
@@ -183,12 +182,6 @@ def test_wrong_line_on_a_card_is_refused(again):
         assert before == file_digest(root / "references/toy/goldens/step.safetensors")
 
 
-def test_where_a_function_is_defined():
-    """A function, a method and a name defined twice are found by their line; what is not there has none."""
-    text = "class A:\n    @property\n    def f(self): ...\n\ndef f(): ...\nif 1:\n    def hidden(): ...\ndef f(): ...\n"
-    assert ([1], [3], [5, 8], [], []) == tuple(defined_at(text, name) for name in ("A", "A.f", "f", "A.g", "B.f"))
-
-
 def test_ill_conditioned_case_is_refused(again):
     """A case on which the original cannot reproduce itself is refused at recording; the old goldens stay as they were."""
     source, root = again
@@ -226,20 +219,6 @@ def test_unknown_reference_is_said(again):
 
     with pytest.raises(UnknownName, match="unknown reference of toy 'stp'; did you mean 'step'"):
         references_of(codebase("toy"), ("stp",))
-
-
-def test_reference_of_another_codebase_is_unknown():
-    """A name is looked for in the codebase alone, and nothing of another one is suggested; a whole name is taken too."""
-    from trueto.recording.recorder import references_of
-
-    base = codebase("k_diffusion")
-    assert ["k_diffusion/heun", "k_diffusion/lms"] == references_of(base, ("heun", "k_diffusion/lms"))
-    for name in ("nope", "pie", "compvis/plms", "v_diffusion/pie"):
-        with pytest.raises(UnknownName) as caught:
-            references_of(base, (name,))
-        assert f"unknown reference of k_diffusion '{name}'" in caught.value.message
-        assert "v_diffusion" not in caught.value.message.partition("; ")[2]
-        assert "trueto list references k_diffusion" == caught.value.hint
 
 
 def test_casts_set_back_to_float32_are_bit_identical_to_the_untouched_original(again):

@@ -12,6 +12,7 @@ import toy_codebase
 from toy_codebase import git
 
 from trueto.errors import SourceError
+from trueto.recording.lines import defined_at
 from trueto.recording.source import open_source
 from trueto.references import codebase
 from trueto.store import file_digest
@@ -199,3 +200,9 @@ def test_package(toy, tmp_path, monkeypatch):
     assert "pinned is 000000000000…" in refusal("pypi:toy-original==1.0")[0]
     pin("0" * 64, "3.0")
     assert "toy-original==3.0 could not be downloaded" in refusal("pypi:toy-original==3.0")[0]
+
+
+def test_where_a_function_is_defined():
+    """A function, a method and a name defined twice are found by their line; what is not there has none."""
+    text = "class A:\n    @property\n    def f(self): ...\n\ndef f(): ...\nif 1:\n    def hidden(): ...\ndef f(): ...\n"
+    assert ([1], [3], [5, 8], [], []) == tuple(defined_at(text, name) for name in ("A", "A.f", "f", "A.g", "B.f"))

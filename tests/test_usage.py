@@ -4,7 +4,9 @@ import pytest
 from support import BASE, HOSTILE
 
 from trueto import cli
-from trueto.errors import UsageError
+from trueto.errors import UnknownName, UsageError
+from trueto.recording.recorder import references_of
+from trueto.references import codebase
 from trueto.running import entry
 
 
@@ -85,3 +87,15 @@ def test_unwritable_is_found_before_anything_runs(tmp_path):
     with pytest.raises(UsageError, match="cannot be written"):
         entry.writable(tmp_path)
     assert tmp_path / "new/run.jsonl" == entry.writable(tmp_path / "new/run.jsonl")
+
+
+def test_reference_of_another_codebase_is_unknown():
+    """A name is looked for in the codebase alone, and nothing of another one is suggested; a whole name is taken too."""
+    base = codebase("k_diffusion")
+    assert ["k_diffusion/heun", "k_diffusion/lms"] == references_of(base, ("heun", "k_diffusion/lms"))
+    for name in ("nope", "pie", "compvis/plms", "v_diffusion/pie"):
+        with pytest.raises(UnknownName) as caught:
+            references_of(base, (name,))
+        assert f"unknown reference of k_diffusion '{name}'" in caught.value.message
+        assert "v_diffusion" not in caught.value.message.partition("; ")[2]
+        assert "trueto list references k_diffusion" == caught.value.hint
