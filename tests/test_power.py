@@ -121,6 +121,8 @@ def test_state_that_is_left_behind_is_seen_on_an_object_used_before():
         claim = next(one for one in map(claim_from_json, worker.describe()["claims"]) if one.id == "k_diffusion/euler")
         found = Checks(worker, "diffusers", "", claim, load_ledger(ledger_path("diffusers"), "diffusers"), 0, 0, _lawful=[])
         found.open()
+        pairs = [(case, seen) for case, seen in zip(found.cases, found._lines, strict=True) if case.quick]
+        found.cases, found._lines = [case for case, _ in pairs], [seen for _, seen in pairs]
         kept = [one for one in found.possible if one.operator == "state" and one.function.endswith(".set_timesteps")]
         ends = [found.judge(one) for one in kept]
     finally:
