@@ -121,7 +121,9 @@ def grey_levels(got: Array, expected: Array) -> float:
 
 def grey_words(levels: float, said: str) -> str:
     """Grey levels, written as `said`, with what they are of; a picture of 8 bits has no more than 255 to differ by."""
-    return f"more than {GREY_LEVELS} grey levels" if levels > GREY_LEVELS else f"{said} of {GREY_LEVELS} grey levels"
+    if levels > GREY_LEVELS:
+        return f"more than {GREY_LEVELS} grey levels"
+    return f"{GREY_LEVELS if round(levels) == GREY_LEVELS else said} of {GREY_LEVELS} grey levels"  # not two digits of it, 260
 
 
 def size_of(levels: float) -> str:

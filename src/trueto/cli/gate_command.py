@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trueto.cli.choice import Choice
 from trueto.errors import TruetoError
 from trueto.settings import FORMATS, GATE_OPTIONS, data_root, forget_pytest_options
 
@@ -26,7 +27,7 @@ def _options(function: Any) -> Any:
         if option.flag:
             settings = {"help": option.help, "is_flag": True}
         elif option.choices:
-            settings["type"] = click.Choice(option.choices)
+            settings["type"] = Choice(option.choices)
         elif option.metavar:
             settings["metavar"] = option.metavar
         function = click.option(f"--{option.name}", **settings)(function)
@@ -37,7 +38,7 @@ def _options(function: Any) -> Any:
 @click.argument("candidate", required=False)
 @_options
 @click.option(
-    "--format", "form", type=click.Choice(("table", *FORMATS)), default="table", help="what to print; docs/reports.md says what each is"
+    "--format", "form", type=Choice(("table", *FORMATS)), default="table", help="what to print; docs/reports.md says what each is"
 )
 @click.option("--output", metavar="FILE", help="print to this file instead of the terminal")
 @click.option("--summary", metavar="FILE", help="add a job summary in Markdown to the end of this file, as $GITHUB_STEP_SUMMARY")
