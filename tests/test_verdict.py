@@ -140,6 +140,20 @@ def test_where_the_original_raises(outcome, verdict, words):
     assert words in seen.reason
 
 
+@pytest.mark.parametrize(
+    ("binding", "own", "verdict"), [(False, False, Verdict.UNJUDGED), (True, False, Verdict.BROKEN), (False, True, Verdict.BROKEN)]
+)
+@pytest.mark.parametrize("reference_case", [("k_diffusion/euler", "karras-20"), RAISING])
+def test_an_adapter_that_another_release_does_not_suit_says_nothing_of_it(reference_case, binding, own, verdict):
+    """What an adapter asks in vain of a release that it was not written for is no fault of the release; what its own code raises is."""
+    raised = StepError("AttributeError", "no attribute 'sigmas'", "loops.py:1", own=own, at_call=2)
+    asked = cell(*reference_case, Layer.TRAJECTORY)
+    ledger = Ledger("", asked.candidate, (), binding=binding)
+    seen = judge_cell(asked, "1.0", reference(asked.claim.reference), profile("default"), Runs(Outcome(None, raised=raised), None), ledger)
+    assert verdict == seen.verdict, seen.reason
+    assert ("the adapter cannot run this release so" in seen.reason) == (verdict is Verdict.UNJUDGED)
+
+
 def test_returning_where_the_original_raises_is_beyond():
     """A sample where the original raises is beyond it: listed, not a failure."""
     seen = judged(

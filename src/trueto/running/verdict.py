@@ -46,7 +46,7 @@ def _judge(context: Context) -> Judgement:
     if native.died:
         return plain(context, Verdict.BROKEN, cause_of_death(native.died), f"the run {native.died}, where the original returns a sample")
     if native.raised is not None:
-        return _only_the_candidate_raises(context, native.raised)
+        return _adapter_raises(context, native.raised) or _only_the_candidate_raises(context, native.raised)
     assert native.observation is not None
     if (fault := malformed(native.observation, bench)) is not None:
         return plain(context, Verdict.BROKEN, *fault)
@@ -55,6 +55,15 @@ def _judge(context: Context) -> Judgement:
     if context.cell.layer is Layer.NOISE:
         return judge_noise(context, native.observation)
     return _judge_numbers(context)
+
+
+def _adapter_raises(context: Context, raised: StepError) -> Judgement | None:
+    """Where an adapter asks another release than the one it was written for what that does not have: nothing is known of the library."""
+    if context.binding or raised.own:
+        return None
+    context.evidence["error"] = {"type": raised.type, "message": raised.message, "where": raised.where}
+    said = f"the adapter cannot run this release so: {raised.type}: {raised.message} ({raised.where})"
+    return plain(context, Verdict.UNJUDGED, "adapter", said)
 
 
 def _only_the_candidate_raises(context: Context, raised: StepError) -> Judgement:
@@ -71,6 +80,8 @@ def _original_raises(context: Context, wanted: Any) -> Judgement:
     if native.observation is not None:
         return plain(context, Verdict.BEYOND, "", f"returns a sample where the original raises {wanted.type}")
     raised = native.raised
+    if raised is not None and (unknown := _adapter_raises(context, raised)):
+        return unknown
     if raised is None:
         return plain(context, Verdict.BROKEN, cause_of_death(native.died), f"the run {native.died}; the original raises {wanted.type}")
     said = f"raises {raised.type} after {raised.at_call} network calls ({raised.where}), the original {wanted.type} after {wanted.at_call}"
