@@ -231,7 +231,7 @@ def test_a_plot_is_drawn_when_somebody_comes_near(tab: Tab, page: str) -> None:
     """Not before, and then with a point and a sign for each release; on paper all are there."""
     tab.open(page)
     assert tab.run("document.querySelectorAll('svg.time').length") < 10
-    assert near(tab, MOVED).startswith("k_diffusion/dpmpp_2m over the releases of diffusers: 2 changes over 14 releases.")
+    assert near(tab, MOVED).startswith("k_diffusion/dpmpp_2m over the releases of diffusers: 2 changes over 25 releases.")
     points = tab.run(
         f"[...document.querySelectorAll('#{MOVED} g.curve:not([data-layer]), #{MOVED} g.curve[data-layer=\"\"]')][0].innerHTML"
     )
