@@ -9,6 +9,7 @@ import pytest
 from support import BASE, HOSTILE, lines, trueto
 
 from trueto import cli
+from trueto.plugin import GateSession
 from trueto.settings import data_root
 
 
@@ -57,6 +58,21 @@ def test_what_repeats_a_cell_names_the_ledger_that_was_given(tmp_path):
     trueto(*asked, cwd=tmp_path)
     evidence = next(event for event in lines(tmp_path / "r.jsonl") if event["event"] == "cell")["evidence"]
     assert "--ledger" not in evidence["command"] + evidence["explain"]
+
+
+def test_a_record_never_lies_there_without_its_header(tmp_path):
+    """An interrupt while the header is made leaves no file, or the older record as it was."""
+
+    class Interrupted:
+        def header(self, run_id):
+            raise KeyboardInterrupt(run_id)
+
+    for record, before in ((tmp_path / "new.jsonl", None), (tmp_path / "old.jsonl", "an older record\n")):
+        if before is not None:
+            record.write_text(before)
+        with pytest.raises(KeyboardInterrupt):
+            GateSession(Interrupted(), record, "undeclared", None).begin()
+        assert before == (record.read_text() if record.exists() else None)
 
 
 def test_a_failure_of_trueto_itself_is_exit_code_3(monkeypatch, capsys):

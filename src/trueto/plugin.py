@@ -62,9 +62,10 @@ class GateSession:
         """Open the record and ask for every run."""
         from trueto.events import RunWriter
 
+        header = self.gate.header(uuid.uuid4().hex[:12])  # takes a second, in which no file may lie there without it
         self._stream = self.record.open("w", encoding="utf-8")
         self.writer = RunWriter(self._stream)
-        self.writer.header(**self.gate.header(uuid.uuid4().hex[:12]))
+        self.writer.header(**header)
         if self.listener is not None:
             self.listener(self.gate, None)
         self.gate.start()

@@ -44,9 +44,10 @@ class OutputChecks(Checks):
     def _judge_case(self, case: Case, fault: Fault) -> Found | None:
         """One case with the fault: first in native precision, then with the float64 twin; stops at a bad verdict."""
         for layer in map(Layer, case.layers):
-            clean, native, twin = self.clean(case, layer), self._run(case, NETS[layer], twin=False, fault=fault), None
+            clean = self.clean(case, layer)
             if not (clean.same or clean.declared):
                 continue
+            native = self._run(case, NETS[layer], twin=False, fault=fault)
             for twins in (False, True):
                 if clean.declared and not twins:
                     continue  # as the ledger may speak of one arm
