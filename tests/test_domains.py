@@ -74,6 +74,10 @@ def test_rules_know_the_options_of_a_frame(options, holds):
         ("sd3/euler@heun", "steps=5,grid=released,shift=2.0", "order", f"steps=5,{FLOW},shift=2.0,order=heun"),
         ("sa_solver/few_steps", "law=batch,steps=5,grid=time,tau=1", "corrector_order, predictor_order",
          "law=batch,steps=5,grid=time,corrector_order=2,predictor_order=2,tau=1"),
+        ("unipc/bh2", "steps=5,grid=uniform,flow_sigmas=3", "schedule=flow1000, parameterization=flow",
+         "steps=5,grid=uniform,schedule=flow1000,parameterization=flow,flow_sigmas=3"),
+        ("unipc/bh2", "steps=5,grid=uniform,schedule=flow1000,parameterization=flow", "flow_sigmas",
+         "steps=5,grid=uniform,schedule=flow1000,parameterization=flow,flow_sigmas=1"),
     ],
 )  # fmt: skip
 def test_a_typed_case_gives_what_is_always_given(claim, typed, missing, whole):

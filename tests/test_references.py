@@ -24,9 +24,12 @@ OF_THE_JUDGE = {
     ("refusal", "after_first_call"): "where the original raises there is no run",
 }
 # Knob values that only matter beside another one.
+FLOW_KNOBS = (("flow_shift", "3"), ("flow_shift", "7"), ("flow_from", "1"))
 BESIDE = {
     ("told", "rounded"): {"last_level": "repeated", "levels": "karras"},  # only a library's own levels have rounded times
     ("told", "truncated"): {"last_level": "repeated", "levels": "karras"},
+    # The coefficients in t of DEIS do not exist for flow matching.
+    **{pair: {"integral": "log_rho"} for pair in FLOW_KNOBS},
     ("beta_of", "sigma"): {"given": "beta"},  # which quantiles are taken matters where levels are quantiles
     ("log_table", "float32"): {"last_level": "repeated", "told": "truncated", "table": "float32"},  # it decides a whole number there
     ("previous", "stride"): {"spacing": "linspace"},  # on other grids a step ends a stride earlier anyway
@@ -51,7 +54,15 @@ IDLE = {
 }
 # Knob values that no recorded case shows, and an X that claims draw on which they matter.
 HALFWAY = {"steps": 21, "grid": "spaced"}  # 999 x 10 / 20 lies halfway between two training times
+FLOW = {"schedule": "flow1000", "parameterization": "flow"}
+ON_FLOW = {
+    "deis/t_ab": {"grid": "uniform", "options": {"solver_order": 2}},
+    "dpm_solver/multistep": {"grid": "time_uniform"},
+    "sa_solver/few_steps": {"grid": "time", "options": {"tau": 0, "predictor_order": 2, "corrector_order": 2}},
+    "unipc/bh2": {"grid": "uniform"},
+}
 ONLY_DRAWN = {
+    **{(name, *pair): {**fields, "steps": 9, **FLOW} for name, fields in ON_FLOW.items() for pair in FLOW_KNOBS},
     **{(f"{base}_diffusion/ddpm", "places", "each"): HALFWAY for base in ("guided", "improved")},
     ("glide/ddpm", "places", "each"): {**HALFWAY, "schedule": "cosine"},
     ("dpm_solver/singlestep_fixed", "threshold", "always_1"): {
@@ -87,8 +98,8 @@ def shows(name, knob, value):
             if once(name, case.id, "closed", *beside, (knob, value)) != once(name, case.id, "closed", *beside):
                 return case.id
     if drawn := ONLY_DRAWN.get((name, knob, value)):
-        ref, case = reference(name), drawn_case(**drawn)
-        return case.id if seen(ref, case, "closed", (knob, value)) != seen(ref, case, "closed") else ""
+        ref, case, beside = reference(name), drawn_case(**drawn), tuple(needed.items())
+        return case.id if seen(ref, case, "closed", *beside, (knob, value)) != seen(ref, case, "closed", *beside) else ""
     return ""
 
 

@@ -7,17 +7,20 @@ proposition 3), rho being sigma / alpha elsewhere. A discrete table is made cont
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from trueto.errors import DataError
-from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import Observation
 from trueto.references.asked import STRENGTH, buried, skipped
 from trueto.references.bounded import BOUNDS, bounded
-from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
+from trueto.references.flow import flow_read, flowing, spread_of_flow
+from trueto.references.spaced import FLOW, LEVELS, SPACINGS, flow_levels, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
 from trueto.references.vp import PREDICTS, read_as
+
+from .levels import Formula, Levels, Table, Untimed, levels_of, rho_of, time_of_rho
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
@@ -26,6 +29,7 @@ KNOBS = {
     "told": ("exact", "rounded", "truncated"),  # the time told for such levels
     "start": ("unit", "sigma"),  # sigma: k-diffusion style, start = noise * sigma_max, which is not unit variance
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
+    **FLOW,
     **STRENGTH,
 }
 # What the option is when a case does not give it (every case does), for the rules of ledgers.
@@ -41,90 +45,7 @@ STEP_KNOBS = {
 }
 SHORT = 15
 POINTS = 10_000
-BETA_MIN, BETA_MAX = 0.1, 20.0
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(20)
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """alpha between training times: straight lines between `alpha` (T,) at 0, 1, ..., T - 1."""
-
-    alpha: np.ndarray
-
-    def alpha_of(self, t: np.ndarray) -> np.ndarray:
-        """Alpha at continuous times, in the dtype of the table, at least 1e-7 from 0 and 1."""
-        low = np.clip(np.floor(t).astype(int), 0, len(self.alpha) - 2)
-        weight = (t - low).astype(self.alpha.dtype)
-        return np.clip(self.alpha[low] + weight * (self.alpha[low + 1] - self.alpha[low]), 1e-7, 1 - 1e-7).astype(self.alpha.dtype)
-
-    def slope_of(self, t: np.ndarray) -> np.ndarray:
-        """D log alpha / dt, that of the line to the right at a training time."""
-        low = np.clip(np.floor(t).astype(int), 0, len(self.alpha) - 2)
-        return (self.alpha[low + 1] - self.alpha[low]) / self.alpha_of(t)
-
-    def time_of(self, alpha: np.ndarray) -> np.ndarray:
-        """The inverse; the original looks 2 - alpha up, which rounds small alphas."""
-        two = self.alpha.dtype.type(2)
-        return np.interp(two - alpha, two - self.alpha, np.arange(len(self.alpha))).astype(self.alpha.dtype)
-
-    def ends(self) -> tuple[float, float]:
-        """The noisiest and the cleanest time."""
-        return float(len(self.alpha) - 1), 0.0
-
-    def joints(self, start: float, end: float) -> np.ndarray:
-        """The training times between two times, where the derivative jumps."""
-        return np.arange(np.ceil(end), np.floor(start) + 1)[::-1]
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """alpha(t) = exp(-(beta_max - beta_min) t^2 / 2 - beta_min t) for t in (0, 1] (Song et al. 2021, arXiv 2011.13456)."""
-
-    dtype: np.dtype
-
-    def alpha_of(self, t: np.ndarray) -> np.ndarray:
-        """Alpha at times t."""
-        return np.exp(-(BETA_MAX - BETA_MIN) * t**2 / 2 - BETA_MIN * t).astype(self.dtype)
-
-    def slope_of(self, t: np.ndarray) -> np.ndarray:
-        """D log alpha / dt."""
-        return -(BETA_MAX - BETA_MIN) * t - BETA_MIN
-
-    def time_of(self, alpha: np.ndarray) -> np.ndarray:
-        """The positive root of the quadratic equation."""
-        a, b = (BETA_MAX - BETA_MIN) / 2, BETA_MIN
-        return ((-b + np.sqrt(b * b - 4 * a * np.log(alpha))) / (2 * a)).astype(self.dtype)
-
-    def ends(self) -> tuple[float, float]:
-        """The noisiest and the cleanest time."""
-        return 1.0, 1e-3
-
-    def joints(self, *_: float) -> np.ndarray:
-        """No time is special."""
-        return np.zeros(0)
-
-
-Levels = Table | Formula
-
-
-def levels_of(inputs: SpecInputs) -> Levels:
-    """The case's levels: the continuous formula where the grid's name says so, else the training table."""
-    if inputs.case.grid.startswith("vp_"):
-        return Formula(inputs.dtype)
-    if inputs.knob("table", "float64") == "float32":
-        return Table(float32_alphas_cumprod(inputs.schedule).astype(inputs.dtype))
-    return Table(inputs.schedule.alphas_cumprod.astype(inputs.dtype))
-
-
-def rho_of(levels: Levels, t: np.ndarray) -> np.ndarray:
-    """rho(t) = sqrt((1 - alpha) / alpha)."""
-    alpha = levels.alpha_of(t)
-    return np.sqrt((1 - alpha) / alpha)
-
-
-def time_of_rho(levels: Levels, rho: np.ndarray) -> np.ndarray:
-    """t(rho), the inverse of `rho_of`."""
-    return levels.time_of((1 / (rho**2 + 1)).astype(rho.dtype))
 
 
 def own_times(inputs: SpecInputs, levels: Levels) -> np.ndarray:
@@ -160,6 +81,7 @@ def without_repeats(times: np.ndarray) -> np.ndarray:
 class Walk:
     """The n steps from noisy to clean: step i goes from rhos[i] to rhos[i + 1]; times (n + 1,) are those of the levels."""
 
+    kind: ClassVar[str] = "sigma"
     levels: Levels
     times: np.ndarray
     rhos: np.ndarray
@@ -170,6 +92,51 @@ class Walk:
     def root_alpha(self, i: int) -> np.ndarray:
         """sqrt(alpha) at level i."""
         return 1 / np.sqrt(self.rhos[i] ** 2 + 1)
+
+    def spread(self, i: int) -> np.ndarray:  # noqa: ARG002 - the same at every level
+        """What a state is divided by to have variance one in the noise."""
+        return self.rhos.dtype.type(1)
+
+    def own_levels(self) -> np.ndarray:
+        """The levels (n + 1,) as they are reported, of the kind `kind`."""
+        return self.rhos
+
+    def read(self, out: np.ndarray, x: np.ndarray, i: int, predicts: str) -> tuple[np.ndarray, np.ndarray]:
+        """The clean sample and the noise (x0, eps) in x by the network's answer at level i."""
+        return read_as(predicts, out, x, 1 / (self.rhos[i] ** 2 + 1))
+
+
+class FlowWalk(Walk):
+    """The same through levels s of flow matching, where 1 - s has the place of the root of alpha."""
+
+    kind: ClassVar[str] = "flow"
+
+    def root_alpha(self, i: int) -> np.ndarray:
+        """1 - s at level i."""
+        return 1 / (1 + self.rhos[i])
+
+    def spread(self, i: int) -> np.ndarray:
+        """What a state is divided by to have variance one in the noise."""
+        return spread_of_flow(self.own_levels()[i])
+
+    def own_levels(self) -> np.ndarray:
+        """The levels s (n + 1,)."""
+        return self.rhos / (1 + self.rhos)
+
+    def read(self, out: np.ndarray, x: np.ndarray, i: int, predicts: str) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG002 - the velocity
+        """The clean sample and the noise (x0, eps) in x by the network's answer at level i."""
+        return flow_read(out, x, self.own_levels()[i])
+
+
+def flow_walk(inputs: SpecInputs) -> FlowWalk:
+    """The steps that a library takes for flow matching, the last level twice, or those through a candidate's own levels."""
+    if inputs.levels is None:
+        found, told = flow_levels(inputs)
+        found, told = np.append(found, found[-1]), np.append(told, 0)
+    else:
+        found, told = inputs.levels, np.zeros_like(inputs.levels)
+    s = inputs.nudged(found.astype(inputs.dtype))
+    return FlowWalk(Untimed(), told.astype(inputs.dtype), s / (1 - s))
 
 
 def spaced_walk(inputs: SpecInputs, levels: Table) -> Walk:
@@ -236,35 +203,41 @@ def order_of(i: int, steps: int, order: int, final_order: str) -> int:
 class Network:
     """predict(x, t, i): the noise that the network sees in x at time t, in step i."""
 
-    def __init__(self, inputs: SpecInputs, levels: Levels, rhos: np.ndarray, clip: str, predicts: str) -> None:
-        self.inputs, self.rhos, self.clip, self.predicts = inputs, rhos, clip, predicts
-        self.scale = 999 if isinstance(levels, Formula) else 1
+    def __init__(self, inputs: SpecInputs, walk: Walk, clip: str, predicts: str) -> None:
+        self.inputs, self.walk, self.clip, self.predicts = inputs, walk, clip, predicts
+        self.scale = 999 if isinstance(walk.levels, Formula) else 1
 
     def __call__(self, x: np.ndarray, t: np.ndarray, i: int) -> np.ndarray:
         told = t * self.scale if self.inputs.told is None else self.inputs.told[i]
-        x0, eps = read_as(self.predicts, self.inputs.probe.run(x, told, i), x, 1 / (self.rhos[i] ** 2 + 1))
+        x0, eps = self.walk.read(self.inputs.probe.run(x, told, i), x, i, self.predicts)
         if self.clip == "none":
             return eps
-        alpha = 1 / np.sqrt(self.rhos[i] ** 2 + 1)
-        return (x - alpha * bounded(x0, self.clip)) / (self.rhos[i] * alpha)
+        alpha = self.walk.root_alpha(i)
+        return (x - alpha * bounded(x0, self.clip)) / (self.walk.rhos[i] * alpha)
+
+
+def walk_of(inputs: SpecInputs) -> Walk:
+    """The steps of a run: the original's, as the knobs change them, or those through a candidate's own levels."""
+    if flowing(inputs):
+        return flow_walk(inputs)
+    levels = levels_of(inputs)
+    if inputs.levels is not None:
+        rhos = inputs.nudged(inputs.levels.astype(inputs.dtype))
+        return Walk(levels, time_of_rho(levels, rhos), rhos)
+    if isinstance(levels, Table) and inputs.knob("levels", "original") != "original":
+        return spaced_walk(inputs, levels)
+    times = inputs.nudged(own_times(inputs, levels))
+    return Walk(levels, times, rho_of(levels, times))
 
 
 def run(sample, inputs: SpecInputs) -> Observation:
     """Run one DEIS spec and observe it."""
-    levels = levels_of(inputs)
-    if isinstance(levels, Table) and inputs.levels is None and inputs.knob("levels", "original") != "original":
-        walk = spaced_walk(inputs, levels)
-    elif inputs.levels is None:
-        times = inputs.nudged(own_times(inputs, levels))
-        walk = Walk(levels, times, rho_of(levels, times))
-    else:
-        rhos = inputs.nudged(inputs.levels.astype(inputs.dtype))
-        walk = Walk(levels, time_of_rho(levels, rhos), rhos)
+    walk = walk_of(inputs)
     if inputs.levels is None:
         first = skipped(inputs, len(walk))
         walk = replace(walk, times=walk.times[first:], rhos=walk.rhos[first:])
     begun = buried(inputs, walk.root_alpha(0), walk.root_alpha(0) * walk.rhos[0])
-    start = inputs.start_noise if inputs.start is None else inputs.start
+    start = inputs.start_noise if inputs.start is None else inputs.start * walk.spread(0)
     if inputs.start is None and begun is not None:
         start = begun
     elif inputs.start is None and inputs.knob("start", "unit") == "sigma":
@@ -272,6 +245,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
     if inputs.case.steps >= SHORT:  # of the steps asked for, also where a strength leaves fewer
         own.pop("final_order", None)
-    network = Network(inputs, levels, walk.rhos, own.pop("clip", "none"), own.pop("predicts", "eps"))
+    network = Network(inputs, walk, own.pop("clip", "none"), own.pop("predicts", "eps"))
     out = sample(network, start, walk, **inputs.case.options, **own)
-    return inputs.probe.observation(levels=walk.rhos, level_kind="sigma", start=start, sample=out)
+    start, out = start / walk.spread(0), out / walk.spread(-1)
+    return inputs.probe.observation(levels=walk.own_levels(), level_kind=walk.kind, start=start, sample=out)

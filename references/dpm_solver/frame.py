@@ -1,20 +1,23 @@
 """The frame that all DPM-Solver specs share: the levels walked, the network as a predictor of noise or data, and one exponential step.
 
-Everything is variance preserving, x = alpha x0 + sigma noise. Time is continuous, t = (index + 1) / N for the N training times, and
-lambda = log(alpha / sigma) is half the log-SNR (Lu et al. 2022, arXiv 2206.00927, section 2).
+Everything is variance preserving, x = alpha x0 + sigma noise, but for networks of flow matching, whose alpha is 1 - sigma. Time is
+continuous, t = (index + 1) / N for the N training times, and lambda = log(alpha / sigma) is half the log-SNR (Lu et al. 2022, arXiv
+2206.00927, section 2).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from trueto_references.k_diffusion.frame import copies_apart, stacked
 
-from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
 from trueto.references.asked import STRENGTH, buried, skipped
-from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
+from trueto.references.flow import flow_read, flowing, spread_of_flow
+from trueto.references.spaced import FLOW, LEVELS, SPACINGS, flow_levels, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
+
+from .levels import Levels, Point, given_points
 
 # Known ways in which implementations differ from the original (whose value comes first), seen in diffusers but for `start`.
 KNOBS = {
@@ -26,6 +29,7 @@ KNOBS = {
     "final_sigma": ("sigma_min", "zero"),
     "clipped": ("stretched", "true"),  # a schedule cut off at lambda = -5.1 is stretched over all N training times, or not
     "table": ("float64", "float32"),  # precision in which the table of levels is built
+    **FLOW,
     **STRENGTH,
 }
 PRECISION_KNOBS = ("table",)
@@ -38,71 +42,25 @@ PREDICTION_KNOBS = {**BOUND, **BOUND_OF_NOISE}
 OF_PREDICTION = ("algorithm_type", "correcting_x0_fn", "thresholding_max_val", "dynamic_thresholding_ratio", "denoise_to_zero")
 # What the options are when a case does not give them, for the rules of ledgers.
 DEFAULTS = {"algorithm_type": "dpmsolver++", "correcting_x0_fn": "none"}
-LAMBDA_CUT = -5.1  # training times below this half log-SNR are left out, for the sake of cosine schedules
 
 
 class Refused(Exception):
     """What the original raises before its first network call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A noise level (`alpha`, `sigma`, `lam` = log(alpha / sigma), scalars) and the training time told to the network there."""
-
-    alpha: np.ndarray
-    sigma: np.ndarray
-    lam: np.ndarray
-    told: np.ndarray
+def flow_points(levels: np.ndarray, times: np.ndarray) -> list[Point]:
+    """The points of levels s of flow matching, at which alpha is 1 - s."""
+    return [Point(1 - s, s, np.log((1 - s) / s), t) for s, t in zip(levels, times, strict=True)]
 
 
-def interpolate(x: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    """Piecewise linear through (xs, ys), xs rising; beyond its ends the outermost pieces go on."""
-    low = np.clip(np.searchsorted(xs, x, side="right") - 1, 0, len(xs) - 2)
-    return ys[low] + (x - xs[low]) * (ys[low + 1] - ys[low]) / (xs[low + 1] - xs[low])
-
-
-class Levels:
-    """log alpha as a function of continuous time, piecewise linear between the training times, and its inverse."""
-
-    def __init__(self, inputs: SpecInputs) -> None:
-        if inputs.knob("table", "float64") == "float32":
-            alpha_bar = float32_alphas_cumprod(inputs.schedule).astype(inputs.dtype)
-        else:
-            alpha_bar = inputs.schedule.alphas_cumprod.astype(inputs.dtype)
-        log_alpha = np.log(alpha_bar) / 2
-        kept = int(np.sum(log_alpha - np.log(1 - np.exp(2 * log_alpha)) / 2 >= LAMBDA_CUT))
-        self.sigmas = np.sqrt((1 - alpha_bar) / alpha_bar)
-        self.inputs, self.dtype, self.log_alpha, self.count = inputs, inputs.dtype, log_alpha[:kept], kept
-        self.times = np.linspace(0, 1, kept + 1, dtype=self.dtype)[1:]
-        self.ends = (1.0, 1.0 / kept)
-
-    def lam(self, t: np.ndarray) -> np.ndarray:
-        """Half log-SNR at times t."""
-        log_alpha = interpolate(t, self.times, self.log_alpha)
-        return log_alpha - np.log(1 - np.exp(2 * log_alpha)) / 2
-
-    def time_of(self, lam: np.ndarray) -> np.ndarray:
-        """The inverse of `lam`."""
-        log_alpha = -np.logaddexp(np.zeros_like(lam), -2 * lam) / 2
-        return interpolate(-log_alpha, -self.log_alpha, self.times)
-
-    def chosen_time(self, lam: np.ndarray) -> np.ndarray:
-        """`time_of` one level that a sampler chooses by itself; in a nudged repetition it is moved."""
-        return self.inputs.nudged(self.time_of(lam).reshape(1))[0]
-
-    def point(self, t: np.ndarray) -> Point:
-        """The level at time t. The time told counts training times from 0 to N (1 - 1 / kept), whatever was cut off."""
-        log_alpha = interpolate(t, self.times, self.log_alpha)
-        total = self.count if self.inputs.knob("clipped", "stretched") == "true" else len(self.inputs.schedule)
-        told = (t - self.dtype.type(1 / self.count)) * total
-        squared = np.exp(2 * log_alpha)
-        return Point(np.exp(log_alpha), np.sqrt(1 - squared), log_alpha - np.log(1 - squared) / 2, told)
-
-
-def given_points(inputs: SpecInputs, levels: np.ndarray) -> list[Point]:
-    """The points of a candidate's own levels sigma / alpha; the times come from the candidate as well."""
-    alpha = 1 / np.sqrt(levels**2 + 1)
-    return [Point(a, s * a, -np.log(s), np.zeros_like(s)) for a, s in zip(alpha, levels, strict=True)]
+def flow_walk(inputs: SpecInputs) -> list[Point]:
+    """The points that a library walks for flow matching, to a clean end, or a candidate's own."""
+    if inputs.levels is not None:
+        levels = inputs.nudged(inputs.levels.astype(inputs.dtype))
+        return flow_points(levels, np.zeros_like(levels))
+    found, told = (np.append(each, 0.0).astype(inputs.dtype) for each in flow_levels(inputs))
+    walk = flow_points(inputs.nudged(found), told)
+    return walk[skipped(inputs, len(walk) - 1) :]
 
 
 def grid(levels: Levels, groups: list[int]) -> np.ndarray:
@@ -158,20 +116,26 @@ class Predictor:
 
     def noise(self, x: np.ndarray, at: Point, step: int) -> np.ndarray:
         """The predicted noise, with classifier-free guidance where the case has it (Ho and Salimans 2022, arXiv 2207.12598)."""
+        return self._guided(x, at, step, self._noise_of)
+
+    def _guided(self, x: np.ndarray, at: Point, step: int, read: Callable[..., np.ndarray]) -> np.ndarray:
+        """What `read(out, x, at)` makes of the network's answer, of both branches where there is guidance."""
         told, scale = at.told if self.inputs.told is None else self.inputs.told[self.calls], self.inputs.case.guidance
         self.calls += 1
         self.asked.append(at)
         if scale is None:
-            return self._noise_of(self.inputs.probe.run(x, told, step), x, at)
+            return read(self.inputs.probe.run(x, told, step), x, at)
         if scale == 1:  # the original asks for the conditional branch only
-            return self._noise_of(self.inputs.probe.run(x, told, step, np.ones(len(x))), x, at)
+            return read(self.inputs.probe.run(x, told, step, np.ones(len(x))), x, at)
         both = np.concatenate([x, x])
-        answers = self._noise_of(self.inputs.probe.run(both, told, step, np.repeat([0.0, 1.0], len(x))), both, at)
+        answers = read(self.inputs.probe.run(both, told, step, np.repeat([0.0, 1.0], len(x))), both, at)
         without, given = answers[: len(x)], answers[len(x) :]
         return without + scale * (given - without)
 
     def _noise_of(self, out: np.ndarray, x: np.ndarray, at: Point) -> np.ndarray:
         kind = self.inputs.case.parameterization
+        if kind == "flow":
+            return flow_read(out, x, at.sigma)[1]
         if kind == "x0":
             return (x - at.alpha * out) / at.sigma
         if kind == "v":
@@ -180,7 +144,10 @@ class Predictor:
 
     def clean(self, x: np.ndarray, at: Point, step: int) -> np.ndarray:
         """The predicted data, thresholded where the case says so."""
-        x0 = (x - at.sigma * self.noise(x, at, step)) / at.alpha
+        if flowing(self.inputs):  # where alpha is nearly 0, the noise would lose its digits
+            x0 = self._guided(x, at, step, lambda out, state, level: flow_read(out, state, level.sigma)[0])
+        else:
+            x0 = (x - at.sigma * self.noise(x, at, step)) / at.alpha
         return self.thresholded(x0) if self.bounded else x0
 
     def thresholded(self, x0: np.ndarray) -> np.ndarray:
@@ -241,14 +208,35 @@ def refused(inputs: SpecInputs, error: Refused) -> Observation:
     return Observation(EMPTY, np.zeros(0, np.int64), none, EMPTY, "sigma", blank, blank, error=stopped)
 
 
+def words(inputs: SpecInputs) -> tuple[dict, dict]:
+    """What a sampler is told: the case's options and the knobs that are its own."""
+    options = {k: v for k, v in inputs.case.options.items() if k not in OF_PREDICTION}
+    return options, {k: v for k, v in inputs.knobs.items() if k not in KNOBS and k not in PREDICTION_KNOBS}
+
+
+def run_flow(sample, inputs: SpecInputs) -> Observation:
+    """Run one spec on a network of flow matching and observe it."""
+    walk, (options, own) = flow_walk(inputs), words(inputs)
+    spread = spread_of_flow(walk[0].sigma)
+    begun = buried(inputs, walk[0].alpha, walk[0].sigma)
+    x = inputs.start * spread if inputs.start is not None else inputs.start_noise if begun is None else begun
+    try:
+        out = sample(Predictor(inputs), x, walk, **options, **own)
+    except Refused as error:
+        return refused(inputs, error)
+    levels = np.stack([at.sigma for at in walk])
+    return inputs.probe.observation(levels=levels, level_kind="flow", start=x / spread, sample=out / spread_of_flow(levels[-1]))
+
+
 def run(sample, inputs: SpecInputs) -> Observation:
     """Run one DPM-Solver spec and observe it."""
+    if flowing(inputs):
+        return run_flow(sample, inputs)
     if inputs.copies > 1 and sample.whole_batch:
         return stacked([run(sample, single) for single in copies_apart(inputs)])
     case, levels, predict = inputs.case, Levels(inputs), Predictor(inputs)
     levels.ends = levels.ends[::-1] if sample.backwards else levels.ends
-    own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS and k not in PREDICTION_KNOBS}
-    options = {k: v for k, v in case.options.items() if k not in OF_PREDICTION}
+    options, own = words(inputs)
     x = inputs.start_noise if inputs.start is None else inputs.start
     if sample.by_itself:
         walk = [levels.point(np.asarray(end, inputs.dtype)) for end in levels.ends]

@@ -13,7 +13,8 @@ from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.model import Case
 from trueto.observe import EMPTY, Observation, Probe, StepError
 from trueto.references.asked import STRENGTH, buried, skipped
-from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
+from trueto.references.flow import flow_read, flowing, spread_of_flow
+from trueto.references.spaced import FLOW, LEVELS, SPACINGS, flow_levels, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
 from trueto.references.stochastic_adams import Levels
 
@@ -27,6 +28,7 @@ KNOBS = {
     "draws": ("original", "sequential"),  # which draws of the seed are used: the original draws one for nothing before the first step
     "table": ("float64", "float32"),  # precision in which the beta table is built; float32: diffusers
     "log_table": ("native", "float32"),  # precision of the logarithms through which told times are found
+    **FLOW,
     **STRENGTH,
     # Whose noise the picture gets where a run begins part-way. whole_time: diffusers, that of the time told, which is near the level's.
     "noised_at": ("level", "whole_time"),
@@ -127,23 +129,30 @@ class Model:
         told = self.walk.told[level] if self.inputs.told is None else self.inputs.told[self.calls]
         self.calls += 1
         alpha, sigma = self.walk.levels.alpha[level], self.walk.levels.sigma[level]
-        eps = self.guided(x, told, level, alpha, sigma)
+        if self.data and flowing(self.inputs):  # where alpha is nearly 0, the noise would lose its digits
+            return thresholded(self.guided(x, told, level, lambda out, state: flow_read(out, state, sigma)[0]), self.threshold)
+        eps = self.guided(x, told, level, lambda out, state: self.as_noise(out, state, alpha, sigma))
         if not self.data:
             return eps
         return thresholded((x - sigma * eps) / alpha, self.threshold)
 
-    def guided(self, x, told, level, alpha, sigma) -> np.ndarray:
-        """The predicted noise; with guidance from one doubled batch, unconditional first (Ho and Salimans 2022, arXiv 2207.12598)."""
+    def guided(self, x, told, level, read) -> np.ndarray:
+        """What `read(out, x)` makes of the answer, with guidance from one doubled batch, unconditional first.
+
+        Ho and Salimans 2022, arXiv 2207.12598.
+        """
         scale, network = self.inputs.case.guidance, self.inputs.probe.run
         if scale is None:
-            return self.as_noise(network(x, told, level), x, alpha, sigma)
+            return read(network(x, told, level), x)
         twice = np.concatenate([x, x])
-        out = self.as_noise(network(twice, told, level, np.repeat([0.0, 1.0], len(x))), twice, alpha, sigma)
+        out = read(network(twice, told, level, np.repeat([0.0, 1.0], len(x))), twice)
         unconditional, conditional = out[: len(x)], out[len(x) :]
         return unconditional + scale * (conditional - unconditional)
 
     def as_noise(self, out, x, alpha, sigma) -> np.ndarray:
-        """The noise that a prediction of noise, v or x0 stands for."""
+        """The noise that a prediction of noise, velocity, v or x0 stands for."""
+        if flowing(self.inputs):
+            return flow_read(out, x, sigma)[1]
         if self.inputs.case.parameterization == "v":
             return alpha * out + sigma * x
         return (x - alpha * out) / sigma if self.inputs.case.parameterization == "x0" else out
@@ -214,32 +223,48 @@ def run(sample, inputs: SpecInputs) -> Observation:
     data = options.pop("algorithm_type", "data_prediction") == "data_prediction"
     threshold = own.pop("threshold", "dynamic")
     threshold = threshold if options.pop("correcting_x0_fn", None) else "none"
-    walk = grid(inputs, log_alphas(inputs))
-    left = len(walk) if inputs.levels is None else len(inputs.levels) - 1
-    if first := max(skipped(inputs, len(walk)), len(walk) - left):
-        walk = Walk(Levels(*(getattr(walk.levels, f.name)[first:] for f in fields(Levels))), walk.told[first:])
-    sigma = walk.levels.sigma / walk.levels.alpha
-    if inputs.levels is not None:
-        sigma = inputs.nudged(inputs.levels.astype(inputs.dtype))[: len(walk) + 1]
-        told = walk.told if inputs.told is None else told_at(inputs, walk, options)
-        walk = Walk(levels_of_sigma(sigma), told)
+    walk, levels = (flow_walk if flowing(inputs) else own_walk)(inputs, options)
     at = walk.levels
     if inputs.knob("noised_at", "level") == "whole_time":
         at = levels_of((np.log(alpha_bars(inputs)[walk.told.astype(int)]) / 2).astype(inputs.dtype))
     begun = buried(inputs, at.alpha[0], at.sigma[0])
-    x = inputs.start_noise if inputs.start is None else inputs.start
+    spread, spread_at_end = spread_of_flow(levels[[0, -1]]) if flowing(inputs) else np.ones(2, inputs.dtype)
+    x = inputs.start_noise if inputs.start is None else inputs.start * spread
     if inputs.start is None and begun is not None:
         x = begun
     elif inputs.start is None and inputs.knob("start", "unit") == "sigma":
         x = x * walk.levels.sigma[0]
     out, clean = sample(Model(inputs, walk, data=data, threshold=threshold), x, walk, inputs.draw, **options, **own)
-    levels = np.append(sigma, sigma.dtype.type(0)) if clean else sigma
-    return inputs.probe.observation(levels=levels, level_kind="sigma", start=x, sample=out)
+    levels = np.append(levels, levels.dtype.type(0)) if clean else levels
+    kind = "flow" if flowing(inputs) else "sigma"
+    return inputs.probe.observation(levels=levels, level_kind=kind, start=x / spread, sample=out / spread_at_end)
 
 
-def told_at(inputs: SpecInputs, walk: Walk, options) -> np.ndarray:
-    """The times told at each level, from those told in each call."""
-    n, calls = len(walk), np.asarray(inputs.told, np.float64)
+def own_walk(inputs: SpecInputs, options) -> tuple[Walk, np.ndarray]:
+    """The steps of a run, and its levels sigma / alpha."""
+    walk = grid(inputs, log_alphas(inputs))
+    left = len(walk) if inputs.levels is None else len(inputs.levels) - 1
+    if first := max(skipped(inputs, len(walk)), len(walk) - left):
+        walk = Walk(Levels(*(getattr(walk.levels, f.name)[first:] for f in fields(Levels))), walk.told[first:])
+    if inputs.levels is None:
+        return walk, walk.levels.sigma / walk.levels.alpha
+    sigma = inputs.nudged(inputs.levels.astype(inputs.dtype))[: len(walk) + 1]
+    return Walk(levels_of_sigma(sigma), walk.told if inputs.told is None else told_at(inputs, len(walk), options)), sigma
+
+
+def flow_walk(inputs: SpecInputs, options) -> tuple[Walk, np.ndarray]:
+    """The same for a network of flow matching, whose levels are s: alpha is 1 - s there. The last one is there twice."""
+    found, told = flow_levels(inputs)
+    s, told = (np.append(each, each[-1]) for each in (found, told))
+    if inputs.levels is not None:
+        s, told = inputs.levels, told_at(inputs, len(inputs.levels) - 1, options)
+    s = inputs.nudged(s.astype(inputs.dtype))
+    return Walk(Levels(1 - s, s, np.log((1 - s) / s)), told.astype(inputs.dtype)), s
+
+
+def told_at(inputs: SpecInputs, n: int, options) -> np.ndarray:
+    """The times told at each of n + 1 levels, from those told in each call."""
+    calls = np.asarray(inputs.told, np.float64)
     each = 2 if options["pc_mode"] == "PECE" and options["corrector_order"] > 0 else 1
     firsts = [0, *(1 + each * k for k in range(n))]
     return np.array([calls[i] if i < len(calls) else 0.0 for i in firsts])

@@ -1,19 +1,21 @@
 """The frame that all UniPC specs share: the grids of times, what the network predicts, and the predictor-corrector loop.
 
-Everything is variance preserving, x = alpha x0 + sigma noise with alpha^2 + sigma^2 = 1. Levels are kept as sigma / alpha, whose negative
-logarithm is the half log-SNR lambda of the paper (Zhao et al. 2023, arXiv 2302.04867, section 2). Training time i stands at
-t = (i + 1) / T, and log alpha is linear in t between two of them.
+Everything is variance preserving, x = alpha x0 + sigma noise with alpha^2 + sigma^2 = 1, but for networks of flow matching, whose alpha is
+1 - sigma. Levels are kept as sigma / alpha, whose negative logarithm is the half log-SNR lambda of the paper (Zhao et al. 2023, arXiv
+2302.04867, section 2). Training time i stands at t = (i + 1) / T, and log alpha is linear in t between two of them.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
 from trueto.references.asked import STRENGTH, buried, skipped
-from trueto.references.spaced import LEVELS, SPACINGS, spaced_levels, told_times, whole_times
+from trueto.references.flow import flow_read, flowing, spread_of_flow
+from trueto.references.spaced import FLOW, LEVELS, SPACINGS, flow_levels, spaced_levels, told_times, whole_times
 from trueto.references.spec import SpecInputs
 
 # Known ways in which implementations differ from the original (whose value comes first).
@@ -25,6 +27,7 @@ KNOBS = {
     "start": ("unit", "sigma"),  # sigma: k-diffusion style, start = noise * sigma_max, which is not unit variance
     "final_sigma": ("first_time", "zero"),  # where the last step ends; zero: diffusers' default final_sigmas_type
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
+    **FLOW,
     **STRENGTH,
 }
 PRECISION_KNOBS = ("table",)
@@ -40,6 +43,7 @@ STEP_KNOBS = {
 class Walk:
     """The n steps from noisy to clean: step i goes from sigmas[i] to sigmas[i + 1] (sigma / alpha); `times` (n + 1,) are told."""
 
+    kind: ClassVar[str] = "sigma"
     times: np.ndarray
     sigmas: np.ndarray
 
@@ -55,6 +59,36 @@ class Walk:
         """Alpha and sigma at level i."""
         alpha = 1 / np.sqrt(1 + self.sigmas[i] ** 2)
         return alpha, alpha * self.sigmas[i]
+
+    def half_snr(self) -> np.ndarray:
+        """Lambda at every level, (n + 1,)."""
+        return -np.log(self.sigmas)
+
+    def spread(self, i: int) -> np.ndarray:  # noqa: ARG002 - the same at every level
+        """sqrt(alpha^2 + sigma^2)."""
+        return self.sigmas.dtype.type(1)
+
+
+class FlowWalk(Walk):
+    """The same through levels s of flow matching, at which alpha is 1 - s and sigma is s."""
+
+    kind: ClassVar[str] = "flow"
+
+    def lead(self, i: int, j: int) -> tuple[np.ndarray, np.ndarray]:
+        """Ratios of alpha and of sigma at level j to those at level i."""
+        return (1 - self.sigmas[j]) / (1 - self.sigmas[i]), self.sigmas[j] / self.sigmas[i]
+
+    def scales(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Alpha and sigma at level i."""
+        return 1 - self.sigmas[i], self.sigmas[i]
+
+    def half_snr(self) -> np.ndarray:
+        """Lambda at every level, (n + 1,)."""
+        return np.log((1 - self.sigmas) / self.sigmas)
+
+    def spread(self, i: int) -> np.ndarray:
+        """sqrt(alpha^2 + sigma^2)."""
+        return spread_of_flow(self.sigmas[i])
 
 
 def training_table(inputs: SpecInputs) -> tuple[np.ndarray, np.ndarray]:
@@ -74,6 +108,8 @@ def sigma_over_alpha(log_alpha: np.ndarray) -> np.ndarray:
 
 def own_walk(inputs: SpecInputs) -> Walk:
     """The times and levels that the original walks, as the knobs change them."""
+    if flowing(inputs):
+        return flow_walk(inputs)
     t, log_alpha = training_table(inputs)
     n, total = inputs.case.steps, len(t)
     rule, spacing = inputs.knob("times", "continuous"), inputs.knob("levels", "original")
@@ -90,6 +126,15 @@ def own_walk(inputs: SpecInputs) -> Walk:
         levels[-1] = 0
     first = skipped(inputs, n)
     return Walk(times[first:], inputs.nudged(levels)[first:])
+
+
+def flow_walk(inputs: SpecInputs) -> FlowWalk:
+    """The steps that a library takes for flow matching; the last level is there twice, or 0 follows it."""
+    found, told = flow_levels(inputs)
+    end = 0.0 if inputs.knob("final_sigma", "first_time") == "zero" else found[-1]
+    first = skipped(inputs, len(found))
+    levels = inputs.nudged(np.append(found, end).astype(inputs.dtype))
+    return FlowWalk(np.append(told, 0).astype(inputs.dtype)[first:], levels[first:])
 
 
 def spaced_walk(inputs: SpecInputs, spacing: str, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -113,6 +158,8 @@ def even_grid(name: str, n: int, t: np.ndarray, log_alpha: np.ndarray) -> np.nda
 
 def given_walk(inputs: SpecInputs, sigmas: np.ndarray) -> Walk:
     """Steps through a candidate's own levels; the times are those of the levels, in case none are given."""
+    if flowing(inputs):
+        return FlowWalk(np.zeros_like(sigmas), inputs.nudged(sigmas))
     t, log_alpha = training_table(inputs)
     grid = np.interp(-np.log1p(sigmas**2) / 2, log_alpha[::-1], t[::-1])
     return Walk((grid - 1 / len(t)) * 1000, inputs.nudged(sigmas))
@@ -143,6 +190,8 @@ class Prediction:
         """The noise in x, from a network that predicts it, the velocity or the clean sample."""
         alpha, sigma = self.walk.scales(i)
         out, kind = self.network(x, i), self.inputs.case.parameterization
+        if kind == "flow":
+            return flow_read(out, x, sigma)[1]
         if kind == "v":
             return alpha * out + sigma * x
         return (x - alpha * out) / sigma if kind == "x0" else out
@@ -153,7 +202,10 @@ class Prediction:
         Saharia et al. 2022 (Imagen, arXiv 2205.11487), section 2.3: the 99.5 % quantile, at least 1.
         """
         alpha, sigma = self.walk.scales(i)
-        out = (x - sigma * self.noise(x, i)) / alpha
+        if flowing(self.inputs):  # where alpha is nearly 0, the noise would lose its digits
+            out = flow_read(self.network(x, i), x, sigma)[0]
+        else:
+            out = (x - sigma * self.noise(x, i)) / alpha
         if not self.threshold:
             return out
         sizes = np.abs(out).reshape(len(out), -1)
@@ -195,7 +247,7 @@ def multistep(predict: Prediction, x: np.ndarray, walk: Walk, weights: Weights, 
     `weights(ratios, h, corrects=...)` are those of the divided differences D_m = (m_i - m_0) / r_m, where r_m is how far answer m lies
     from the newest one, in steps. The corrector has the answer at the end of the step too, with r = 1.
     """
-    half_snr = -np.log(walk.sigmas)
+    half_snr = walk.half_snr()
     answers = [predict(x, 0)]  # newest first
     for i in range(1, len(walk) + 1):
         room = len(walk) + 1 - i if lower_order_final else order
@@ -248,7 +300,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
         walk = given_walk(inputs, given[:-1] if denoise else given)
     predict = Prediction(inputs, walk, predict_x0=options.pop("predict_x0", True), threshold=threshold)
     begun = buried(inputs, *walk.scales(0))
-    start = inputs.start_noise if inputs.start is None else inputs.start
+    start = inputs.start_noise if inputs.start is None else inputs.start * walk.spread(0)
     if inputs.start is None and begun is not None:
         start = begun
     elif inputs.start is None and inputs.knob("start", "unit") == "sigma":
@@ -257,4 +309,4 @@ def run(sample, inputs: SpecInputs) -> Observation:
     levels = walk.sigmas
     if denoise:  # one more call at the last level, whose clean sample is the picture
         out, levels = predict.clean(out, len(walk)), np.append(levels, levels.dtype.type(0))
-    return inputs.probe.observation(levels=levels, level_kind="sigma", start=start, sample=out)
+    return inputs.probe.observation(levels=levels, level_kind=walk.kind, start=start / walk.spread(0), sample=out / walk.spread(-1))

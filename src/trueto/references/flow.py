@@ -14,7 +14,7 @@ import numpy as np
 from trueto.observe import Observation
 from trueto.references.spec import SpecInputs
 
-__all__ = ["Velocity", "left_out", "observe", "shifted"]
+__all__ = ["Velocity", "flow_read", "flowing", "left_out", "observe", "shifted", "spread_of_flow"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Sample = Callable[..., Array]
@@ -23,6 +23,21 @@ Sample = Callable[..., Array]
 def shifted(level: Array, shift: float) -> Array:
     """Move levels towards noise: shift s / (1 + (shift - 1) s) (Esser et al. 2024, arXiv 2403.03206, equation 23)."""
     return shift * level / (1 + (shift - 1) * level)
+
+
+def flowing(inputs: SpecInputs) -> bool:
+    """Whether the network of a run was trained for flow matching, so that a variance-preserving sampler is walked in the frame above."""
+    return inputs.case.parameterization == "flow"
+
+
+def flow_read(out: Array, x: Array, s: Any) -> tuple[Array, Array]:
+    """The clean sample and the noise (x0, eps) in x (B, C, H, W) at level s, by the velocity noise - x0."""
+    return x - s * out, x + (1 - s) * out
+
+
+def spread_of_flow(s: Any) -> Any:
+    """sqrt(alpha^2 + sigma^2) at level s: what a state of flow matching is divided by to have variance one in the noise."""
+    return np.hypot(1 - s, s)
 
 
 def left_out(inputs: SpecInputs) -> int:
@@ -71,14 +86,13 @@ def observe(
         levels = inputs.levels
     levels = levels.astype(inputs.dtype)
     if inputs.start is not None:
-        x = inputs.start * np.hypot(1 - levels[0], levels[0])
+        x = inputs.start * spread_of_flow(levels[0])
     elif inputs.knob("start", "unit") == "sqrt_1_sigma2":
         x = inputs.start_noise * np.sqrt(levels[0] ** 2 + 1)
     elif picture is not None:
         x = levels[0] * inputs.start_noise + (1 - levels[0]) * picture
     else:
         x = inputs.start_noise
-    start = x / np.hypot(1 - levels[0], levels[0])
+    start = x / spread_of_flow(levels[0])
     out = sample(Velocity(inputs, tell), x, levels, inputs.draw, **own)
-    scale = np.hypot(1 - levels[-1], levels[-1])
-    return inputs.probe.observation(levels=levels, level_kind="flow", start=start, sample=out / scale)
+    return inputs.probe.observation(levels=levels, level_kind="flow", start=start, sample=out / spread_of_flow(levels[-1]))

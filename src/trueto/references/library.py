@@ -39,7 +39,7 @@ PARAMETERS = "parameters.json"  # of a codebase: its toy networks, with the name
 OUTPUTS = "outputs"  # how goldens of named outputs are called where those of a sampler name their network
 # Knobs that every spec has. state: what becomes of latents of 16 bits (STATES says it).
 COMMON_KNOBS = {STATE: STATES}
-NOT_SPECS = frozenset({"record", "frame", "cases", "__init__"})
+NOT_SPECS = frozenset({"record", "frame", "levels", "cases", "__init__"})
 
 
 NO_FRAME = types.ModuleType("no_frame")

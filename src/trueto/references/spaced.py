@@ -13,15 +13,22 @@ from typing import Any
 import numpy as np
 
 from trueto.references.edm import karras_levels
+from trueto.references.flow import shifted
+from trueto.references.spec import SpecInputs
 
-__all__ = ["LEVELS", "SPACINGS", "beta_quantiles", "spaced_levels", "told_times", "whole_times"]
+__all__ = ["FLOW", "LEVELS", "SPACINGS", "beta_quantiles", "flow_levels", "spaced_levels", "told_times", "whole_times"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 LEVELS = ("original", "karras", "exponential", "beta")  # values of the knob `levels` of frames that have them
+# Of frames that take networks of flow matching too, which have levels s of their own, x = (1 - s) x0 + s noise: how these are shifted, and
+# between what they are even before. 1: of UniPC in diffusers, from pure noise, or 1e-6 below it, to 0.001.
+FLOW = {"flow_shift": ("1", "3", "7"), "flow_from": ("0.999", "1")}
 SPACINGS = ("leading", "trailing")
 SHAPE = 0.6  # both parameters of the beta distribution
 TERMS, HALVINGS = 64, 60
+TRAINED = 1000  # training times of a flow-matching network
+SHORT_OF_NOISE = 1e-6  # where alpha would be 0, whose logarithm is needed
 
 
 def spaced_levels(name: str, n: int, table: Array) -> Array:
@@ -39,6 +46,22 @@ def spaced_levels(name: str, n: int, table: Array) -> Array:
         top, bottom = (float(end) for end in np.log(table[[-1, 0]]))
         return np.exp(top + ramp * (bottom - top))
     return np.exp(np.linspace(np.log(high), np.log(low), n))
+
+
+def flow_levels(inputs: SpecInputs) -> tuple[Array, Array]:
+    """The n levels s of flow matching from noisy to clean, and the times told there, 1000 s or cut down; both (n,), in float64.
+
+    Even from 0.999 to 0 before they are shifted (Esser et al. 2024, arXiv 2403.03206, equation 23), or from 1 to 0.001; the last of the
+    n + 1, which is clean or nearly so, is left out.
+    """
+    shift = float(inputs.knob("flow_shift", "1"))
+    even = np.linspace(1, 1 / TRAINED, inputs.case.steps + 1)
+    if inputs.knob("flow_from", "0.999") == "1":
+        found = shifted(even[:-1], shift)
+        found[0] -= SHORT_OF_NOISE
+    else:
+        found = shifted(1 - even, shift)[:0:-1]
+    return found, np.floor(found * TRAINED) if inputs.knob("told", "exact") == "truncated" else found * TRAINED
 
 
 @cache

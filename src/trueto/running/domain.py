@@ -50,6 +50,7 @@ KEYS = frozenset(
         "order",
         "forms",
         "grids",
+        "parameterizations",
         "layers",
         "unless",
         "without",
@@ -75,8 +76,8 @@ class Domain:
     An option is `{"range": [low, high]}` (hundredths of it), `{"whole": [low, high]}` or `{"choices": [...]}`; with `"always": True` beside
     it is never left out. An axis of `composed` is
     `{"source": ..., "values": {value: {"settings": {...}, "knobs": {...}}}}`, with `grids` and `layers` where it concerns some only,
-    `least` the fewest steps, `without` the axes that do not go with it, `law` where it is for that law alone;
-    with `always` it is never left out; `asked` goes by way of the loop.
+    `least` the fewest steps, `without` the axes that do not go with it, `law` where it is for that law alone; `fields` are the schedule and
+    the parameterization that it is drawn with; with `always` it is never left out; `asked` goes by way of the loop.
     `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, with `options` where one is not the plainest, and the time `until` which it is
     measured where not to the last step; `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
     `unless` is `{rule: reason}`: X for which a rule is true are left out. `without` is `{law: reason}`: laws that the original breaks too.
@@ -100,6 +101,11 @@ class Domain:
     without: Mapping[str, str]
     edges: tuple[int, ...]
 
+    @property
+    def all_schedules(self) -> set[str]:
+        """The schedules that may be drawn, also those that come with a composed setting."""
+        return {*self.schedules, *(axis["fields"]["schedule"] for axis in self.composed.values() if "fields" in axis)}
+
     def holds(self, case: Case) -> bool:
         """Whether a case is none of those that are left out."""
         return not any(rule.holds(case) for rule in self.unless)
@@ -114,6 +120,16 @@ class Domain:
     def fixed(self) -> dict[str, str]:
         """The composed settings without which the claim says nothing, each with its first value."""
         return {name: min(axis["values"]) for name, axis in sorted(self.composed.items()) if axis.get("always")}
+
+    def fields(self, composed: Mapping[str, str]) -> dict[str, str]:
+        """The fields of X that some composed settings come with, as the schedule that their network was trained on."""
+        return {name: value for axis in composed for name, value in self.composed[axis].get("fields", {}).items()}
+
+    def coming_with(self, case: Case) -> dict[str, str]:
+        """The composed settings without which the case's schedule or parameterization is none of the domain, each with its first value."""
+        strange = [("schedule", self.schedules), ("parameterization", self.parameterizations)]
+        wanted = {(name, getattr(case, name)) for name, drawn in strange if getattr(case, name) not in drawn}
+        return {name: min(axis["values"]) for name, axis in self.composed.items() if wanted & {*axis.get("fields", {}).items()}}
 
     @property
     def empty(self) -> str:
@@ -138,7 +154,7 @@ class Domain:
             steps=(found["steps"][0], found["steps"][1]),
             further=tuple(found["further"]),
             grids=tuple(found.get("grids", settings.get("grids", {}))),
-            parameterizations=tuple(settings.get("parameterizations", {})),
+            parameterizations=tuple(found.get("parameterizations", settings.get("parameterizations", {}))),
             schedules=tuple(found["schedules"]),
             networks=tuple(found["networks"]),
             guidance=tuple(found.get("guidance", (None,))),
@@ -273,10 +289,12 @@ def _complete(claim: Claim, text: str, case: Case) -> Case:
     if not states_domain(claim):
         return case
     domain = Domain.of(claim)
-    given, fixed = ({**needed, **has} for needed, has in ((domain.given, case.options), (domain.fixed, case.composed)))
+    given, fixed = {**domain.given, **case.options}, {**domain.fixed, **domain.coming_with(case), **case.composed}
+    fields = domain.fields(case.composed)
     missing = sorted({*given, *fixed} - {*case.options, *case.composed})
+    missing += [f"{name}={value}" for name, value in fields.items() if getattr(case, name) != value]
     if missing:
-        whole = drawn_case(law_of(case), **fields_of(case, options=given, composed=fixed)).id
+        whole = drawn_case(law_of(case), **{**fields_of(case, options=given, composed=fixed), **fields}).id
         raise UsageError(f"'{text}' lacks {', '.join(missing)}, without which claim {claim.id} says nothing", f"--case '{whole}'")
     return case
 

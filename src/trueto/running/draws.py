@@ -72,18 +72,17 @@ def cases(claim: Claim) -> st.SearchStrategy[Case]:
     def one(draw: Draw) -> Case:
         steps, grid = draw(_steps(domain)), draw(st.sampled_from(domain.grids))
         axes = _axes(domain, grid, steps)
-        return drawn_case(
-            steps=steps,
-            grid=grid,
-            parameterization=draw(st.sampled_from(domain.parameterizations)),
-            schedule=draw(st.sampled_from(domain.schedules)),
-            network=draw(st.sampled_from(domain.networks)),
-            guidance=draw(st.sampled_from(domain.guidance)),
-            seed=draw(st.sampled_from(domain.seeds)),
-            shape=draw(st.sampled_from(domain.shapes)),
-            options=_some(draw, domain.options, _option),
-            composed=_together(_some(draw, axes, _value), axes) if draw(st.booleans()) else domain.fixed,
-        )
+        fields: dict[str, Any] = {
+            "parameterization": draw(st.sampled_from(domain.parameterizations)),
+            "schedule": draw(st.sampled_from(domain.schedules)),
+            "network": draw(st.sampled_from(domain.networks)),
+            "guidance": draw(st.sampled_from(domain.guidance)),
+            "seed": draw(st.sampled_from(domain.seeds)),
+            "shape": draw(st.sampled_from(domain.shapes)),
+            "options": _some(draw, domain.options, _option),
+        }
+        composed = _together(_some(draw, axes, _value), axes) if draw(st.booleans()) else domain.fixed
+        return drawn_case(steps=steps, grid=grid, composed=composed, **{**fields, **domain.fields(composed)})
 
     return one().filter(domain.holds)
 

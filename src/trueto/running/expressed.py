@@ -77,7 +77,8 @@ def _known(claim: Claim, ref: Reference) -> dict[str, Collection[Any]]:
     A schedule that is a table goes with every claim that has one; a formula only with claims that were recorded on it or draw it.
     """
     settings: Mapping[str, Any] = claim.settings
-    used = {case.schedule for case in ref.cases if covers(claim, case)} | set(Domain.of(claim).schedules if states_domain(claim) else ())
+    used = {case.schedule for case in ref.cases if covers(claim, case)}
+    used |= Domain.of(claim).all_schedules if states_domain(claim) else set()
     schedules = used | set(table_names()) if used & set(table_names()) else used
     return {
         **({"grid": list(settings["grids"])} if settings.get("grids") else {}),

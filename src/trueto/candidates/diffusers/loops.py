@@ -41,7 +41,12 @@ def read_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:
     """Kind and values of the noise levels that the scheduler steps through, before each step and at the end, as it stores them."""
     from trueto.candidates.diffusers.claims import LEVELS
 
-    readers: dict[str, Callable[..., tuple[str, Any]]] = {"sigma": sigma_levels, "alpha_bar": alpha_bar_levels, **LEVELS}
+    readers: dict[str, Callable[..., tuple[str, Any]]] = {
+        "sigma": sigma_levels,
+        "each_sigma": each_sigma,
+        "alpha_bar": alpha_bar_levels,
+        **LEVELS,
+    }
     return readers[claim.settings["levels"]["kind"]](scheduler, claim, case)
 
 
@@ -67,7 +72,15 @@ def pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -
         start = scaled if index == 0 else start
         latents = step(guided(run, scheduler, scaled, latents, t), t, latents, return_dict=False, **extra)[0]
     kind, levels = read_levels(scheduler, claim, case)
-    run.finish(levels=levels[skipped:], level_kind=kind, start=start, sample=latents)
+    levels = levels[skipped:]
+    if kind == "flow":
+        start, latents = (x / spread_of_flow(level.to(x)) for x, level in ((start, levels[0]), (latents, levels[-1])))
+    run.finish(levels=levels, level_kind=kind, start=start, sample=latents)
+
+
+def spread_of_flow(level: Any) -> Any:
+    """sqrt(alpha^2 + sigma^2) at a level of flow matching, by which a state is divided where it is seen."""
+    return ((1 - level) ** 2 + level**2) ** 0.5
 
 
 def compiled(function: Any, flags: Mapping[str, Any]) -> Any:
@@ -144,6 +157,11 @@ def sigma_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:  
         return "sigma", sigmas
     keep = torch.cat([torch.ones(1, dtype=torch.bool), sigmas[1:] != sigmas[:-1]])
     return "sigma", sigmas[keep]
+
+
+def each_sigma(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:  # noqa: ARG001 - all readers of levels are alike
+    """The stored sigmas, all of them: a last step of no length is a step too. They may be those of flow matching."""
+    return "flow" if getattr(scheduler.config, "use_flow_sigmas", False) else "sigma", scheduler.sigmas
 
 
 def alpha_bar_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:

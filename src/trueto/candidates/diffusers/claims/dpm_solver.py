@@ -11,15 +11,17 @@ from trueto.candidates.diffusers.claims.row import (
     BY_THIRDS,
     DOCS,
     FIRST_TWICE,
+    FLOW,
     STRENGTH,
     axis,
     claim,
+    flow_axis,
     sigmas_axis,
     spacing_axis,
 )
-from trueto.model import Case, Claim
+from trueto.model import Claim
 
-__all__ = ["CLAIMS", "LEVELS", "NO_CLAIMS"]
+__all__ = ["CLAIMS", "NO_CLAIMS"]
 
 # diffusers' words for the values of the original's options. Which solver type is which is proven in tests/test_causes_dpm_solver.py.
 WORDS: dict[str, dict[str, dict[str, Any]]] = {
@@ -63,7 +65,12 @@ ORDERS = {"order": {"choices": [1, 2, 3]}, "solver_type": {"choices": ["dpmsolve
 DATA = {**ORDERS, "correcting_x0_fn": {"choices": ["dynamic_thresholding"]}, "dynamic_thresholding_ratio": {"range": [0.6, 1.0]}}
 NOISE = {**DATA, "algorithm_type": {"choices": ["dpmsolver", "dpmsolver++"]}}
 FINAL = {"lower_order_final": {"choices": [True, False]}}
-WIDE: dict[str, Any] = {"schedules": ["sd_v1", "linear", "cosine"], "guidance": [None, 7.5], "borders": BELOW_15}
+WIDE: dict[str, Any] = {
+    "schedules": ["sd_v1", "linear", "cosine"],
+    "parameterizations": list(ALL_THREE),
+    "guidance": [None, 7.5],
+    "borders": BELOW_15,
+}
 # Whole training times, which are told exactly.
 WHOLE = {"grid": "time_uniform", "steps": [3, 9, 27, 37, 111]}
 # The multistep method is of second order with `order` 3 too (docs/findings/dpm-solver-third-order.md), the singlestep one of third.
@@ -94,21 +101,19 @@ MULTISTEP_AXES = {
 }
 FIXED_AXES = {"sigmas": sigmas_axis("time_uniform"), "sample_max_value": BOUND}
 SINGLESTEP_AXES = {**FIXED_AXES, "strength": STRENGTH}
+# Flow matching ends at a clean picture. With final_sigmas_type 'sigma_min' its last level would be that of the betas, which no network of
+# flow matching was trained with (docs/laws.md).
+TO_CLEAN = {"flow_sigmas": flow_axis("time_uniform")}
 
 
 def row(reference: str, scheduler: tuple[str, str, str], **columns: Any) -> Claim:
     """A claim whose options are translated into diffusers' words."""
-    made = claim(reference, *scheduler, parameterizations=ALL_THREE, init=("dynamic_thresholding_ratio",), levels="each_sigma", **columns)
+    made = claim(
+        reference, *scheduler, parameterizations={**ALL_THREE, **FLOW}, init=("dynamic_thresholding_ratio",), levels="each_sigma", **columns
+    )
     options = {**made.settings["options"], **dict.fromkeys(WORDS, "translated")}
     return replace(made, settings={**made.settings, "options": options, "translated": WORDS})
 
-
-def each_sigma(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:  # noqa: ARG001 - all readers of levels are alike
-    """The stored sigmas, all of them: a last step of no length is a step too."""
-    return "sigma", scheduler.sigmas
-
-
-LEVELS = {"each_sigma": each_sigma}
 
 CLAIMS: tuple[Claim, ...] = (
     row(
@@ -127,7 +132,14 @@ CLAIMS: tuple[Claim, ...] = (
         base=CUT,
         cases=DATA_MULTISTEP,
         note="with the default final_sigmas_type='zero', as models use it",
-        domain={**WIDE, "order": SECOND, "options": {**DATA, **FINAL}, "forms": WHOLE, "composed": MULTISTEP_AXES, "unless": FIRST_TWICE},
+        domain={
+            **WIDE,
+            "order": SECOND,
+            "options": {**DATA, **FINAL},
+            "forms": WHOLE,
+            "composed": {**MULTISTEP_AXES, **TO_CLEAN},
+            "unless": FIRST_TWICE,
+        },
     ),
     row(
         "dpm_solver/singlestep",
@@ -154,7 +166,14 @@ CLAIMS: tuple[Claim, ...] = (
         base=CUT,
         cases=DATA_SINGLESTEP,
         note="with the default final_sigmas_type='zero', as models use it",
-        domain={**WIDE, "order": THIRD, "options": DATA, "forms": WHOLE, "composed": SINGLESTEP_AXES, "unless": FIRST_TWICE},
+        domain={
+            **WIDE,
+            "order": THIRD,
+            "options": DATA,
+            "forms": WHOLE,
+            "composed": {**SINGLESTEP_AXES, **TO_CLEAN},
+            "unless": FIRST_TWICE,
+        },
     ),
     row(
         "dpm_solver/singlestep_fixed",

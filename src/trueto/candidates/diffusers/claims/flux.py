@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers.asked import wishes
-from trueto.candidates.diffusers.claims.row import HALF_WAY, axis, claim
-from trueto.candidates.diffusers.claims.sd3 import FLOW, flow_latents, flow_levels
+from trueto.candidates.diffusers.claims.row import FLOW, HALF_WAY, axis, claim
+from trueto.candidates.diffusers.claims.sd3 import flow_latents, flow_levels
 from trueto.candidates.diffusers.loops import compiled
 from trueto.model import Claim
 

@@ -26,6 +26,7 @@ __all__ = [
     "EPS_V",
     "EXPONENTIAL",
     "FIRST_TWICE",
+    "FLOW",
     "GENERATOR",
     "GRIDS",
     "HALF_WAY",
@@ -41,7 +42,9 @@ __all__ = [
     "WIDE_CLIP",
     "ZERO_SNR_SAID",
     "axis",
+    "but_for_flow",
     "claim",
+    "flow_axis",
     "sigmas_axis",
     "spacing_axis",
 ]
@@ -61,6 +64,7 @@ SD_V1: dict[str, Any] = {
 EPS = {"eps": "epsilon"}
 EPS_V = {**EPS, "v": "v_prediction"}
 ALL_THREE = {**EPS_V, "x0": "sample"}
+FLOW = {"flow": "flow_prediction"}
 KARRAS = {"karras": {"use_karras_sigmas": True}}
 # docs, api/schedulers/overview, "Noise schedules and schedule types"
 EXPONENTIAL = {"exponential": {"timestep_spacing": "linspace", "use_exponential_sigmas": True}}
@@ -78,17 +82,19 @@ def axis(
     least: int = 1,
     without: tuple[str, ...] = (),
     law: str = "",
+    fields: Mapping[str, str] | None = None,
     **values: tuple[Mapping[str, Any], ...],
 ) -> dict[str, Any]:
     """A setting of a scheduler that the original does not have: for each value what is passed, and the knobs of the spec it amounts to.
 
     A third mapping is what goes by way of the loop (diffusers/asked.py). `source` is where the library says so, or `composed`; `grids` and
     `layers` are those that it concerns, where not all; `least` is the fewest steps with which it is drawn, `without` are axes that are not
-    drawn with it; one with a `law` is for that law alone.
+    drawn with it; one with a `law` is for that law alone; `fields` are the schedule and the parameterization that it is drawn with.
     """
     names = ("settings", "knobs", "asked")
     meant = {name: dict(zip(names, map(dict, value), strict=False)) for name, value in values.items()}
-    limits = {"grids": list(grids), "layers": list(layers), "without": list(without), "law": law, "least": least if least > 1 else 0}
+    limits: dict[str, Any] = {"grids": list(grids), "layers": list(layers), "without": list(without), "law": law, "fields": fields}
+    limits["least"] = least if least > 1 else 0
     return {"source": source, "values": meant, **{name: limit for name, limit in limits.items() if limit}}
 
 
@@ -96,6 +102,13 @@ def axis(
 # rounded, those of the others are cut down to whole ones.
 SIGMAS_SAID = DOCS + "overview, 'Noise schedules and schedule types': use_karras_sigmas, use_exponential_sigmas, use_beta_sigmas"
 SPACING_SAID = DOCS + "overview: timestep_spacing, see table 2 of arXiv 2305.08891"
+
+
+FLOW_SIGMAS, SHIFTS = {"use_flow_sigmas": True}, ("1", "3", "7")
+FLOW_SAID = (
+    "diffusers, use_flow_sigmas: 'Whether to use flow sigmas for step sizes in the noise schedule during the sampling process'; "
+    "flow_shift: 'The shift value for the timestep schedule for flow matching'"
+)
 
 
 def sigmas_axis(*grids: str) -> dict[str, Any]:
@@ -117,6 +130,22 @@ def spacing_axis(*grids: str) -> dict[str, Any]:
         leading=({"timestep_spacing": "leading"}, {"times": "leading"}),
         trailing=({"timestep_spacing": "trailing"}, {"times": "trailing"}),
     )
+
+
+def flow_axis(grid: str, **knobs: str) -> dict[str, Any]:
+    """use_flow_sigmas of a scheduler of a variance-preserving method, in frames with the knob `flow_shift`.
+
+    `knobs` are others of the spec that it amounts to.
+    """
+    knobs = {"told": "truncated", **knobs}
+    values: dict[str, Any] = {shift: ({**FLOW_SIGMAS, "flow_shift": float(shift)}, {**knobs, "flow_shift": shift}) for shift in SHIFTS}
+    fields = {"schedule": "flow1000", "parameterization": "flow"}
+    return axis(FLOW_SAID, grids=(grid,), without=("sigmas",), fields=fields, **values)
+
+
+def but_for_flow(axis: Mapping[str, Any]) -> dict[str, Any]:
+    """A setting that says nothing where levels are those of flow matching."""
+    return {**axis, "without": [*axis.get("without", ()), "flow_sigmas"]}
 
 
 def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns

@@ -9,11 +9,14 @@ from trueto.candidates.diffusers.claims.row import (
     BELOW_15,
     BY_THIRDS,
     FIRST_TWICE,
+    FLOW,
     GENERATOR,
     SPACING_SAID,
     STRENGTH,
     axis,
+    but_for_flow,
     claim,
+    flow_axis,
     sigmas_axis,
 )
 from trueto.candidates.diffusers.loops import passed, pipeline
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
     from trueto.torch_run import Run
 
-__all__ = ["CLAIMS", "LEVELS", "LOOPS", "NO_CLAIMS"]
+__all__ = ["CLAIMS", "LOOPS", "NO_CLAIMS"]
 
 # SASolverScheduler has the original's mode few_steps, in PEC, with a corrector (its order must be 1 to 4).
 CASES = ("middle-*", "ode-*", "sde-*", "order-1-*", "order-3-*", "order-4-*", "noise-*", "logsnr-*", "karras-*", "v-*", "x0-*", "linear-*")
@@ -44,8 +47,10 @@ OPTIONS = {
 }
 AXES = {
     "generator": GENERATOR,
-    "strength": STRENGTH,
+    # add_noise knows the betas' levels only, and would begin on those of flow matching with another picture than they have.
+    "strength": but_for_flow(STRENGTH),
     "sigmas": sigmas_axis("time"),
+    "flow_sigmas": flow_axis("time"),
     "timestep_spacing": axis(
         SPACING_SAID,
         grids=("time",),
@@ -63,6 +68,7 @@ AXES = {
 }
 UNLESS = {
     **FIRST_TWICE,
+    "flow_sigmas and algorithm_type == 'noise_prediction'": "raises ValueError: it does not turn a velocity into noise",
     "algorithm_type == 'noise_prediction' and correcting_x0_fn == 'dynamic_thresholding'": (
         "raises RuntimeError, as DPMSolverSinglestepScheduler does: docs/findings/diffusers-singlestep-thresholding.md"
     ),
@@ -79,16 +85,17 @@ CLAIMS: tuple[Claim, ...] = (
         "`SASolverScheduler` is a fast dedicated high-order solver for diffusion SDEs. [...] For more details, please check "
         "https://huggingface.co/papers/2309.05019",
         grids=GRIDS,
-        parameterizations=ALL_THREE,
+        parameterizations={**ALL_THREE, **FLOW},
         config={},
         base={"predictor_order": 3, "corrector_order": 4},  # the original's defaults, where a case does not say
         init=("predictor_order", "corrector_order", "algorithm_type"),
         driven=("tau", "correcting_x0_fn"),
-        levels="all_sigmas",
+        levels="each_sigma",
         loop="sa_solver",
         cases=(*CASES, "guided-*", "threshold-*"),
         note="SASolverScheduler's own defaults but for the orders; tau_func as the original's README gives it for diffusers",
         domain={
+            "parameterizations": list(ALL_THREE),
             "borders": BELOW_15,
             "order": {**BY_THIRDS, "grid": "time", "options": {"tau": 0, "predictor_order": 2, "corrector_order": 2}},
             "guidance": [None, 5.0],
@@ -124,10 +131,4 @@ def sa_solver(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) 
     pipeline(type(scheduler).from_config(scheduler.config, **settings), claim, run, flags)
 
 
-def all_levels(scheduler: Any, claim: Claim, case: Any) -> tuple[str, Any]:  # noqa: ARG001 - all readers of levels are alike
-    """The stored sigmas, also where the last one is there twice: that is a step of its own."""
-    return "sigma", scheduler.sigmas
-
-
 LOOPS = {"sa_solver": sa_solver}
-LEVELS = {"all_sigmas": all_levels}

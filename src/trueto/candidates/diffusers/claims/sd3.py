@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trueto.candidates.diffusers.asked import wishes
-from trueto.candidates.diffusers.claims.row import DOCS, HALF_WAY, axis, claim
+from trueto.candidates.diffusers.claims.row import DOCS, FLOW, HALF_WAY, axis, claim
 from trueto.candidates.diffusers.loops import compiled, sigma_levels, step_of
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
     from trueto.torch_run import Run
 
-__all__ = ["CLAIMS", "FLOW", "LEVELS", "LOOPS", "NO_CLAIMS"]
+__all__ = ["CLAIMS", "LEVELS", "LOOPS", "NO_CLAIMS"]
 
 # scheduler/scheduler_config.json of Stable Diffusion 3 Medium.
 SD3: dict[str, Any] = {"num_train_timesteps": 1000, "shift": 3.0}
@@ -58,7 +58,6 @@ HEUN = {**axis(DOCS + "flow_match_heun_discrete: 'Heun scheduler'", heun=({}, {"
 STOCHASTIC = axis("stochastic_sampling: 'Whether to use stochastic sampling'", true=({"stochastic_sampling": True}, {"step": "renoised"}))
 RELEASED: dict[str, Any] = {"grid": "released", "steps": [32, 64, 128]}  # of the law of order
 MU = 1.15  # what StableDiffusion3Pipeline works out for 1024 x 1024 pixels, the default max_shift
-FLOW = {"flow": "flow_prediction"}  # flow-matching schedulers know no other and ignore the name
 
 CLAIMS: tuple[Claim, ...] = (
     claim(
@@ -67,7 +66,7 @@ CLAIMS: tuple[Claim, ...] = (
         DOCS + "flow_match_euler_discrete",
         "FlowMatchEulerDiscreteScheduler is based on the flow-matching sampling introduced in Stable Diffusion 3.",
         grids={"released": {}},
-        parameterizations=FLOW,
+        parameterizations=FLOW,  # the scheduler knows no other and ignores the name
         config=SD3,
         init=("shift",),
         levels="flow",

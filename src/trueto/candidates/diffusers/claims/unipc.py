@@ -7,12 +7,15 @@ from trueto.candidates.diffusers.claims.row import (
     BELOW_15,
     BY_THIRDS,
     DOCS,
+    EPS_V,
     FIRST_TWICE,
+    FLOW,
     SD_V1,
     SPACING_SAID,
     STRENGTH,
     axis,
     claim,
+    flow_axis,
     sigmas_axis,
     spacing_axis,
 )
@@ -37,7 +40,12 @@ SDXL = {**SD_V1, "timestep_spacing": "leading", "interpolation_type": "linear", 
 # Domains of the laws.
 UP_TO_FOUR = {"solver_order": {"choices": [1, 2, 3, 4]}, "thresholding": {"choices": [True]}}
 NOISE = {**UP_TO_FOUR, "predict_x0": {"choices": [False]}, "lower_order_final": {"choices": [False]}}
-WIDE = {"borders": BELOW_15, "guidance": [None, 7.5], "forms": {"grid": "uniform", "steps": [3, 9, 27, 37]}}
+WIDE = {
+    "parameterizations": list(ALL_THREE),
+    "borders": BELOW_15,
+    "guidance": [None, 7.5],
+    "forms": {"grid": "uniform", "steps": [3, 9, 27, 37]},
+}
 # A predictor of second order with its corrector. Stable Diffusion XL's times are 40, 20, 10 and 5 apart, and all come through 321.
 THIRD = {**BY_THIRDS, "claimed": 3, "grid": "uniform", "options": {"solver_order": 2}}
 THIRD_SDXL = {**THIRD, "steps": [24, 49, 99, 199], "until": 321}
@@ -46,6 +54,9 @@ BOUND = axis(
     out_of_reach=({"sample_max_value": 1e6}, {"threshold": "dynamic"}),
 )
 TRAILING, LINSPACE = (({"timestep_spacing": name}, {"times": knob}) for name, knob in (("trailing", "trailing"), ("linspace", "whole")))
+# Flow matching ends at a clean picture.
+TO_CLEAN = flow_axis("uniform", flow_from="1", final_sigma="zero")
+PREDICTS = {**ALL_THREE, **FLOW}
 AXES = {"strength": STRENGTH, "sigmas": sigmas_axis("uniform"), "timestep_spacing": spacing_axis("uniform")}
 SDXL_AXES = {
     "strength": STRENGTH,
@@ -62,11 +73,18 @@ CLAIMS: tuple[Claim, ...] = (
         SOURCE,
         QUOTE,
         grids=GRIDS,
-        parameterizations=ALL_THREE,
+        levels="each_sigma",
+        parameterizations=PREDICTS,
         init=OPTIONS,
         cases=TO_ZERO,
         note="as released, from the configuration of Stable Diffusion v1; without noise-* and full-*, which end in NaN",
-        domain={**WIDE, "order": THIRD, "options": UP_TO_FOUR, "composed": {**AXES, "sample_max_value": BOUND}, "unless": FIRST_TWICE},
+        domain={
+            **WIDE,
+            "order": THIRD,
+            "options": UP_TO_FOUR,
+            "composed": {**AXES, "sample_max_value": BOUND, "flow_sigmas": TO_CLEAN},
+            "unless": FIRST_TWICE,
+        },
     ),
     claim(
         "unipc/bh2",
@@ -75,7 +93,8 @@ CLAIMS: tuple[Claim, ...] = (
         "It can also be applied to both noise prediction and data prediction models.",
         name="nearest",
         grids=GRIDS,
-        parameterizations=ALL_THREE,
+        levels="each_sigma",
+        parameterizations=PREDICTS,
         base=NEAREST,
         init=OPTIONS,
         note="the settings that come nearest to the original: final_sigmas_type='sigma_min', sample_max_value out of reach",
@@ -88,6 +107,7 @@ CLAIMS: tuple[Claim, ...] = (
         QUOTE,
         name="sdxl",
         grids=GRIDS,
+        levels="each_sigma",
         config=SDXL,
         init=OPTIONS,
         cases=("uniform-20", "order3-14", "guided-10"),
@@ -95,6 +115,7 @@ CLAIMS: tuple[Claim, ...] = (
         domain={
             **WIDE,
             "order": THIRD_SDXL,
+            "parameterizations": list(EPS_V),
             "schedules": ["sd_v1"],
             "options": {"solver_order": {"choices": [1, 2, 3, 4]}},
             "composed": SDXL_AXES,
@@ -108,7 +129,8 @@ CLAIMS: tuple[Claim, ...] = (
         SOLVER,
         name="nearest",
         grids=GRIDS,
-        parameterizations=ALL_THREE,
+        levels="each_sigma",
+        parameterizations=PREDICTS,
         base={"solver_type": "bh1", **NEAREST},
         init=OPTIONS,
         note="only so: with the default final_sigmas_type='zero' every bh1 run ends in NaN",
