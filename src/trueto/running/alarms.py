@@ -31,6 +31,7 @@ OF_LAYER = {
 }
 EVERY = ("told", "levels", "start", "states", "sample")
 NUDGES = 8
+SHORTEST = 3  # steps after which a multistep method remembers what it needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,16 @@ def judged_rewrites(checks: Checks, cells: int, chance: random.Random) -> Iterat
 
 
 def judged_profile(checks: Checks, other: Worker) -> Iterator[Cell]:
-    """Quick cases of one claim under another profile (threads, instruction set, compiler), held against those under the default one."""
+    """Quick cases of one claim under another profile (threads, instruction set, compiler), held against those under the default one.
+
+    A compiler makes a graph of each step, so there it is the shortest case of `SHORTEST` steps or more.
+    """
     chosen = other.profile
     limits = Limits(seconds=chosen.seconds)
-    for case in [case for case in checks.cases if case.quick]:
+    cases = [case for case in checks.cases if case.quick]
+    if chosen.flags.get("compile"):
+        cases = sorted((case for case in checks.cases if case.steps >= SHORTEST), key=lambda case: case.steps)[:1]
+    for case in cases:
         made: dict[str, Outcome] = {}
         for layer in JUDGED:
             if layer is Layer.INVARIANCE:
