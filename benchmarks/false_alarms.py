@@ -117,8 +117,7 @@ def section(found: dict[str, Any]) -> str:
         "# False alarms",
         "",
         f"`{found['command']}`: harmless rewrites of {found['candidate']} {found['version']}, {found['claims']} of {found['of_claims']} claims, seed {found['seed']}.",  # noqa: E501 - one sentence
-        "A cell counts where a bit of what its layer looks at changed (0 cells: none did). What each rewrite is and why it is harmless: "
-        "docs/power.md.",
+        "A cell counts where a bit of what its layer looks at changed (0 cells: none did). What each rewrite is: docs/power.md.",
         "",
         f"**{found['alarms']} false alarms in {found['cells']:,} cells**; the largest ratio that passed is {found['largest_ratio']:.2f}.",
         "",
