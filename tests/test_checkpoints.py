@@ -1,19 +1,22 @@
 """Checkpoints of users: told by their headers, the same in both forms, and refused with what to type where they cannot be used."""
 
 import json
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import toy_checkpoint
 from safetensors.numpy import save
 
 from trueto.checkpoints import open_checkpoint
-from trueto.checkpoints.files import stored_tensors
+from trueto.checkpoints.files import conversion, stored_tensors
 from trueto.checkpoints.stable_diffusion_v1 import PREFIXES
 from trueto.errors import DataError, TruetoError, UsageError
-from trueto.fixtures.words import vocabulary
+from trueto.fixtures.words import vocabulary, write_tokenizer
 from trueto.model import Case
 
 UNET, TEXT, AUTOENCODER = PREFIXES["unet"], PREFIXES["text"], PREFIXES["autoencoder"]
@@ -78,10 +81,29 @@ def test_pickles_are_refused_by_name_and_by_content(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UsageError, match="is a pickle, which can run anything") as refused:
         open_checkpoint(tmp_path / name)
-    assert refused.value.hint.startswith("python -c ")
-    assert f'.from_single_file(sys.argv[1]).save_pretrained(sys.argv[2])" {tmp_path / name} {tmp_path / "model"},' in refused.value.hint
-    assert refused.value.hint.endswith(f"then --weights {tmp_path / 'model'}")
-    compile(refused.value.hint.split('"')[1], "hint", "exec")
+    typed, _, then = refused.value.hint.partition(", then ")
+    made = tmp_path / ("model.safetensors" if name == "model.ckpt" else "model-converted.safetensors")
+    assert ["python", "-c", tmp_path / name, made] == [*shlex.split(typed)[:2], *map(Path, shlex.split(typed)[3:])]
+    assert f"--weights {made}" == then
+
+
+def test_what_is_to_be_typed_for_a_file_takes_tensors_alone(weights, tmp_path):
+    """The command makes the checkpoint of what torch reads under `weights_only`; an object of Lightning beside it is no obstacle."""
+    held = {"state_dict": {name: torch.from_numpy(value) for name, value in weights.items()} | {"epoch": 3}, "callbacks": {}}
+    stored, asked = tmp_path / "v1-4.ckpt", []
+    stored.touch()
+    program = shlex.split(conversion(stored))[2]
+    with pytest.MonkeyPatch.context() as patched:  # nothing here writes a pickle: what torch would read of one is given
+        patched.setattr(torch, "load", lambda *args, **named: asked.append((args[0].name, args[1], named)) or held)
+        patched.setattr(sys, "argv", ["-c", str(stored), str(tmp_path / "v1-4.safetensors")])
+        with torch.serialization.safe_globals([]):  # what the program adds is gone afterwards
+            exec(compile(program, "typed", "exec"), {})  # noqa: S102 - what is typed is the subject
+            allowed = {kind[1] for kind in torch.serialization.get_safe_globals() if isinstance(kind, tuple)}
+    assert [(str(stored), "cpu", {"weights_only": True})] == asked
+    assert "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint" in allowed
+    write_tokenizer(tmp_path / "tokenizer")
+    beside = toy_checkpoint.write_file(tmp_path / "other", weights)
+    assert open_checkpoint(beside).digest() == open_checkpoint(tmp_path / "v1-4.safetensors").digest()
 
 
 @pytest.mark.parametrize("mark", [b"\x80", b"P"])

@@ -1,6 +1,7 @@
 """Workers are fed quickly while the judge computes, in an order that leaves nobody waiting, and the process is left as it was."""
 
 import sys
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -29,6 +30,25 @@ def test_threads_take_turns_quickly_only_while_there_are_workers():
     gate.close()
     assert sys.getswitchinterval() - before < SWITCH
     assert before - sys.getswitchinterval() < SWITCH
+
+
+@pytest.mark.parametrize("ends", [OSError(9, "Bad file descriptor"), ValueError("read of closed file"), EOFError()])
+def test_a_gate_that_ends_while_a_worker_loads_is_quiet(monkeypatch, ends):
+    """Streams that are shut while a thread waits for an answer are no error of that thread, which nobody could catch."""
+    worker, failed, shut_down = Worker("k_diffusion", profile("default")), [], threading.Event()
+
+    def shut(process, seconds):
+        worker.close()
+        shut_down.set()
+        raise ends
+
+    monkeypatch.setattr(worker, "_read_line", shut)
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    pool = Pool(worker, 2)
+    assert shut_down.wait(timeout=30)
+    pool.close()
+    assert not failed
+    assert not pool._threads[0].is_alive()
 
 
 def asked_for(case, name):

@@ -19,8 +19,17 @@ MAGIC = (b"PK\x03\x04", b"\x80")  # how such files begin: a zip archive, or sinc
 POINTER = b"version https://git-lfs"
 # Widths of the dtypes that float32 holds without loss: weights in any other would be other weights in the original.
 EXACT = {"F32": 4, "F16": 2, "BF16": 2}
-# What to type for a file that torch saved: the libraries' own readers take tensors alone from it (weights_only), and write safetensors.
-CONVERT = 'python -c "import sys, diffusers as d; d.StableDiffusionPipeline.{}(sys.argv[1]).save_pretrained(sys.argv[2])" {} {}'
+# What to type for a file that torch saved: tensors alone are taken from it (weights_only), and nothing is fetched. Files of Stable
+# Diffusion v1 can hold an object of PyTorch Lightning beside their weights; a plain dictionary stands in for it, which can do nothing.
+# It is opened first, as torch goes by the name, and a pickle may be called .safetensors.
+CONVERT_FILE = (
+    "import sys, torch as t; from safetensors.torch import save_file as save; "
+    "t.serialization.add_safe_globals([(dict, 'pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint')]); "
+    "held = t.load(open(sys.argv[1], 'rb'), 'cpu', weights_only=True); "
+    "save({k: v.clone() for k, v in held.get('state_dict', held).items() if t.is_tensor(v)}, sys.argv[2])"
+)
+# And for a folder of diffusers with pickles in it, which diffusers reads in the same way, and writes as safetensors.
+CONVERT_FOLDER = "import sys, diffusers as d; d.StableDiffusionPipeline.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])"
 INDEX = "model_index.json"  # of a folder of diffusers
 
 
@@ -48,13 +57,16 @@ class Stored:
 
 
 def conversion(path: Path) -> str:
-    """What to type to make a folder with safetensors of a file that torch saved, or of the folder of diffusers that it is part of."""
+    """What to type to make a safetensors file of one that torch saved, or a folder of the folder of diffusers that it is part of."""
     folder = path.parent.parent
     if (folder / INDEX).is_file():
-        way, given, made = "from_pretrained", folder, folder.with_name(f"{folder.name}-safetensors")
+        program, given, made = CONVERT_FOLDER, folder, folder.with_name(f"{folder.name}-safetensors")
     else:
-        way, given, made = "from_single_file", path, path.with_suffix("")
-    return f"{CONVERT.format(way, shlex.quote(str(given)), shlex.quote(str(made)))}, then --weights {shlex.quote(str(made))}"
+        program, given, made = CONVERT_FILE, path, path.with_suffix(".safetensors")
+        if made.exists():  # as where the pickle itself is called so
+            made = path.with_name(f"{path.stem}-converted.safetensors")
+    typed = f'python -c "{program}" {shlex.quote(str(given))} {shlex.quote(str(made))}'
+    return f"{typed}, then --weights {shlex.quote(str(made))}"
 
 
 def refuse_pickle(path: Path) -> None:

@@ -220,13 +220,13 @@ class Worker:
             process.stdin.write((json.dumps(request) + "\n").encode())
             process.stdin.flush()
             line = self._read_line(process, seconds)
-        except (ConnectionError, EOFError):
-            status = process.wait()
-            self._drop()
-            return {"died": f"worker {_exit_words(status)}"}
         except TimeoutError:
             self._drop()
             return {"died": "time-out"}
+        except (OSError, EOFError, ValueError):  # it ended, or `close` shut its streams from another thread
+            status = process.wait()
+            self._drop()
+            return {"died": f"worker {_exit_words(status)}"}
         try:
             reply = json.loads(line)
         except ValueError:

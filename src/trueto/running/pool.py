@@ -6,6 +6,7 @@ the first sees to them from the start and the others to samplers, so that nobody
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from trueto.errors import WorkerError
 from trueto.model import Case, Claim
 from trueto.running.client import Limits, Outcome, Worker
 
@@ -108,8 +110,9 @@ class Pool:
 
     def _serve(self, worker: Worker, networks: bool | None, more: int) -> None:  # noqa: FBT001 - as `_Queue.take` has it
         """Let the worker load and fork so many more, so that the library is imported once; then hand it what is asked for."""
-        for _ in range(more):
-            self._start(worker.fork(), networks=False)
+        with contextlib.suppress(WorkerError):  # closed before it had loaded, as when the selection makes no sense
+            for _ in range(more):
+                self._start(worker.fork(), networks=False)
         while (tasks := self._tasks.take(networks)) is not None:
             for task in tasks:
                 try:
