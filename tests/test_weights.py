@@ -22,7 +22,7 @@ from trueto.model import Verdict
 from trueto.recording.weighed import asked
 from trueto.references import load_golden
 from trueto.running.plan import Selection
-from trueto.running.weights import planned, refuse_laws
+from trueto.running.weights import planned, refuse_together
 from trueto.settings import data_root, offline_environment
 from trueto.store import read_header, read_tensors
 
@@ -165,8 +165,10 @@ def test_what_does_not_go_together_is_said(toy, monkeypatch):
     with pytest.raises(UnknownName, match="did you mean 'first'"):
         asked(found, ["toy/net", "toy/plain"], ("frst",), named=False)
     assert {"toy/net": ("first", "second")} == asked(found, ["toy/net", "toy/plain"], (), named=False).cases
-    with pytest.raises(UsageError, match="--laws draws others"):
-        refuse_laws("ci", "somewhere")
+    with pytest.raises(UsageError, match="--weights and --laws do not go together"):
+        refuse_together("ci", "somewhere", "")
+    with pytest.raises(UsageError, match="--weights and --source do not go together"):
+        refuse_together("none", "somewhere", "elsewhere")
     support.forget()
     assert "--check compares with the project's own goldens" in toy.record("--check").stderr
     assert "--case goes with --weights" in toy.typed("record", "toy", "--source", toy.source, "--case", "first").stderr

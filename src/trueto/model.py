@@ -90,7 +90,8 @@ class Case:
     network, `options` the algorithm's own arguments (as `{"eta": 1.0}`), `shape` is (B, C, H, W). `composed` are settings
     of a candidate that no original has (as `{"timestep_spacing": "leading"}`), which its claim maps to knobs of the spec.
     Of a function whose named outputs are compared only `options`, `seed` and `layers` say anything. `weights` is the path of a
-    checkpoint whose weights stand in the place of those of the toy networks.
+    checkpoint whose weights stand in the place of those of the toy networks, `source` of a clone of the candidate whose published
+    example is run in the place of what the adapter makes of it.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Case:
     layers: tuple[str, ...] = tuple(SAMPLER_LAYERS)
     composed: Mapping[str, str] = field(default_factory=dict)
     weights: str = ""
+    source: str = ""
 
     @property
     def drawn(self) -> bool:
@@ -139,7 +141,7 @@ class Case:
             "quick": self.quick,
             "layers": list(self.layers),
             "composed": dict(self.composed),
-            **({"weights": self.weights} if self.weights else {}),
+            **{name: value for name in ("weights", "source") if (value := getattr(self, name))},
         }
 
     @classmethod

@@ -73,6 +73,9 @@ GATE_OPTIONS: tuple[Option, ...] = (
         "judge on a checkpoint of yours: a .safetensors as CompVis released it, or a folder of diffusers (docs/weights.md)",
         "PATH",
     ),
+    Option(
+        "source", "a clone of the library: judge the examples of training that it publishes beside its package (docs/outputs.md)", "DIR"
+    ),
     Option("jobs", "worker processes", "N", default="2"),
 )
 

@@ -26,6 +26,7 @@ WORDS = {
     "fixture": "inputs (fixture)",
     "selection": "selection of cells",
     "weights": "checkpoint (--weights)",
+    "examples": "example (--source)",
 }
 
 

@@ -17,7 +17,7 @@ from trueto.running.plan import Selection
 from trueto.running.profiles import absent, profile, profile_names
 from trueto.running.releases import release_of, written_for
 from trueto.running.search import prepared
-from trueto.running.weights import refuse_laws
+from trueto.running.weights import refuse_together
 
 __all__ = ["open_gate", "writable"]
 
@@ -60,8 +60,9 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
         profiles=profiles,
         quick=bool(options["quick"]),
         weights=str(Path(options["weights"]).resolve()) if options["weights"] else "",
+        source=str(Path(options["source"]).resolve()) if options["source"] else "",
     )
-    refuse_laws(str(options["laws"]), selection.weights)
+    refuse_together(str(options["laws"]), selection.weights, selection.source)
     name = short_name(spec)
     path = Path(options["ledger"]) if options["ledger"] else ledger_path(spec)
     release = parted(spec)[1]

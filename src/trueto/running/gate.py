@@ -30,6 +30,7 @@ from trueto.running.outputs import Calls, judge_outputs
 from trueto.running.plan import Selection
 from trueto.running.pool import Pool
 from trueto.running.profiles import absent, profile
+from trueto.running.published import digests
 from trueto.running.search import Search
 from trueto.running.verdict import judge_cell, unbound
 from trueto.running.weights import limits_of, planned
@@ -79,7 +80,7 @@ class Gate:
     def open(self) -> None:
         """Ask the candidate who it is and plan the cells; starts no run yet. `close` also what could not be opened."""
         self.meet()
-        if not (self.selection.quick or self.selection.weights):
+        if not (self.selection.quick or self.selection.weights or self.selection.source):
             check_kept(self.kept_file, self.kept, self.spec, self.claims, self.lacking)
         self.cells = planned(self.name, self.claims, self.selection, self.kept)
         self._ahead = Ahead(self.cells, self.ledger)
@@ -220,7 +221,8 @@ class Gate:
     def command(self, cell: Cell) -> str:
         """What repeats just this cell."""
         more = "" if cell.profile == "default" else f" --profile {cell.profile}"
-        more += f" --weights {shlex.quote(cell.case.weights)}" if cell.case.weights else ""
+        for option in ("weights", "source"):
+            more += f" --{option} {shlex.quote(place)}" if (place := getattr(cell.case, option)) else ""
         more += self._ledger_option()
         return f"trueto gate {self.spec} --claim {cell.claim.id} --layer {cell.layer} --case {shlex.quote(cell.case.id)}{more}"
 
@@ -272,6 +274,7 @@ class Gate:
             "environment": environment(),
             "goldens": {name: digest_of_golden(name, weights) for name in used if reference(name).nets},
             **({"weights": weights} if weights else {}),
+            **({"examples": digests(self.cells)} if self.selection.source else {}),
             "fixture": fixture_digest(),
             "ledger": self.ledger.path,
             "selection": self.selection.to_json(),

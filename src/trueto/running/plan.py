@@ -31,10 +31,11 @@ class Selection:
     profiles: tuple[str, ...] = ("default",)
     quick: bool = False
     weights: str = ""
+    source: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The selection as it goes into the run record; which weights, is said by their digest there and not by their place."""
-        listed = {name: list(getattr(self, name)) for name in self.__slots__ if name not in ("quick", "weights")}
+        """The selection as it goes into the run record; which weights or examples, is said by digests there and not by their place."""
+        listed = {name: list(getattr(self, name)) for name in self.__slots__ if name not in ("quick", "weights", "source")}
         return {**listed, "quick": self.quick}
 
 

@@ -15,8 +15,9 @@ from trueto.references import load_golden, reference, reference_names
 from trueto.references.golden import golden_path
 from trueto.running.client import Limits
 from trueto.running.plan import Selection, plan
+from trueto.running.published import planned_of_examples
 
-__all__ = ["limits_of", "planned", "refuse_laws"]
+__all__ = ["limits_of", "planned", "refuse_together"]
 
 SECONDS = 3600.0  # of one run: a thousand million parameters take minutes in float64 on one core
 BYTES = 40  # a parameter: a copy in float64, one in float32 as the file is read, and three times as much for the work
@@ -24,6 +25,8 @@ BYTES = 40  # a parameter: a copy in float64, one in float32 as the file is read
 
 def planned(candidate: str, claims: Sequence[Claim], selection: Selection, kept: Sequence[tuple[str, str]]) -> list[Cell]:
     """The cells of a gate; on weights of the user's those of references that run on such, each of which must have been recorded on them."""
+    if selection.source:
+        return planned_of_examples(candidate, claims, selection)
     if not selection.weights:
         return plan(candidate, claims, selection, kept)
     checkpoint = open_checkpoint(Path(selection.weights))
@@ -75,7 +78,9 @@ def _numbers(weights: str) -> int:
     return open_checkpoint(Path(weights)).numbers
 
 
-def refuse_laws(laws: str, weights: str) -> None:
-    """UsageError where X are to be drawn on weights of the user's: what no original was run on has no golden."""
-    if weights and laws != "none":
-        raise UsageError("--weights judges cases that were recorded, and --laws draws others", "the same without --laws")
+def refuse_together(laws: str, weights: str, source: str) -> None:
+    """UsageError for options of which each says on what the candidate is judged."""
+    named = {"--weights": bool(weights), "--source": bool(source), "--laws": laws != "none"}
+    if sum(named.values()) > 1:
+        chosen = [option for option, given in named.items() if given]
+        raise UsageError(f"{chosen[0]} and {chosen[1]} do not go together: each says what is judged", f"the same without {chosen[1]}")

@@ -82,7 +82,7 @@ class DiffusersAdapter:
         """The configuration: the released one that the claim names, the case's betas, what the claim says, then what the case does."""
         chosen = claim.settings
         if case.of_outputs:
-            return dict(chosen["network"])
+            return {**chosen["network"], **({"step": f"{chosen['network']['example']} itself"} if case.source else {})}
         targets = {k: chosen["options"][k].partition(":") for k in case.options}
         options = {there or k: case.options[k] for k, (kind, _, there) in targets.items() if kind == "init"}
         axes = chosen.get("domain", {}).get("composed", {})

@@ -6,7 +6,8 @@ from trueto.model import Claim
 
 __all__ = ["CLAIMS", "NO_CLAIMS"]
 
-EXAMPLE = "as examples/dreambooth/train_dreambooth.py: DDPMScheduler.add_noise, UNet2DConditionModel, F.mse_loss, clip_grad_norm_, AdamW"
+EXAMPLE = "examples/dreambooth/train_dreambooth.py"  # with --source it is run itself, out of a clone
+STEP = f"as {EXAMPLE}: DDPMScheduler.add_noise, UNet2DConditionModel, F.mse_loss, clip_grad_norm_, AdamW"
 LOSSES = "as examples/text_to_image/train_text_to_image.py --snr_gamma: add_noise, get_velocity, training_utils.compute_snr, F.mse_loss"
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -16,7 +17,14 @@ CLAIMS: tuple[Claim, ...] = (
         "diffusers documentation, training/dreambooth, 'Prior preservation loss'",
         "Prior preservation loss is a method that uses a model's own generated samples to help it learn how to generate more diverse "
         "images.",
-        settings={"network": {"class": "UNet2DConditionModel", "weights": "seeded, converted by from_single_file", "step": EXAMPLE}},
+        settings={
+            "network": {
+                "class": "UNet2DConditionModel",
+                "weights": "seeded, converted by from_single_file",
+                "step": STEP,
+                "example": EXAMPLE,
+            }
+        },
     ),
     Claim(
         "dreambooth/ema",
