@@ -92,7 +92,11 @@ def published(net: Any, batches: list[Batch], task: Task) -> None:
         for batch in batches
         for place in range(2)
     ]
-    steps = {"back": itertools.count(), "step": itertools.count()}
+    backs, updates = itertools.count(), itertools.count()
+
+    def back(loss: Any) -> None:
+        seen(task, net, next(backs), loss)
+
     with torch.enable_grad():
         example.train(
             Path(task.case.source) / EXAMPLE,
@@ -103,8 +107,8 @@ def published(net: Any, batches: list[Batch], task: Task) -> None:
             scaling_factor=LATENTS,
             typed=("--learning_rate", str(LEARNING_RATE), "--prior_loss_weight", str(weight_of_class(task))),
             size=2,
-            seen=lambda loss: seen(task, net, next(steps["back"]), loss),
-            stepped=lambda *_: stepped(task, net, next(steps["step"])),
+            seen=back,
+            stepped=lambda: stepped(task, net, next(updates)),
         )
 
 

@@ -28,6 +28,15 @@ __all__ = ["train"]
 STANDING_IN = ("accelerate", "accelerate.logging", "accelerate.utils", "torchvision")
 
 
+def _always(result: Any) -> Callable[..., Any]:
+    """A function that gives this, whatever it is asked."""
+
+    def answer(*_: Any, **__: Any) -> Any:
+        return result
+
+    return answer
+
+
 class _Given:
     """torch as the example sees it: random numbers are those that are given, and float32 is the precision of the run."""
 
@@ -37,7 +46,7 @@ class _Given:
 
     def __getattr__(self, name: str) -> Any:
         if name in self._drawn:
-            return lambda *_, **__: next(self._drawn[name])
+            return _always(next(self._drawn[name]))
         return getattr(torch, name)
 
 
@@ -77,7 +86,7 @@ class _Accelerator:
 
     def __getattr__(self, name: str) -> Any:
         """What registers, logs, waits or ends does nothing."""
-        return lambda *_, **__: None
+        return _always(None)
 
 
 class _Words(torch.nn.Module):
@@ -104,7 +113,7 @@ class _FirstStage(torch.nn.Module):
 
 def _loaded(made: Any) -> SimpleNamespace:
     """In the place of a class whose `from_pretrained` gives what was made."""
-    return SimpleNamespace(from_pretrained=lambda *_, **__: made)
+    return SimpleNamespace(from_pretrained=_always(made))
 
 
 def _imported(file: Path) -> Any:
@@ -115,10 +124,10 @@ def _imported(file: Path) -> Any:
     held = {name: ModuleType(name) for name in STANDING_IN}
     for name, module in held.items():
         module.__spec__ = ModuleSpec(name, None)
-    logger = SimpleNamespace(info=lambda *_, **__: None, warning=lambda *_, **__: None)
+    logger = SimpleNamespace(info=_always(None), warning=_always(None))
     vars(held["accelerate"])["Accelerator"] = _Accelerator
-    vars(held["accelerate.logging"])["get_logger"] = lambda *_, **__: logger
-    vars(held["accelerate.utils"]).update(ProjectConfiguration=lambda **_: None, set_seed=torch.manual_seed)
+    vars(held["accelerate.logging"])["get_logger"] = _always(logger)
+    vars(held["accelerate.utils"]).update(ProjectConfiguration=_always(None), set_seed=torch.manual_seed)
     vars(held["torchvision"])["transforms"] = SimpleNamespace()
     spec = importlib.util.spec_from_file_location("published_example", file)
     assert spec is not None
@@ -140,20 +149,24 @@ def train(  # noqa: PLR0913 - everything that the example is given
     typed: Sequence[str],
     size: int,
     seen: Callable[[Any], None],
-    stepped: Callable[..., None],
+    stepped: Callable[[], None],
 ) -> None:
     """Run the example's `main()` with prior preservation: so many `examples` a batch, random numbers as `drawn`, one step a batch.
 
     `seen(loss)` is called after each way back, `stepped` after each step of the optimizer; `typed` are more of its arguments.
     """
+
+    def after(*_: Any) -> None:
+        stepped()
+
     module = _imported(file)
     first = next(iter(net.parameters()))
     module.torch = _Given(first.dtype, drawn)
-    module.Accelerator = lambda **_: _Accelerator(examples, size, seen)
+    module.Accelerator = _always(_Accelerator(examples, size, seen))
     module.AutoTokenizer, module.UNet2DConditionModel = _loaded(None), _loaded(net)
-    module.AutoencoderKL = SimpleNamespace(config_name="config.json", from_pretrained=lambda *_, **__: _FirstStage(scaling_factor))
-    module.import_model_class_from_model_name_or_path = lambda *_: _loaded(_Words())
-    module.DreamBoothDataset = lambda **_: examples
+    module.AutoencoderKL = SimpleNamespace(config_name="config.json", from_pretrained=_always(_FirstStage(scaling_factor)))
+    module.import_model_class_from_model_name_or_path = _always(_loaded(_Words()))
+    module.DreamBoothDataset = _always(examples)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for part, held in (("vae/config.json", {}), ("scheduler/scheduler_config.json", scheduler)):
@@ -163,7 +176,7 @@ def train(  # noqa: PLR0913 - everything that the example is given
         said = [word for option in paths for word in (option, name)]
         said += ["--instance_prompt", "own", "--class_prompt", "of the class", "--with_prior_preservation", "--num_class_images", "0"]
         said += ["--train_batch_size", str(size), "--max_train_steps", str(len(examples) // size), *typed]
-        hook = register_optimizer_step_post_hook(stepped)
+        hook = register_optimizer_step_post_hook(after)
         try:
             module.main(module.parse_args(said))
         finally:
