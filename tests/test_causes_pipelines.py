@@ -91,9 +91,12 @@ MASKED = "stable_diffusion/masked_sampling"
 
 
 def put_in_before(pipe, seed):
-    """The pipeline made to put the kept part in before each call, with noise drawn anew from a stream of its own, and nowhere else."""
+    """The pipeline made to put the kept part in before each step, with noise drawn anew from a stream of its own, and nowhere else.
+
+    PNDM's first step takes two calls; before the second nothing is put in.
+    """
     draw, known, prepare = torch.Generator().manual_seed(seed), {}, (pipe.prepare_latents, pipe.prepare_mask_latents)
-    step = pipe.scheduler.step
+    step, times = pipe.scheduler.step, []
 
     def drawn():
         return randn_tensor(known["latents"].shape, generator=draw, dtype=known["latents"].dtype)
@@ -110,6 +113,11 @@ def put_in_before(pipe, seed):
         return torch.ones_like(mask), rest
 
     def scaled(doubled, t):
+        times.append(t)
+        if len(times) == 2 and isinstance(pipe.scheduler, diffusers.PNDMScheduler):
+            drawn()  # of the step's second look
+            known["mixed"] = doubled[: len(known["latents"])]
+            return doubled
         noisy = pipe.scheduler.add_noise(known["latents"], drawn(), t[None])
         drawn()  # of the step, times 0
         known["mixed"] = noisy * known["kept"] + (1 - known["kept"]) * doubled[: len(noisy)]
@@ -119,7 +127,7 @@ def put_in_before(pipe, seed):
     pipe.scheduler.step = lambda said, t, _, **named: step(said, t, known["mixed"], **named)
 
 
-@pytest.mark.parametrize("case", ["ddim-10", "ddim-5-batch", "ddim-8-unguided"])
+@pytest.mark.parametrize("case", ["ddim-10", "ddim-5-batch", "ddim-8-unguided", "plms-5"])
 def test_the_kept_part_is_put_in_after_each_step(monkeypatch, case):
     """Put in before each call with noise drawn anew, latents and picture are the original's; as it is they are as declared."""
     assert Verdict.DECLARED is judged(ADAPTER, MASKED, case, LEDGER).verdict

@@ -1,4 +1,4 @@
-"""A part of a picture is kept and the rest painted anew: CompVis' DDIMSampler with a mask, Rombach et al. 2022 (arXiv 2112.10752)."""
+"""A part of a picture is kept and the rest painted anew: CompVis' samplers with a mask, Rombach et al. 2022 (arXiv 2112.10752)."""
 
 from trueto.model import Case
 from trueto.references.card import Card, Promises
@@ -28,8 +28,8 @@ otherwise. The first part that differs is named: picture, mask, latents after a 
             "encoded": "a draw from what the encoder says, the first after the seed is set, times 0.18215",
             "mask": "1 where it is kept: darker than half of white, at the pixel that stands for each latent",
             "latents": (
-                "begin as the next draw; before each call of the network the kept part becomes that of the picture, with noise drawn anew, "
-                "of the time that the network is told; nothing is put in after the last step"
+                "begin as the next draw; before each step the kept part becomes that of the picture, with noise drawn anew, of the time "
+                "that the network is told (not before the second call in the first step of PLMS); nothing is put in after the last step"
             ),
             "image": "decoded from latents / 0.18215, cut to -1 to 1; the kept part of it went through the networks, too",
             "png": "255 times the picture from 0 to 1, its fraction cut off",
@@ -41,9 +41,9 @@ CHECKPOINT = "stable_diffusion_v1"
 PROMPT = "A fantasy landscape, trending on artstation"
 
 
-def masked(name: str, steps: int, batch: int = 1, guidance: float = 7.5, **more) -> Case:
+def masked(name: str, steps: int, batch: int = 1, guidance: float = 7.5, sampler: str = "ddim", **more) -> Case:
     """A case: pictures of 32 x 32 pixels."""
-    options = {"prompt": PROMPT, "sampler": "ddim"}
+    options = {"prompt": PROMPT, "sampler": sampler}
     return Case(name, steps, guidance=guidance, shape=(batch, 4, 4, 4), options=options, layers=("pipeline",), **more)
 
 
@@ -51,6 +51,7 @@ CASES = (
     masked("ddim-10", 10, quick=True, seed=42),
     masked("ddim-5-batch", 5, batch=2, guidance=5.0, seed=1),
     masked("ddim-8-unguided", 8, guidance=1.0, seed=2),
+    masked("plms-5", 5, seed=3),  # the sampler that Stable Diffusion v1-4 and v1-5 were released with
 )
 KNOBS = {
     # When the kept part is put in, and with which noise. start_after_step, diffusers: after each step, at the level that it led to, with

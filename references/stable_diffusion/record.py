@@ -17,13 +17,8 @@ from trueto.recording.harness import Run, Task, import_file, picture_file, quiet
 ARGUMENTS = ("--n_iter", "1", "--skip_grid", "--precision", "full")
 UNUSED = ("diffusers", "pytorch_lightning", "torchvision", "taming", "kornia", "clip", "cv2", "imwatermark")
 NAMES = (
-    "diffusers.pipelines",
-    "diffusers.pipelines.stable_diffusion",
-    "diffusers.pipelines.stable_diffusion.safety_checker",
-    "pytorch_lightning.utilities",
-    "pytorch_lightning.utilities.distributed",
-    "torchvision.utils",
-    "taming.modules.vqvae.quantize",
+    *("diffusers.pipelines", "diffusers.pipelines.stable_diffusion", "diffusers.pipelines.stable_diffusion.safety_checker"),
+    *("pytorch_lightning.utilities", "pytorch_lightning.utilities.distributed", "torchvision.utils", "taming.modules.vqvae.quantize"),
 )
 
 
@@ -56,9 +51,10 @@ def load(source: Path) -> SimpleNamespace:
     sys.modules["ldm"] = shell
     from ldm.models.diffusion import ddim, plms
 
-    for sampler in (ddim.DDIMSampler, plms.PLMSSampler):
+    samplers = {"ddim": (ddim.DDIMSampler, "p_sample_ddim"), "plms": (plms.PLMSSampler, "p_sample_plms")}  # with the name of a step
+    for sampler, _ in samplers.values():
         sampler.register_buffer = stay_where_it_is
-    return SimpleNamespace(img2img=ddim.DDIMSampler, source=source)
+    return SimpleNamespace(img2img=ddim.DDIMSampler, samplers=samplers, source=source)
 
 
 def latent_diffusion(run: Run) -> SimpleNamespace:
@@ -171,11 +167,9 @@ def negated(task: Task, model) -> None:
 
 def run_txt2img(original, task: Task, model, folder: str, replaced: ExitStack) -> None:
     """scripts/txt2img.py on a model: gives texts, the latents after each step, the picture before it is cut to 8 bits, and the PNG."""
-    from ldm.models.diffusion import ddim, plms
-
     watched_text(task, model.cond_stage_model.transformer)
     negated(task, model)
-    for sampler, step in ((ddim.DDIMSampler, "p_sample_ddim"), (plms.PLMSSampler, "p_sample_plms")):
+    for sampler, step in original.samplers.values():
         replaced.enter_context(patch.object(sampler, step, given_latents(task, getattr(sampler, step))))
 
     def looked_at(picture):
@@ -209,16 +203,31 @@ def read_mask(original, task: Task, folder: Path) -> torch.Tensor:
     return 1 - torch.nn.functional.interpolate(read, size=(height, width)).to(task.dtype)
 
 
+def put_in_after_steps(step, kept, begun: dict):
+    """For a variant: a sampler's step, after which the kept part is put in with the noise that the run began with, at the level led to.
+
+    The first step of PLMS asks the network twice, and at the second time at that level already.
+    """
+    put_in = lambda latents: begun["known"].repeat(len(latents) // len(begun["known"]), 1, 1, 1) * kept + (1 - kept) * latents  # noqa: E731
+
+    def stepped(self, *args, index, **named):
+        clean, time = begun["latents"], int(self.ddim_timesteps[max(index - 1, 0)])
+        begun["known"] = self.model.q_sample(clean, torch.full((len(clean),), time), noise=begun["noise"]) if index else clean
+        ask, seen = self.model.apply_model, iter((lambda latents: latents, put_in))
+        with patch.object(self.model, "apply_model", lambda latents, *rest: ask(next(seen)(latents), *rest)):
+            painted, *rest = step(self, *args, index=index, **named)
+        return (put_in(painted), *rest)
+
+    return stepped
+
+
 def drive_masked(original, task: Task) -> None:
     """scripts/txt2img.py with a mask and the latents of a picture handed to its sampler."""
-    from ldm.models.diffusion import ddim
-
     with tempfile.TemporaryDirectory() as folder, ExitStack() as replaced:
-        model, sampler = toy_model(task, Path(folder)), ddim.DDIMSampler
+        model, (sampler, step) = toy_model(task, Path(folder)), original.samplers[task.case.options["sampler"]]
         script, (batch, _, height, width) = import_file("sd_img2img", original.source / "scripts" / "img2img.py"), task.case.shape
         picture = script.load_img(str(picture_file(Path(folder), "rgb", (8 * width, 8 * height)))).to(task.dtype)
-        kept, sample, step = read_mask(original, task, Path(folder)), sampler.sample, sampler.p_sample_ddim
-        begun = {}
+        kept, sample, begun = read_mask(original, task, Path(folder)), sampler.sample, {}
 
         def sampled(self, **named):
             task.give("picture", picture.repeat(batch, 1, 1, 1))
@@ -231,23 +240,14 @@ def drive_masked(original, task: Task) -> None:
             begun["noise"] = torch.randn((batch, *named["shape"]))
             return sample(self, **{**named, "x_T": begun["noise"]})
 
-        def put_in_after(self, *args, index, **named):
-            painted, clean = step(self, *args, index=index, **named)
-            known = begun["latents"]
-            if index:
-                known = model.q_sample(known, torch.full((batch,), int(self.ddim_timesteps[index - 1])), noise=begun["noise"])
-            return known * kept + (1 - kept) * painted, clean
-
         replaced.enter_context(patch.object(sampler, "sample", sampled))
         if task.knobs.get("kept") == "start_after_step":
-            replaced.enter_context(patch.object(sampler, "p_sample_ddim", put_in_after))
+            replaced.enter_context(patch.object(sampler, step, put_in_after_steps(getattr(sampler, step), kept, begun)))
         run_txt2img(original, task, model, folder, replaced)
 
 
 def drive_image_to_image(original, task: Task) -> None:
     """scripts/img2img.py: the picture as it is read, its latents, texts, the noisy latents, those after each step, the picture, the PNG."""
-    from ldm.models.diffusion import ddim
-
     with tempfile.TemporaryDirectory() as folder, ExitStack() as replaced:
         model = toy_model(task, Path(folder))
         watched_text(task, model.cond_stage_model.transformer)
@@ -263,7 +263,8 @@ def drive_image_to_image(original, task: Task) -> None:
             return latents
 
         model.encode_first_stage, model.get_first_stage_encoding = encoded_first, drawn
-        sampler, encode, earlier = ddim.DDIMSampler, ddim.DDIMSampler.stochastic_encode, int(task.knobs.get("encoded_at") == "first_step")
+        sampler, encode = original.img2img, original.img2img.stochastic_encode
+        earlier = int(task.knobs.get("encoded_at") == "first_step")
 
         def encoded(self, latents, step, **named):
             result = encode(self, latents, step - earlier, **named)
@@ -272,7 +273,7 @@ def drive_image_to_image(original, task: Task) -> None:
 
         replaced.enter_context(patch.object(sampler, "stochastic_encode", encoded))
         replaced.enter_context(patch.object(sampler, "p_sample_ddim", given_latents(task, sampler.p_sample_ddim)))
-        no_more_than_asked(task, replaced, ddim)
+        no_more_than_asked(task, replaced, sys.modules[sampler.__module__])
         script = import_file("stable_diffusion_img2img", original.source / "scripts" / "img2img.py")
         turned = script.rearrange
 

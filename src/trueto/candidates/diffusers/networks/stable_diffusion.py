@@ -139,6 +139,11 @@ class _Watched:
             task.give("tokens", tokens)
             task.give("embeddings", embeddings)
 
+    def give_latents(self, task: Task) -> None:
+        """Latents after each step, as the original counts steps: the first of PNDM takes two calls, of which one is no step."""
+        for seen in self.latents[int(_sampler(task) == "plms") :]:
+            task.give("latents", seen)
+
 
 def _give_files(task: Task, images: Any) -> None:
     numpy = importlib.import_module("numpy")
@@ -153,8 +158,16 @@ def _as_stored(read: Any, *args: Any, **named: Any) -> Any:
         return read(*args, **named)
 
 
-def _ddim(pipe: Any) -> None:
-    pipe.scheduler = importlib.import_module("diffusers").DDIMScheduler.from_config(pipe.scheduler.config)
+def _sampler(task: Task) -> str:
+    """`plms` or `ddim`, which is all that the original has for image to image."""
+    return task.case.options.get("sampler", "ddim")
+
+
+def _scheduled(pipe: Any, task: Task) -> Any:
+    """The pipeline with the scheduler that the case asks for: as released it has PNDM, which is PLMS."""
+    if _sampler(task) == "ddim":
+        pipe.scheduler = importlib.import_module("diffusers").DDIMScheduler.from_config(pipe.scheduler.config)
+    return pipe
 
 
 def text_to_image(pipeline: Any, task: Task) -> None:
@@ -162,9 +175,7 @@ def text_to_image(pipeline: Any, task: Task) -> None:
     torch, numpy = importlib.import_module("torch"), importlib.import_module("numpy")
     case, batch = task.case, task.case.shape[0]
     with tempfile.TemporaryDirectory() as folder:
-        pipe = _pipeline(pipeline, task, Path(folder))
-        if case.options["sampler"] == "ddim":
-            _ddim(pipe)
+        pipe = _scheduled(_pipeline(pipeline, task, Path(folder)), task)
         watched = _Watched(pipe)
         negative = case.options.get("negative")
         made = pipe(
@@ -178,9 +189,7 @@ def text_to_image(pipeline: Any, task: Task) -> None:
             callback_on_step_end=watched.after_step,
         )
     watched.give_texts(task)
-    # PNDM's first step takes two calls, of which the first is no step of the original
-    for seen in watched.latents[len(watched.latents) - case.steps :]:
-        task.give("latents", seen)
+    watched.give_latents(task)
     task.give("image", numpy.moveaxis(watched.pictures[0], 3, 1) * 2 - 1)
     _give_files(task, made.images)
 
@@ -190,8 +199,7 @@ def image_to_image(pipeline: Any, task: Task) -> None:
     torch, numpy, diffusers = (importlib.import_module(name) for name in ("torch", "numpy", "diffusers"))
     case, batch = task.case, task.case.shape[0]
     with tempfile.TemporaryDirectory() as folder:
-        pipe = _pipeline(pipeline, task, Path(folder))
-        _ddim(pipe)
+        pipe = _scheduled(_pipeline(pipeline, task, Path(folder)), task)
         watched = _Watched(pipe)
         read, noised = pipe.image_processor.preprocess, pipe.scheduler.add_noise
         begun: dict[str, Any] = {}
@@ -219,20 +227,18 @@ def image_to_image(pipeline: Any, task: Task) -> None:
     task.give("encoded", begun["encoded"])
     watched.give_texts(task)
     task.give("noised", begun["noised"])
-    for seen in watched.latents:
-        task.give("latents", seen)
+    watched.give_latents(task)
     for picture in watched.pictures[0]:
         task.give("image", numpy.moveaxis(picture, 2, 0) * 2 - 1)
     _give_files(task, made.images)
 
 
 def masked_sampling(pipeline: Any, task: Task) -> None:
-    """StableDiffusionInpaintPipeline with DDIM and a U-Net that was not trained for it; where the mask is white is painted anew."""
+    """StableDiffusionInpaintPipeline with a U-Net that was not trained for it; where the mask is white is painted anew."""
     torch, numpy, diffusers = (importlib.import_module(name) for name in ("torch", "numpy", "diffusers"))
     case, size = task.case, (8 * task.case.shape[3], 8 * task.case.shape[2])
     with tempfile.TemporaryDirectory() as folder:
-        pipe = _pipeline(pipeline, task, Path(folder))
-        _ddim(pipe)
+        pipe = _scheduled(_pipeline(pipeline, task, Path(folder)), task)
         watched, begun, prepare = _Watched(pipe), {}, (pipe.prepare_latents, pipe.prepare_mask_latents)
 
         def latents(*args: Any, **named: Any) -> Any:
@@ -246,7 +252,12 @@ def masked_sampling(pipeline: Any, task: Task) -> None:
             begun["mask"] = 1 - found[0][:1]
             return found
 
-        pipe.prepare_latents, pipe.prepare_mask_latents = latents, masks
+        read_mask = pipe.mask_processor.preprocess
+
+        def zeros_and_ones(*args: Any, **named: Any) -> Any:
+            return _as_stored(read_mask, *args, **named).to(task.dtype)
+
+        pipe.prepare_latents, pipe.prepare_mask_latents, pipe.mask_processor.preprocess = latents, masks, zeros_and_ones
         pipe.image_processor.preprocess = functools.partial(_as_stored, pipe.image_processor.preprocess)
         (Path(folder) / "mask").mkdir()
         made = pipe(
@@ -263,8 +274,7 @@ def masked_sampling(pipeline: Any, task: Task) -> None:
     watched.give_texts(task)
     for name in ("picture", "encoded", "mask"):
         task.give(name, begun[name].to(task.dtype))
-    for seen in watched.latents:
-        task.give("latents", seen)
+    watched.give_latents(task)
     task.give("image", numpy.moveaxis(watched.pictures[0], 3, 1) * 2 - 1)
     _give_files(task, made.images)
 
