@@ -19,7 +19,7 @@ MOST_STEPS = 40
 MOST_OUTPUTS = 50  # X of a function: other numbers are fed in, which is all that there is to draw
 MOST_TRIES = 50  # a draw; a domain of one case has only so many step counts
 SCALES = (0.5, 0.8, 1.0, 1.25)  # of an option that is a number
-FRESH = ("steps", "grid", "schedule", "parameterization", "network", "options", "guidance", "seed")
+FRESH = ("steps", "grid", "schedule", "parameterization", "network", "options", "guidance", "shape", "seed")
 
 
 def _key(case: Case) -> str:
@@ -72,9 +72,9 @@ def drawn_cases(claim: Claim, cases: Sequence[Case], count: int, seed: int) -> l
         most = min(count, MOST_OUTPUTS)
         return [replace(cases[n % len(cases)], id=f"drawn-{n}", quick=False, seed=_other(seed, n)) for n in range(most)]
     chance = random.Random(f"{seed}:{claim.id}:draws")  # noqa: S311 - seeded, not secret
-    judged = {case.id for case in lawful_cases(claim)}
-    found = [case for case in agreeing(claim, count // 2, SALTS[1] + seed) if case.id not in judged]
-    taken = {_key(case) for case in cases}
+    judged, taken = {case.id for case in lawful_cases(claim)}, {_key(case) for case in cases}
+    fresh = (case for case in agreeing(claim, count // 2, SALTS[1] + seed) if case.composed or _key(case) not in taken)
+    found = [case for case in fresh if case.id not in judged]
     for number in range(count * MOST_TRIES):
         if len(found) == count:
             break
