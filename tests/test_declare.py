@@ -62,6 +62,14 @@ def test_declared_cell_becomes_declared(home):
     assert ("drifted", 1) == gate(home, START.replace("start:karras", "trajectory:karras"))
 
 
+def test_the_candidate_of_the_project_needs_no_name(home):
+    """In a folder with [tool.trueto] the cell alone is enough, to explain as to declare."""
+    (home / "pyproject.toml").write_text('[tool.trueto]\ncandidate = "mistaken/ports.py"\n')
+    assert "start=unit" in trueto("explain", START, cwd=home).stdout
+    done = trueto("declare", START, *SAID, cwd=home)
+    assert (0, True) == (done.returncode, f"{START}: declared" in done.stdout), done.stderr
+
+
 def test_drawn_cell_can_be_declared(home):
     """The gate says what explains a drawn X and what declares it; the entry names that X by its whole id, and no other X is declared."""
     drawn = START.replace("karras-20", "steps=11,grid=karras")

@@ -64,6 +64,14 @@ def test_questions(project):
         assert words in written
 
 
+def test_a_wrong_answer_is_asked_for_again(project):
+    """A mistyped original is named with the nearest one, and the answers before it are not lost."""
+    done = init(answers=f"mylib\nk_diffusion/eular=mylib.samplers:euler\n{CLAIM}\n\nREADME.md\nEuler's method\n")
+    assert done.exception is None, done.output
+    assert "did you mean 'k_diffusion/euler'?" in done.stderr
+    assert '"k_diffusion/euler": "mylib.samplers:euler"' in (project / "trueto_adapter.py").read_text()
+
+
 def test_nothing_is_overwritten(project):
     """Where one of the files is there already, none is written."""
     (project / "deviations.toml").write_text("mine")

@@ -135,17 +135,19 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"run record {path} cannot be read: {error}", "trueto gate diffusers") from error
+        raise DataError(f"run record {path} cannot be read: {error}", f"trueto gate CANDIDATE --record {path}") from error
     for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         try:
             event = json.loads(line)
         except ValueError as error:
-            raise DataError(f"{path}:{number} is not JSON: the record is damaged or half-written", "trueto gate diffusers") from error
+            raise DataError(
+                f"{path}:{number} is not JSON: the record is damaged or half-written", f"trueto gate CANDIDATE --record {path}"
+            ) from error
         kind = event.get("event") if isinstance(event, dict) else None
         if kind not in KINDS:
-            raise DataError(f"{path}:{number} has no known event: saw {kind!r}", "trueto gate diffusers")
+            raise DataError(f"{path}:{number} has no known event: saw {kind!r}", f"trueto gate CANDIDATE --record {path}")
         if kind == "cell" and (missing := [name for name in CELL_FIELDS if name not in event]):
-            raise DataError(f"{path}:{number} lacks {', '.join(missing)}", "trueto gate diffusers")
+            raise DataError(f"{path}:{number} lacks {', '.join(missing)}", f"trueto gate CANDIDATE --record {path}")
         yield event
 
 
@@ -153,7 +155,7 @@ def read_run(path: Path) -> RunRecord:
     """Read and check a run record; DataError for anything but a stream of known events that begins with a header."""
     events = list(_lines(path))
     if not events or events[0]["event"] != "run":
-        raise DataError(f"{path} does not begin with a run header", "trueto gate diffusers")
+        raise DataError(f"{path} does not begin with a run header", f"trueto gate CANDIDATE --record {path}")
     header = events[0]
     if header.get("schema") != SCHEMA:
         raise DataError(f"{path} has schema {header.get('schema')}, this trueto reads {SCHEMA}", "pip install -U trueto")

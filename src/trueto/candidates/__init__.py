@@ -118,7 +118,7 @@ def chosen(candidate: str | None) -> str:
         file = folder / "pyproject.toml"
         if file.is_file() and (found := _of_project(file)) is not None:
             return os.path.relpath(folder / found) if is_file(found) else found
-    raise UsageError("no CANDIDATE is named, and no pyproject.toml here has [tool.trueto]", 'candidate = "adapter.py" in [tool.trueto]')
+    raise UsageError("no CANDIDATE is named, and no pyproject.toml here has [tool.trueto]", "trueto init, or name one, as diffusers")
 
 
 def _of_project(file: Path) -> str | None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trueto.cli.choice import CELL_OF, cell_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,15 +21,14 @@ __all__ = ["command"]
 
 
 @click.command("declare")
-@click.argument("candidate")
-@click.argument("cell")
+@CELL_OF
 @click.option("--reason", metavar="TEXT", help="why it differs, for readers; asked for on a terminal")
 @click.option("--owner", metavar="NAME", help="who answers for it; asked for on a terminal")
 @click.option("--ledger", metavar="FILE", help="the ledger to append to  [default: the candidate's own deviations.toml]")
 @click.option("--band", is_flag=True, help="as a last resort: allow half to twice the measured ratio, without an explanation")
 @click.option("--profile", "profile_name", default="default", metavar="NAME", help="how to run it: see `trueto list profiles`")
-def command(candidate: str, cell: str, profile_name: str, ledger: str | None, *, band: bool, **said: Any) -> int:
-    """Declare that CELL of CANDIDATE differs from the original, and how.
+def command(words: tuple[str, ...], profile_name: str, ledger: str | None, *, band: bool, **said: Any) -> int:
+    """Declare that CELL of CANDIDATE differs from the original, and how. Without a CANDIDATE it is that of [tool.trueto].
 
     CELL is explained as by `trueto explain`; the variant of the original's spec that restores agreement is appended to the ledger, for this
     claim, layer and case alone. Nothing that is there is rewritten. The cell is judged with the new ledger first: nothing is
@@ -38,6 +39,7 @@ def command(candidate: str, cell: str, profile_name: str, ledger: str | None, *,
 
     \b
     Examples
+      trueto declare k_diffusion/euler:start:karras-20
       trueto declare ./my_adapter.py k_diffusion/euler:start:karras-20
       trueto declare diffusers k_diffusion/heun:update:karras-20 --reason "our second stage is at sigma_next" --owner mylib
     """
@@ -45,6 +47,7 @@ def command(candidate: str, cell: str, profile_name: str, ledger: str | None, *,
     from trueto.running.explain import explain, open_subject
     from trueto.running.explain.declare import ledger_file
 
+    candidate, cell = cell_of(words, "trueto declare ./my_adapter.py k_diffusion/euler:start:karras-20")
     _ask_early(said)
     with Telling() as tell:
         subject = open_subject(candidate, cell, profile_name=profile_name, ledger=ledger)

@@ -6,19 +6,18 @@ import json
 
 import click
 
-from trueto.cli.choice import Choice
+from trueto.cli.choice import CELL_OF, Choice, cell_of
 
 __all__ = ["command"]
 
 
 @click.command("explain")
-@click.argument("candidate")
-@click.argument("cell")
+@CELL_OF
 @click.option("--profile", "profile_name", default="default", metavar="NAME", help="how to run it: see `trueto list profiles`")
 @click.option("--ledger", metavar="FILE", help="ledger to name what is declared so far from, instead of the candidate's own")
 @click.option("--format", "form", type=Choice(("text", "json")), default="text", show_default=True, help="json: docs/explain.md")
-def command(candidate: str, cell: str, profile_name: str, ledger: str | None, form: str) -> int:
-    """Say why CELL of CANDIDATE differs from the original.
+def command(words: tuple[str, ...], profile_name: str, ledger: str | None, form: str) -> int:
+    """Say why CELL of CANDIDATE differs from the original. Without a CANDIDATE it is that of [tool.trueto] in pyproject.toml.
 
     CELL is <claim>:<layer>:<case>, as the gate prints it, with a recorded case or a drawn one (docs/laws.md); without the layer, the first
     layer that parts is explained. The candidate is run once more for it. What it does is compared with the original's spec while the
@@ -40,6 +39,7 @@ def command(candidate: str, cell: str, profile_name: str, ledger: str | None, fo
     from trueto.cli.telling import Telling
     from trueto.running.explain import explain, explanation_record, explanation_text, open_subject
 
+    candidate, cell = cell_of(words, "trueto explain diffusers k_diffusion/dpmpp_2m:schedule:karras-20")
     with Telling() as tell:
         subject = open_subject(candidate, cell, profile_name=profile_name, ledger=ledger)
         try:

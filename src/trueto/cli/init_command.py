@@ -23,7 +23,7 @@ ADAPTER = functions(
 )
 '''
 LEDGER = """# True differences of {name} from its originals, each declared by the variant of the spec that it equals.
-# `trueto declare trueto_adapter.py CELL` appends an entry with what `trueto explain` found.
+# `trueto declare CELL` appends an entry with what `trueto explain` found.
 candidate = "trueto_adapter"
 """
 WORKFLOW = """name: trueto
@@ -85,7 +85,7 @@ def command(name: str | None, claims: tuple[str, ...], source: str | None, quote
         Path(".github/workflows/trueto.yml"): WORKFLOW,
     }
     _write(files)
-    click.echo("next: trueto smoke")
+    click.echo("next: pip install . (your library, where trueto is), then trueto smoke")
     return 0
 
 
@@ -119,12 +119,17 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _asked() -> dict[str, str]:
-    """Claims, one after another, until an empty answer."""
+    """Claims, one after another, until an empty answer; what cannot be claimed is said, and asked for again."""
+    from trueto.errors import TruetoError
+
     found: dict[str, str] = {}
     while answer := click.prompt(
         "Original and your sampler, as k_diffusion/euler=mylib:euler (empty: done)", default="", show_default=False
     ):
-        found.update([_pair(answer)])
+        try:
+            found.update([_pair(answer)])
+        except TruetoError as error:
+            click.echo(f"{error.message} (try: {error.hint})", err=True)
     if not found:
         raise click.UsageError("nothing is claimed")
     return found

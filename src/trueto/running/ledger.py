@@ -130,13 +130,19 @@ def load_ledger(path: Path | None, candidate: str, release: str = "") -> Ledger:
         raise LedgerError(f"ledger {path} is for candidate {data.get('candidate')!r}, not for {candidate!r}", "--ledger FILE")
     if not isinstance(data.get("deviation", []), list):
         raise LedgerError(f"ledger {path}: write [[deviation]] with two brackets, one for each entry")
-    entries = [_entry(raw, f"{path}, deviation {number}") for number, raw in enumerate(data.get("deviation", []), 1)]
+    entries = [_entry(raw, _named(path, number, raw)) for number, raw in enumerate(data.get("deviation", []), 1)]
     return Ledger(str(path), candidate, tuple(entry for entry in entries if not release or SpecifierSet(entry.releases).contains(release)))
+
+
+def _named(path: Path, number: int, raw: Mapping[str, Any]) -> str:
+    """Which entry it is, for a reader who counts neither brackets nor lines."""
+    said = raw.get("reference")
+    return f"{path}, deviation {number}" + (f" ({said})" if isinstance(said, str) else "")
 
 
 def _entry(raw: Mapping[str, Any], where: str) -> Deviation:
     if unknown := sorted(set(raw) - FIELDS):
-        raise LedgerError(f"{where}: unknown keys {', '.join(unknown)}; known: {', '.join(sorted(FIELDS))}")
+        raise LedgerError(f"{where}: unknown keys {', '.join(unknown)}; known: {', '.join(sorted(FIELDS))}", "CONTRIBUTING.md")
     if missing := [name for name in REQUIRED if not raw.get(name)]:
         raise LedgerError(f"{where}: {', '.join(missing)} missing")
     _check_types(raw, where)
@@ -227,7 +233,10 @@ def _review(value: Any, where: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, datetime.date):
-        raise LedgerError(f"{where}: review is a date, as 2027-01-31; saw {value!r}")
+        raise LedgerError(f"{where}: review is a date without quotes, as 2027-01-31; saw {value!r}", "review = 2027-01-31")
     if value < datetime.datetime.now(tz=datetime.UTC).date():
-        raise LedgerError(f"{where}: its review date {value} has passed", "look at it again and move the date")
+        raise LedgerError(
+            f"{where}: its review date {value} has passed",
+            f"trueto gate without the entry; where it is still wanted, review = {value.year + 2}-01-31",
+        )
     return value.isoformat()
