@@ -1,7 +1,7 @@
 """Which samplers of sdkit are which originals: by the names that its users type, and the code that it names as theirs.
 
-`make` in the settings of a claim: `sampler` is the name, `module` of `sdkit.generate.sampler` is where `make_samples` finds it, and `asked` is
-how many steps more than the case's are asked for.
+`make` in the settings of a claim: `sampler` is the name, `module` of `sdkit.generate.sampler` is where `make_samples` finds it, and
+`asked` is how many steps more than the case's are asked for.
 """
 
 from __future__ import annotations
