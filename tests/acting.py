@@ -11,6 +11,7 @@ import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pull_request import git, put
 
@@ -56,12 +57,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def act(tmp: Path, example: str, *, files: dict[str, str] | None = None, change: dict[str, str] | None = None, patch: bool = True) -> Acted:
     """Open the example's pull request, and run its workflow. `files` are more files of the base, `change` more changes of the request."""
-    root, artifacts = tmp / "repo", tmp / "artifacts"
-    shutil.copytree(EXAMPLES / example, root, ignore=shutil.ignore_patterns("__pycache__"))
-    put(root, files or {})
-    git(root, "init", "-q")
-    git(root, "add", "-A")
-    git(root, "commit", "-qm", "base")
+    root = repository(tmp, example, files or {})
     base = git(root, "rev-parse", "HEAD")
     git(root, "switch", "-qc", "request")
     if patch:
@@ -70,10 +66,31 @@ def act(tmp: Path, example: str, *, files: dict[str, str] | None = None, change:
     git(root, "add", "-A")
     git(root, "commit", "-qm", "request")
     head = git(root, "rev-parse", "HEAD")
-    event = tmp / "event.json"
-    event.write_text(json.dumps({"number": 7, "pull_request": {"number": 7, "base": {"sha": base}, "head": {"sha": head}, "labels": []}}))
-    stood = [word for name, folder in stand_ins().items() for word in ("--local-repository", f"{name}={folder}")]
-    command = ["act", "pull_request", "-P", "ubuntu-latest=-self-hosted", *stood, "-e", str(event), "--env", f"ACT_ARTIFACTS={artifacts}"]
+    event = {"number": 7, "pull_request": {"number": 7, "base": {"sha": base}, "head": {"sha": head}, "labels": []}}
+    return ran(tmp, root, "pull_request", event)
+
+
+def repository(tmp: Path, example: str, files: dict[str, str]) -> Path:
+    """The example in a git repository of its own, with more files."""
+    root = tmp / "repo"
+    shutil.copytree(EXAMPLES / example, root, ignore=shutil.ignore_patterns("__pycache__"))
+    put(root, files)
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "base")
+    return root
+
+
+def ran(tmp: Path, root: Path, name: str, event: dict[str, Any], *options: str, programs: dict[str, str] | None = None) -> Acted:
+    """What act makes of an event in a repository; `programs` are scripts that stand first on the path."""
+    (tmp / "event.json").write_text(json.dumps(event))
     env = environment(tmp / "env") | {"XDG_CACHE_HOME": str(tmp / "cache"), "HOME": str(tmp)}
-    done = subprocess.run([*command, "--env", "TRUETO_CI_QUICK=true"], cwd=root, env=env, capture_output=True, text=True, check=False)
-    return Acted(done.returncode, done.stdout + done.stderr, artifacts)
+    for program, text in (programs or {}).items():
+        script = tmp / "env" / "bin" / program
+        script.write_text(text)
+        script.chmod(0o755)
+    stood = [word for one, folder in stand_ins().items() for word in ("--local-repository", f"{one}={folder}")]
+    command = ["act", name, "-P", "ubuntu-latest=-self-hosted", *stood, "-e", str(tmp / "event.json")]
+    command += ["--env", f"ACT_ARTIFACTS={tmp / 'artifacts'}", "--env", "TRUETO_CI_QUICK=true", *options]
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+    return Acted(done.returncode, done.stdout + done.stderr, tmp / "artifacts")

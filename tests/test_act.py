@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 import yaml
-from acting import EXAMPLES, ROOT, act, stand_ins
+from acting import EXAMPLES, ROOT, act, ran, repository, stand_ins
+from records import HEAD, artifact
 
 from trueto.action import make_comment
 
@@ -26,6 +27,44 @@ jobs:
     steps:
       - env: {VERDICT: "${{ needs.trueto.outputs.verdict }}"}
         run: echo "after $VERDICT"
+"""
+COMMENTER = """name: trueto comment
+on: {workflow_run: {workflows: [trueto], types: [completed]}}
+permissions: {}
+jobs:
+  comment:
+    permissions: {actions: read, pull-requests: write}
+    uses: ./.github/workflows/comment.yml
+    with: {version: installed}
+"""
+NIGHTLY = """name: trueto nightly
+on: {schedule: [{cron: "17 3 * * *"}]}
+permissions: {}
+jobs:
+  trueto:
+    permissions: {contents: read}
+    uses: ./.github/workflows/nightly.yml
+    with: {version: installed, profiles: '["default", "threads-2"]'}
+"""
+PUBLISHER = """name: trueto
+on: push
+permissions: {}
+jobs:
+  trueto:
+    permissions: {contents: read}
+    uses: ./.github/workflows/gate.yml
+    with: {version: installed}
+  publish:
+    needs: trueto
+    permissions: {contents: read}
+    uses: ./.github/workflows/publish.yml
+    with: {version: installed}
+    secrets: {tracking-uri: "${{ secrets.TRACKING_URI }}"}
+"""
+# In the place of GitHub's own program: it says which commit is the head of the request, and keeps what it is told to post.
+GH = """#!/bin/bash
+if [ "$1" = api ]; then echo "$HEAD_OF_7"; exit; fi
+while [ $# -gt 0 ]; do if [ "$1" = --body-file ]; then cp "$2" "$POSTED"; fi; printf '%s ' "$1"; shift; done
 """
 ACT = shutil.which("act")
 
@@ -92,3 +131,47 @@ def test_the_reusable_workflow_judges_and_says_how_it_ended(tmp_path):
     assert (1, True) == (seen.code, "trueto: proposed, exit code 1" in seen.log), seen.log
     assert seen.read("summary.md").startswith("> [!CAUTION]\n> **proposed**")
     assert "after" not in [line.rpartition("| ")[2].strip() for line in seen.log.splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("now", "judged"), [(HEAD, HEAD), ("b" * 40, HEAD), (HEAD, "b" * 40)], ids=["same", "moved", "other"])
+def test_the_comment_is_posted_where_the_head_is_what_was_judged(tmp_path, now, judged):
+    """The second workflow posts what it makes of the artifact; not where the request has moved on or the artifact is of another commit."""
+    flow = (ROOT / ".github/workflows/comment.yml").read_text()
+    root = repository(tmp_path, "faithful", {".github/workflows/comment.yml": flow, ".github/workflows/trueto.yml": COMMENTER})
+    artifact(tmp_path / "artifacts" / "trueto", head=HEAD)
+    event = {"workflow_run": {"id": 1, "event": "pull_request", "head_sha": judged}}
+    posted = tmp_path / "posted.md"
+    more = ("--env", f"HEAD_OF_7={now}", "--env", f"POSTED={posted}")
+    seen = ran(tmp_path, root, "workflow_run", event, *more, programs={"gh": GH})
+    wanted = (now, judged) == (HEAD, HEAD)
+    assert (int(judged != HEAD), wanted) == (seen.code, posted.exists()), seen.log
+    assert wanted == ("pr comment 7 --repo" in seen.log)
+    assert (now != HEAD) == ("request 7 has moved on" in seen.log)
+    assert (judged != HEAD) == ("the artifact is of commit" in seen.log)
+    assert not wanted or "differs undeclared" in posted.read_text()
+
+
+@pytest.mark.slow
+def test_a_record_is_published_after_the_gate(tmp_path):
+    """On a push the second job takes the artifact of the first to the server that the secret names."""
+    flows = {f".github/workflows/{name}.yml": (ROOT / f".github/workflows/{name}.yml").read_text() for name in ("gate", "publish")}
+    root = repository(tmp_path, "faithful", {**flows, ".github/workflows/trueto.yml": PUBLISHER})
+    seen = ran(tmp_path, root, "push", {}, "-s", f"TRACKING_URI=sqlite:///{tmp_path}/mlflow.db")
+    assert (0, True) == (seen.code, "trueto: passed, exit code 0" in seen.log), seen.log
+    assert "2 runs published" in seen.log, seen.log
+    assert "mlflow.db" not in seen.log  # a secret is not shown
+    assert (tmp_path / "mlflow.db").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_every_night_each_profile_is_a_job(tmp_path):
+    """On a schedule each profile is judged in a job of its own, with an artifact of its own; without `versions` no release is swept."""
+    flow = (ROOT / ".github/workflows/nightly.yml").read_text()
+    root = repository(tmp_path, "faithful", {".github/workflows/nightly.yml": flow, ".github/workflows/trueto.yml": NIGHTLY})
+    seen = ran(tmp_path, root, "schedule", {})
+    assert 0 == seen.code, seen.log
+    assert 2 == seen.log.count("trueto: passed, exit code 0"), seen.log
+    assert {"trueto-default", "trueto-threads-2"} == {path.name for path in seen.artifacts.iterdir()}
+    profiles = [json.loads((path / "run.json").read_text())["run"]["profiles"] for path in sorted(seen.artifacts.iterdir())]
+    assert [["default"], ["threads-2"]] == profiles

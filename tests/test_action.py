@@ -16,7 +16,6 @@ from trueto.action.inputs import read_inputs
 from trueto.errors import DataError, UsageError
 from trueto.settings import data_root
 
-HEAD = "a" * 40
 LEDGER = """candidate = "trueto_adapter"
 
 [[deviation]]
@@ -146,20 +145,11 @@ def test_no_folder_with_other_things_is_emptied(tmp_path):
     assert SAMPLERS == (tmp_path / "repo" / "mylib" / "samplers.py").read_text()
 
 
-def artifact(folder, *, events=None, **changes):
-    """What `trueto ci gate` would have left."""
-    folder.mkdir(exist_ok=True)
-    result = {"schema": 1, "verdict": "failed", "exit_code": 1, "counts": {}, "proposed": [], "digest": "", "approved": False}
-    (folder / "result.json").write_text(json.dumps({**result, "number": 7, "head": HEAD, **changes}))
-    records.write(folder / "run.jsonl", events or records.events(hostile=True))
-    return folder
-
-
 def test_a_comment_is_made_of_the_record_alone(tmp_path):
     """Hostile names come out as text, and what the artifact itself calls a comment is not used."""
-    folder = artifact(tmp_path / "artifact", proposed=[records.HOSTILE], digest="0" * 16)
+    folder = records.artifact(tmp_path / "artifact", proposed=[records.HOSTILE], digest="0" * 16)
     (folder / "comment.md").write_text("@everybody <img src=x>")
-    assert 7 == make_comment(folder, HEAD, tmp_path / "comment.md")
+    assert 7 == make_comment(folder, records.HEAD, tmp_path / "comment.md")
     text = (tmp_path / "comment.md").read_text()
     assert text.startswith("<!-- trueto -->\n> [!CAUTION]\n> **proposed**")
     assert all(part not in text for part in ("@everybody", "<script", "<img", "@octocat", "://evil"))
@@ -184,13 +174,13 @@ WRONG = [
 def test_an_artifact_of_something_else_is_refused(tmp_path, changes):
     """Another commit, or fields that `trueto ci gate` never writes, make no comment."""
     with pytest.raises(DataError):
-        make_comment(artifact(tmp_path / "artifact", **changes), HEAD, tmp_path / "comment.md")
+        make_comment(records.artifact(tmp_path / "artifact", **changes), records.HEAD, tmp_path / "comment.md")
     assert not (tmp_path / "comment.md").exists()
 
 
 def test_an_artifact_with_links_or_nonsense_is_refused(tmp_path):
     """A link, a folder, no JSON, a half-written record or an unknown verdict make no comment, and a head that is no commit none either."""
-    folder = artifact(tmp_path / "artifact")
+    folder = records.artifact(tmp_path / "artifact")
     (folder / "run.jsonl").unlink()
     (folder / "run.jsonl").symlink_to("/etc/passwd")
     bad = [folder]
@@ -199,19 +189,19 @@ def test_an_artifact_with_links_or_nonsense_is_refused(tmp_path):
         ("half", lambda one: (one / "run.jsonl").write_bytes((one / "run.jsonl").read_bytes()[:-7])),
         ("words", lambda one: records.write(one / "run.jsonl", [records.header(), records.cell("a/b", "c", "update", verdict="fine")])),
     ):
-        bad.append(artifact(tmp_path / name))
+        bad.append(records.artifact(tmp_path / name))
         spoil(bad[-1])
     for one in bad:
         with pytest.raises(DataError):
-            make_comment(one, HEAD, tmp_path / "comment.md")
+            make_comment(one, records.HEAD, tmp_path / "comment.md")
     with pytest.raises(UsageError):
-        make_comment(artifact(tmp_path / "fine"), "main", tmp_path / "comment.md")
+        make_comment(records.artifact(tmp_path / "fine"), "main", tmp_path / "comment.md")
 
 
 def test_an_incomplete_run_is_said_in_the_comment(tmp_path):
     """A run without its end, and a job without a run, are told, and look like no pass."""
-    make_comment(artifact(tmp_path / "artifact", events=records.events(complete=False)), HEAD, tmp_path / "comment.md")
+    make_comment(records.artifact(tmp_path / "artifact", recorded=records.events(complete=False)), records.HEAD, tmp_path / "comment.md")
     assert "did not finish" in (tmp_path / "comment.md").read_text()
     (tmp_path / "artifact" / "run.jsonl").unlink()
-    make_comment(tmp_path / "artifact", HEAD, tmp_path / "comment.md")
+    make_comment(tmp_path / "artifact", records.HEAD, tmp_path / "comment.md")
     assert "could not judge this request" in (tmp_path / "comment.md").read_text()

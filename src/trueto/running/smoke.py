@@ -19,7 +19,8 @@ from trueto.workers.protocol import NETS
 
 __all__ = ["Started", "Tried", "started", "tried"]
 
-SLOW = Limits(seconds=5.0)  # of one run of one case: the dearest one of diffusers takes a second
+SLOW = 5.0  # seconds of one run of one case: the dearest one of diffusers takes one
+SHARE = 4  # of the time for all, where a user gives more
 AXES = {"grids": "grid", "parameterizations": "parameterization"}
 
 
@@ -72,10 +73,10 @@ def tried(spec: str, here: Started, seconds: float) -> Iterator[Tried]:
     for claim in here.claims:
         if time.monotonic() > deadline:
             return
-        yield _try(spec, here.worker, claim)
+        yield _try(spec, here.worker, claim, Limits(seconds=max(SLOW, seconds / SHARE)))
 
 
-def _try(spec: str, worker: Worker, claim: Claim) -> Tried:
+def _try(spec: str, worker: Worker, claim: Claim, limits: Limits) -> Tried:
     if claim.reference not in reference_names():
         unknown = UnknownName("reference", claim.reference, reference_names())
         return Tried(claim.id, problem=unknown.message, hint="trueto list references")
@@ -85,7 +86,7 @@ def _try(spec: str, worker: Worker, claim: Claim) -> Tried:
         return Tried(claim.id, problem=_why_nothing(claim, ref.cases), hint=f"trueto show {claim.reference}")
     case, began = covered[0], time.monotonic()
     layer = next(Layer(name) for name in reversed(case.layers) if name != Layer.NOISE)
-    outcome = worker.run(claim, case, NETS[layer], SLOW, twin=False)
+    outcome = worker.run(claim, case, NETS[layer], limits, twin=False)
     calls = 0 if outcome.observation is None else len(outcome.observation.told)
     again = f"trueto gate {spec} --claim {shlex.quote(claim.id)} --case {shlex.quote(case.id)}"
     return Tried(claim.id, case.id, calls, time.monotonic() - began, _problem(outcome, ref, case, layer), again)
