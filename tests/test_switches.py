@@ -78,11 +78,13 @@ def nothing(*_, **__):
         ("gradient_checkpointing@autoencoder", AUTOENCODER, "enable_gradient_checkpointing"),
         ("threads@autoencoder", torch, "set_num_threads"),
         ("compiled_blocks@unet", UNET, "compile_repeated_blocks"),
+        ("compiled_networks@unet", torch, "compile"),
+        ("compiled_networks@autoencoder", torch, "compile"),
     ],
 )
 def test_a_switch_that_does_nothing_is_not_judged(claim, home, name, monkeypatch):
     """Asking for a feature is no proof of it: where nothing happens, the cell is unjudged, although Y is the same to the last bit."""
-    monkeypatch.setattr(home, name, (lambda self, *_, **__: self) if name == "to" else nothing)
+    monkeypatch.setattr(home, name, (lambda self, *_, **__: self) if name in ("to", "compile") else nothing)
     found = judged(f"features/{claim}")
     assert (Verdict.UNJUDGED, "no effect") == (found.verdict, found.cause), found.reason
 
@@ -130,7 +132,13 @@ def compiled_wrongly(self, backend, **said):
     whole_compile(self, backend=compiler, **said)
 
 
-whole_compile = UNET.compile_repeated_blocks
+whole_compile, network_compile = UNET.compile_repeated_blocks, torch.compile
+
+
+def network_compiled_wrongly(function, **said):
+    """The same of whole networks: what is compiled returns a thousandth more."""
+    compiled = network_compile(function, **said)
+    return lambda *args, **kwargs: type(found := compiled(*args, **kwargs))(found.sample * 1.001)
 
 
 def forgetful(self):
@@ -161,6 +169,7 @@ def forgetful(self):
         ("gradient_checkpointing@autoencoder", AUTOENCODER, "enable_gradient_checkpointing", forgetful,
          "gradient of decoder.up_blocks.0.resnets.0.conv1.weight"),
         ("compiled_blocks@unet", UNET, "compile_repeated_blocks", compiled_wrongly, "down 0"),
+        ("compiled_networks@unet", torch, "compile", network_compiled_wrongly, "out"),
     ],
 )  # fmt: skip
 def test_a_switch_that_changes_y_is_a_difference(claim, home, name, fault, first, monkeypatch):
@@ -174,9 +183,10 @@ def test_a_switch_that_changes_y_is_a_difference(claim, home, name, fault, first
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="PyTorch's compiler needs one of C++")
-def test_blocks_in_machine_code_change_nothing():
-    """PyTorch's usual compiler, which takes a minute where the gate's takes seconds: within rounding in both precisions."""
-    found = judged("features/compiled_blocks@unet", twin=True, backend="inductor")
+@pytest.mark.parametrize("claim", ["compiled_blocks@unet", "compiled_networks@unet"])
+def test_machine_code_changes_nothing(claim):
+    """PyTorch's usual compiler, which takes a minute and more where the gate's takes seconds: within rounding in both precisions."""
+    found = judged(f"features/{claim}", twin=True, backend="inductor")
     assert (Verdict.FAITHFUL, True) == (found.verdict, found.evidence["twin"]["valid"]), found.reason
     assert found.evidence["effect"].startswith("compiled program called")
 

@@ -7,13 +7,12 @@ from typing import Any
 
 from trueto.reports.markup import EMPTY, Html, el, raw
 from trueto.reports.page import card
-from trueto.reports.view import ClaimView
-from trueto.reports.words import number
+from trueto.reports.view import ClaimView, badness
+from trueto.reports.words import number, verdict_of
 
 __all__ = ["pictures_card", "pictures_of"]
 
 BASE64 = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/]*={0,2}")  # which every PNG begins with
-MOST = 6  # inputs whose pictures are shown
 STYLE = raw(  # here, because few pages have pictures
     "<style>img{image-rendering:pixelated;width:100%;border:1px solid var(--line);border-radius:4px;display:block}"
     ".triple{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:.8rem;max-width:34rem}"
@@ -51,14 +50,14 @@ def _figures(library: str, cell: dict[str, Any], entry: dict[str, Any]) -> Html:
 
 
 def pictures_card(library: str, claim: ClaimView) -> Html:
-    """What can be looked at, worst input first; nothing where no output is a picture."""
-    cells = [cell for cell in claim.cells if pictures_of(cell)][:MOST]
+    """What can be looked at, every input, the worst first; nothing where no output is a picture."""
+    cells = sorted(filter(pictures_of, claim.cells), key=badness, reverse=True)
     if not cells:
         return EMPTY
     parts = [
         el(
             "details",
-            el("summary", f"input {cell['case']}"),
+            el("summary", f"input {cell['case']}: {verdict_of(cell)}"),
             *(_figures(library, cell, entry) for entry in pictures_of(cell)),
             open=index == 0,
         )

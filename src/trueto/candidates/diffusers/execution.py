@@ -54,4 +54,17 @@ def compiled_blocks(network: Any, task: Task) -> None:
         task.give(name, value)
 
 
-SWITCHES: dict[str, Callable[[Any, Task], None]] = {**switches.SWITCHES, "compiled_blocks": compiled_blocks}
+def compiled_networks(network: Any, task: Task) -> None:
+    """torch.compile(fullgraph=True), of what an autoencoder's encode and decode do, or of a U-Net, as the documentation has it."""
+    net = switches.built(network, task)
+    if task.feature:
+        torch.compiler.reset()  # as above
+        for name in ("encode", "decode") if hasattr(net, "encode") else ("forward",):
+            compiler = counting(lookup_backend(task.case.options["backend"]), task)
+            setattr(net, name, torch.compile(getattr(net, name), backend=compiler, fullgraph=True))
+    for name, value in switches.answer(net, switches.inputs(network, task)).items():  # no taps: they would be gaps in the program
+        task.give(name, value)
+
+
+OWN: dict[str, Callable[[Any, Task], None]] = {"compiled_blocks": compiled_blocks, "compiled_networks": compiled_networks}
+SWITCHES = {**switches.SWITCHES, **OWN}

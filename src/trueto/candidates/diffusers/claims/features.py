@@ -92,6 +92,12 @@ CLAIMS: tuple[Claim, ...] = (
         UNET,
     ),
     *switch(
+        "compiled_networks",
+        SPEED + ", 'torch.compile'",
+        "torch.compile accelerates inference by compiling PyTorch code and operations into optimized kernels.",
+        "torch.compile(fullgraph=True, backend='aot_eager'), of a U-Net, or of an autoencoder's encode and decode",
+    ),
+    *switch(
         "threads",
         "PyTorch documentation, torch.set_num_threads; diffusers says nothing of it",
         "Sets the number of threads used for intraop parallelism on CPU.",
