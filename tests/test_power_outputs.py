@@ -1,6 +1,7 @@
 """`trueto power` where named outputs are compared: a network and a switch of it, whose library is a module that faults are seeded into."""
 
 import json
+import os
 
 import pytest
 from support import trueto
@@ -18,7 +19,12 @@ LIBRARY = (
     + """
 
 
+def scaled(x):
+    return x * 1.5
+
+
 def halves(x, w, task):
+    x = scaled(x)
     if int(task.feature) == 0:
         return x @ w.T
     task.took_effect("half multiplied")
@@ -54,7 +60,8 @@ def certificate(tmp_path_factory):
     (folder / "portlib.py").write_text(LIBRARY)
     (folder / "port.py").write_text(ADAPTER)
     asked = ("--claim", "toy/net@right", "--claim", "features/halves@halves", "--faults", "400", "--equivalence", "6", "--jobs", "1")
-    done = trueto("power", str(folder / "port.py"), *asked, cwd=folder, TRUETO_ROOT=str(root), PYTHONPATH=str(folder))
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    done = trueto("power", str(folder / "port.py"), *asked, cwd=folder, TRUETO_ROOT=str(root), PYTHONPATH=path)
     assert 0 == done.returncode, done.stdout + done.stderr
     return json.loads((folder / "reports/power.json").read_text())["claims"]
 
@@ -80,6 +87,13 @@ def test_faults_in_a_switch_are_seen(certificate):
     assert "killed" in outcomes(entry, "halves", "dropped_term")
     assert "unjudged" in {fault.get("verdict") for fault in entry["faults"] if fault["operator"] == "comparison"}
     assert 0 == entry["survived"], [fault for fault in entry["faults"] if fault["outcome"] == "survived"]
+
+
+def test_what_moves_on_and_off_alike_is_no_fault_of_a_switch(certificate):
+    """A switch promises that on is as off, not what either is: a fault in what both pass through changes nothing of that."""
+    shared = [fault for fault in certificate["features/halves@halves"]["faults"] if fault["function"] == "scaled"]
+    assert {"equivalent"} == {fault["outcome"] for fault in shared} - {"crash"}
+    assert all("on against off as before, in float64, on" in fault["note"] for fault in shared if fault["outcome"] == "equivalent")
 
 
 def test_what_changes_nothing_is_equivalent(certificate):

@@ -65,6 +65,7 @@ class Checks:
     draws: int
     seed: int
     rewrites: bool = False  # harmless rewrites are asked for instead of faults
+    unmoved: str = "the same float64 output"  # what shows that a fault is equivalent
     cases: list[Case] = field(default_factory=list)
     drawn: list[Case] = field(default_factory=list)
     possible: list[Fault] = field(default_factory=list)
@@ -159,7 +160,7 @@ class Checks:
             return Found("survived", note=f"the comparison {error.message}"[:200])
         if reply["differs"] is not None:
             return Found("survived", note=f"{reply['how']} differs with an object used before: {_words(reached[reply['differs']])}")
-        return Found("equivalent", note=f"the same float64 output on {tried} configurations that execute it, and on an object used before")
+        return Found("equivalent", note=f"{self.unmoved} on {tried} configurations that execute it, and on an object used before")
 
     def _asked(self, op: str, cases: Sequence[Case], **more: Any) -> dict[str, Any]:
         reply = self.worker.about_faults(op, self.claim, cases, LONG, **more)

@@ -23,8 +23,11 @@ def checks_of(
     worker: Worker, candidate: str, version: str, claim: Claim, ledger: Ledger, draws: int, seed: int, *, rewrites: bool = False
 ) -> Checks:
     """The checks of a claim, by what its reference is: a sampler, or a function whose outputs are compared."""
-    kind = OutputChecks if reference(claim.reference).of_outputs else Checks
-    return kind(worker, candidate, version, claim, ledger, draws, seed, rewrites)
+    ref = reference(claim.reference)
+    checks = (OutputChecks if ref.of_outputs else Checks)(worker, candidate, version, claim, ledger, draws, seed, rewrites)
+    if any(Layer.INVARIANCE in case.layers for case in ref.cases):
+        checks.unmoved = "on against off as before, in float64,"
+    return checks
 
 
 @dataclass(slots=True)

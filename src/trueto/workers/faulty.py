@@ -21,7 +21,8 @@ from trueto.observe import Observation, StepError
 from trueto.outputs import Outputs
 from trueto.power import NUDGED, Fault, Overlay, faults_in, rewrites_in
 from trueto.power.overlay import source_of
-from trueto.workers.protocol import NETS
+from trueto.references import reference
+from trueto.workers.protocol import FEATURE, NETS, PLAIN
 from trueto.workers.run import Room, observed
 from trueto.workers.tasks import returned
 
@@ -121,7 +122,27 @@ def differs(room: Room, request: Mapping[str, Any]) -> dict[str, Any]:
 def _ended(adapter: Adapter, request: Mapping[str, Any], case: Mapping[str, Any]) -> Ended:
     """What a run of a case gives with everything built anew: of a sampler in the closed loop, of a function its outputs."""
     asked = {**request, "case": case, "net": NETS[Layer(case["layers"][0])]}
+    if case["layers"] == [Layer.INVARIANCE]:
+        return _on_against_off(adapter, asked)
     return returned(adapter, asked) if Case.from_json(case).of_outputs else observed(adapter, {**asked, "net": "closed"})
+
+
+def _on_against_off(adapter: Adapter, asked: Mapping[str, Any]) -> Outputs | StepError:
+    """Of a switch, which promises nothing of the outputs themselves: for each whether it is the same on as off, and as each variant of off.
+
+    So a fault that moves both alike changes nothing that is promised.
+    """
+    on, off = (returned(adapter, {**asked, "net": net}) for net in (FEATURE, PLAIN))
+    if isinstance(on, StepError) or isinstance(off, StepError):
+        return on if isinstance(on, StepError) else off
+    ref = reference(asked["claim"]["reference"])
+    chosen = [{knob: value} for knob in sorted(ref.varied) for value in ref.knobs[knob][1:]]
+    wanted = [off.arrays, *(ref.vary(dict(off.arrays), knobs, Case.from_json(asked["case"])) for knobs in chosen if ref.vary)]
+
+    def kept(name: str) -> Array:
+        return np.array([name in way and _close(way[name], on.arrays[name]) for way in wanted], np.int64)
+
+    return Outputs({name: kept(name) for name in on.arrays})
 
 
 def _parts(seen: Observation | Outputs) -> dict[str, Array]:
@@ -147,7 +168,12 @@ def _unlike(right: Ended, wrong: Ended) -> str:
             continue
         if first.shape != second.shape or first.dtype != second.dtype:
             return f"{name} has another shape or dtype"
-        scale = float(abs(first).max(initial=0))
-        if not measure(second, first)[1] <= same_in_float64() * scale:
+        if not _close(first, second):
             return name
     return ""
+
+
+def _close(first: Array, second: Array) -> bool:
+    """Whether the second is the first but for one share of its largest number, as float64 has it."""
+    scale = float(abs(first).max(initial=0))
+    return first.shape == second.shape and measure(second, first)[1] <= same_in_float64() * scale
