@@ -25,12 +25,13 @@ def _values(domain: Domain, case: Case, *, each: bool) -> list[tuple[str, str]]:
     """Every setting of a case with its value, not what is fed in (network, shape, guidance, seed), on which nothing branches.
 
     What is left out is a value too; a number of a range is at one of its ends or within, and a step count that is no edge is of a kind,
-    unless it is asked for `each` number.
+    unless it is asked for `each` number. What comes with a composed setting is no value of its own.
     """
+    brought = domain.fields(case.composed)
     edge = each or case.steps in domain.edges
     found = {
         "steps": str(case.steps) if edge else "whole times" if TRAINED % case.steps == 0 else "other",
-        **{name: str(getattr(case, name)) for name in ("grid", "schedule", "parameterization")},
+        **{name: str(getattr(case, name)) for name in ("grid", "schedule", "parameterization") if name not in brought},
     }
     for name, allowed in domain.options.items():
         value = case.options.get(name)

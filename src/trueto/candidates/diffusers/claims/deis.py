@@ -54,7 +54,7 @@ CLAIMS: tuple[Claim, ...] = (
             "composed": {
                 "strength": STRENGTH,
                 "sigmas": sigmas_axis("uniform"),
-                "timestep_spacing": spacing_axis("uniform"),
+                "timestep_spacing": but_for_flow(spacing_axis("uniform")),
                 "lower_order_final": NEVER_LOWER,
                 "thresholding": axis(BOUNDED_SAID, **THRESHOLD),
                 "trained_betas": but_for_flow(TRAINED_BETAS),

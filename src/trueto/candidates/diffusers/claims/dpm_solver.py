@@ -14,6 +14,7 @@ from trueto.candidates.diffusers.claims.row import (
     FLOW,
     STRENGTH,
     axis,
+    but_for_flow,
     claim,
     flow_axis,
     sigmas_axis,
@@ -104,6 +105,7 @@ SINGLESTEP_AXES = {**FIXED_AXES, "strength": STRENGTH}
 # Flow matching ends at a clean picture. With final_sigmas_type 'sigma_min' its last level would be that of the betas, which no network of
 # flow matching was trained with (docs/laws.md).
 TO_CLEAN = {"flow_sigmas": flow_axis("time_uniform")}
+MULTISTEP_TO_CLEAN = {**MULTISTEP_AXES, **TO_CLEAN, "timestep_spacing": but_for_flow(spacing_axis("time_uniform"))}
 
 
 def row(reference: str, scheduler: tuple[str, str, str], **columns: Any) -> Claim:
@@ -137,7 +139,7 @@ CLAIMS: tuple[Claim, ...] = (
             "order": SECOND,
             "options": {**DATA, **FINAL},
             "forms": WHOLE,
-            "composed": {**MULTISTEP_AXES, **TO_CLEAN},
+            "composed": MULTISTEP_TO_CLEAN,
             "unless": FIRST_TWICE,
         },
     ),

@@ -45,18 +45,19 @@ OPTIONS = {
     "algorithm_type": {"choices": ["noise_prediction"]},
     "correcting_x0_fn": {"choices": ["dynamic_thresholding"]},
 }
+SPACING = axis(
+    SPACING_SAID,
+    grids=("time",),
+    leading=({"timestep_spacing": "leading", "steps_offset": 1}, {"spacing": "leading"}),
+    trailing=({"timestep_spacing": "trailing"}, {"spacing": "trailing"}),
+)
 AXES = {
     "generator": GENERATOR,
     # add_noise knows the betas' levels only, and would begin on those of flow matching with another picture than they have.
     "strength": but_for_flow(STRENGTH),
     "sigmas": sigmas_axis("time"),
     "flow_sigmas": flow_axis("time"),
-    "timestep_spacing": axis(
-        SPACING_SAID,
-        grids=("time",),
-        leading=({"timestep_spacing": "leading", "steps_offset": 1}, {"spacing": "leading"}),
-        trailing=({"timestep_spacing": "trailing"}, {"spacing": "trailing"}),
-    ),
+    "timestep_spacing": but_for_flow(SPACING),
     "lower_order_final": axis(
         "diffusers, lower_order_final: 'Whether to use lower-order solvers in the final steps'",
         false=({"lower_order_final": False}, {"startup": "kept"}),

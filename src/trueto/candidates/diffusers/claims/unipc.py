@@ -14,6 +14,7 @@ from trueto.candidates.diffusers.claims.row import (
     SPACING_SAID,
     STRENGTH,
     axis,
+    but_for_flow,
     claim,
     flow_axis,
     sigmas_axis,
@@ -55,7 +56,10 @@ BOUND = axis(
 )
 TRAILING, LINSPACE = (({"timestep_spacing": name}, {"times": knob}) for name, knob in (("trailing", "trailing"), ("linspace", "whole")))
 # Flow matching ends at a clean picture.
-TO_CLEAN = flow_axis("uniform", flow_from="1", final_sigma="zero")
+TO_CLEAN = {
+    "timestep_spacing": but_for_flow(spacing_axis("uniform")),
+    "flow_sigmas": flow_axis("uniform", flow_from="1", final_sigma="zero"),
+}
 PREDICTS = {**ALL_THREE, **FLOW}
 AXES = {"strength": STRENGTH, "sigmas": sigmas_axis("uniform"), "timestep_spacing": spacing_axis("uniform")}
 SDXL_AXES = {
@@ -82,7 +86,7 @@ CLAIMS: tuple[Claim, ...] = (
             **WIDE,
             "order": THIRD,
             "options": UP_TO_FOUR,
-            "composed": {**AXES, "sample_max_value": BOUND, "flow_sigmas": TO_CLEAN},
+            "composed": {**AXES, **TO_CLEAN, "sample_max_value": BOUND},
             "unless": FIRST_TWICE,
         },
     ),
