@@ -80,7 +80,7 @@ def stepped(task: Task, net: Any, step: int) -> None:
 
 def published(net: Any, batches: list[Batch], task: Task) -> None:
     """The example's own `main()`, on the same batches."""
-    torch, example = (importlib.import_module(name) for name in ("torch", f"{__name__}_example"))
+    torch, example = (importlib.import_module(name) for name in ("torch", "trueto.candidates.diffusers.dreambooth_example"))
     examples = [
         {
             "instance_images": batch.pictures[place],

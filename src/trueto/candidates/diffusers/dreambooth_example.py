@@ -2,7 +2,7 @@
 
 What it fetches or draws is given: the released scheduler from a folder, the network, pictures that are latents already, embedded words,
 times and noise. accelerate and torchvision, without which the example cannot be imported, are stood in for: the first by what its
-`Accelerator` does in one process on a CPU, of the second nothing is used.
+`Accelerator` does in one process on a CPU, of the second nothing is used. Imports torch.
 """
 
 from __future__ import annotations
