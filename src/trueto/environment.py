@@ -23,7 +23,7 @@ from typing import Any
 
 from trueto.settings import data_root, offline_environment
 
-__all__ = ["Problem", "check_manifests", "describe", "main", "package_digest"]
+__all__ = ["Problem", "check_manifests", "cpu", "describe", "main", "package_digest"]
 
 PACKAGES = ("torch", "numpy", "scipy", "safetensors", "torchsde", "hypothesis")  # those that can move a cell's numbers
 CPU_FLAGS = ("avx", "avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16", "amx_tile", "asimd", "sve")
@@ -79,7 +79,7 @@ def _candidates() -> Iterator[tuple[str, str]]:
         yield point.name, point.module.partition(".")[0]
 
 
-def _cpu() -> dict[str, Any]:
+def cpu() -> dict[str, Any]:
     """Vendor and vector extensions, of which the kernels in use depend; without importing torch."""
     info = Path("/proc/cpuinfo")
     text = info.read_text() if info.is_file() else ""
@@ -109,7 +109,7 @@ def describe() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "os": [platform.system(), *platform.libc_ver()],
-        "cpu": _cpu(),
+        "cpu": cpu(),
         "gpus": _gpus(),
         "variables": {name: value for name, value in variables.items() if not value.startswith("/")},
     }

@@ -7,8 +7,10 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
+from trueto.environment import cpu
 from trueto.errors import TruetoError
 from trueto.references import load_golden
+from trueto.running.releases import release_folders
 
 __all__ = ["digest_of_golden", "environment", "now"]
 
@@ -18,12 +20,15 @@ def now() -> str:
     return datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds")
 
 
-def environment() -> dict[str, str]:
-    """What the run stands on, without importing any of it."""
+def environment(spec: str = "") -> dict[str, str]:
+    """What the run stands on, without importing any of it; with a release of a candidate, what that stands on."""
+    beside = dict(folder.name.split("==", 1) for folder in (release_folders(spec) if spec else ()))
     found = {"python": platform.python_version(), "os": f"{platform.system()} {platform.machine()}", "cpus": str(os.cpu_count())}
+    chip = cpu()
+    found["cpu"] = " ".join((str(chip["vendor"]), *chip["extensions"]))
     for package in ("torch", "numpy", "scipy"):
         try:
-            found[package] = version(package)
+            found[package] = beside.get(package) or version(package)
         except PackageNotFoundError:
             found[package] = "not installed"
     return found

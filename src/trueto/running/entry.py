@@ -70,7 +70,8 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
     if release and release not in written_for(spec) and not options["ledger"]:  # else the ledger speaks of the installed release
         ledger = replace(ledger, binding=False)
     gate = Gate(spec, selection, ledger, jobs=_jobs(options["jobs"]), skipped=skipped, ledger_file=options["ledger"] or "")
-    gate.kept, gate.kept_file = [(one.claim, one.case) for one in load_kept(kept_path(spec))], str(kept_path(spec))
+    kept = [one for one in load_kept(kept_path(spec)) if one.quick or not selection.quick]
+    gate.kept, gate.kept_file = [(one.claim, one.case) for one in kept], str(kept_path(spec))
     try:
         gate.open()
         gate.search = prepared(str(options["laws"]), gate.claims, selection)

@@ -271,7 +271,7 @@ class Gate:
             "candidate": self.name,
             "version": self.version,
             "profiles": list(self.selection.profiles),
-            "environment": environment(),
+            "environment": environment(self.spec),
             "goldens": {name: digest_of_golden(name, weights) for name in used if reference(name).nets},
             **({"weights": weights} if weights else {}),
             **({"examples": digests(self.cells)} if self.selection.source else {}),

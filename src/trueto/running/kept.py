@@ -19,17 +19,21 @@ from trueto.running.search import applies
 
 __all__ = ["Kept", "check_kept", "from_record", "judgeable", "keep", "load_kept"]
 
-HEAD = "# X that once broke a law of trueto: `trueto keep` writes them, every gate without --quick judges them. See docs/laws.md.\n"
-FIELDS = {"claim", "case", "why"}
+HEAD = (
+    "# X that once broke a law of trueto: `trueto keep` writes them, every gate without --quick judges them, and with it those\n"
+    "# marked quick. See docs/laws.md.\n"
+)
+TEXTS, FIELDS = {"claim", "case", "why"}, {"claim", "case", "why", "quick"}
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One kept case: the claim, the id of the drawn case, and what was seen when it was kept."""
+    """One kept case: the claim, the id of the drawn case, what was seen when it was kept, and whether --quick judges it too."""
 
     claim: str
     case: str
     why: str = ""
+    quick: bool = False
 
 
 def load_kept(path: Path | None) -> tuple[Kept, ...]:
@@ -40,9 +44,9 @@ def load_kept(path: Path | None) -> tuple[Kept, ...]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         cases = data["case"]
         if set(data) != {"case"} or not all(set(raw) <= FIELDS and {"claim", "case"} <= set(raw) for raw in cases):
-            raise UsageError(f"{path}: every [[case]] has claim, case and perhaps why, and nothing else", "docs/laws.md")
-        if not all(isinstance(value, str) for raw in cases for value in raw.values()):
-            raise UsageError(f"{path}: claim, case and why of every [[case]] are texts", "docs/laws.md")
+            raise UsageError(f"{path}: every [[case]] has claim, case and perhaps why and quick, and nothing else", "docs/laws.md")
+        if not all(isinstance(value, str if name in TEXTS else bool) for raw in cases for name, value in raw.items()):
+            raise UsageError(f"{path}: claim, case and why of every [[case]] are texts, quick is true or false", "docs/laws.md")
         return tuple(Kept(**raw) for raw in cases)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} cannot be read: {error}", "trueto keep CANDIDATE RECORD") from error
@@ -103,5 +107,10 @@ def keep(path: Path, more: Iterable[Kept]) -> int:
 
 
 def _table(one: Kept) -> str:
-    fields: Mapping[str, Any] = {"claim": one.claim, "case": one.case, **({"why": one.why} if one.why else {})}
+    fields: Mapping[str, Any] = {
+        "claim": one.claim,
+        "case": one.case,
+        **({"why": one.why} if one.why else {}),
+        **({"quick": True} if one.quick else {}),
+    }
     return "\n[[case]]\n" + "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items())

@@ -78,10 +78,9 @@ def plan(candidate: str, claims: Sequence[Claim], selection: Selection, kept: Se
     ]
     chosen = [c for c in claims if matches(c.reference, selection.references) and matches(c.id, selection.claims)]
     cells += _spelled_out(candidate, chosen, asked, selection)
-    if not selection.quick:
-        stored = {claim.id: [case for owner, case in kept if owner == claim.id and matches(case, selection.cases)] for claim in chosen}
-        for claim in chosen:
-            cells += _spelled_out(candidate, [claim], [name for name in stored[claim.id] if name not in asked], selection)
+    stored = {claim.id: [case for owner, case in kept if owner == claim.id and matches(case, selection.cases)] for claim in chosen}
+    for claim in chosen:
+        cells += _spelled_out(candidate, [claim], [name for name in stored[claim.id] if name not in asked], selection)
     if not cells:
         raise NothingSelected(
             f"nothing to judge: no claim of {candidate} matches {_describe(selection)}{_other_seeds(chosen, selection)}",

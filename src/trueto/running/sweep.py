@@ -118,7 +118,7 @@ def judge_release(
     if why := loaded.get("failed") or loaded.get("died"):
         header = {"id": uuid.uuid4().hex[:12], "started": now(), "candidate": who["candidate"], "version": who["version"]}
         chosen = {"layers": list(options["layer"]), "quick": bool(options["quick"])}
-        empty = RunRecord(Path(), {**header, "environment": environment(), "selection": chosen}, [], [], [])
+        empty = RunRecord(Path(), {**header, "environment": environment(spec), "selection": chosen}, [], [], [])
         write_release(folder, empty, goldens=goldens_digest([]), unjudged=f"cannot be imported: {why}")
         return "unjudged", f"cannot be imported: {why}"
     with tempfile.TemporaryDirectory(prefix="trueto-sweep-") as place:

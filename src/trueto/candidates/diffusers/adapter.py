@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from trueto.candidates.diffusers import loops
+from trueto.candidates.diffusers import loops, older
 from trueto.candidates.diffusers.claims import CLAIMS, NO_CLAIMS
 from trueto.candidates.diffusers.networks import OUTPUTS
 from trueto.errors import UnknownName
@@ -53,8 +53,9 @@ class DiffusersAdapter:
         found = getattr(importlib.import_module("diffusers.schedulers"), claim.implementation, None)
         if found is None:
             return f"has no such class: {claim.implementation}"
-        in_name = ".dummy_" in found.__module__
-        return f"has no such class without packages that it cannot have here: {claim.implementation}" if in_name else ""
+        if ".dummy_" in found.__module__:
+            return f"has no such class without packages that it cannot have here: {claim.implementation}"
+        return older.lacks(found, claim)
 
     def ignored(self, claim: Claim, case: Case) -> list[str]:
         """Settings that the claim's class does not know, and passes over in silence."""
@@ -125,7 +126,8 @@ class DiffusersAdapter:
 def _class(claim: Claim) -> Any:
     """What a claim names: a scheduler, a network, or a function that makes one of an original's checkpoint."""
     network = "diffusers.loaders.single_file_utils" if claim.implementation.startswith("create_") else "diffusers"
-    return getattr(importlib.import_module(network if claim.reference in OUTPUTS else "diffusers.schedulers"), claim.implementation)
+    module = importlib.import_module(network if claim.reference in OUTPUTS else "diffusers.schedulers")
+    return older.as_today(getattr(module, claim.implementation))
 
 
 def use(scheduler: Any, claim: Claim, run: Run, steps: int) -> None:

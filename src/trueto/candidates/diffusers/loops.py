@@ -173,4 +173,4 @@ def alpha_bar_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any
         times = torch.cat([times[:1], times[2:]])
     before = times[-1] - scheduler.config.num_train_timesteps // case.steps
     last = scheduler.alphas_cumprod[before] if before >= 0 else scheduler.final_alpha_cumprod
-    return "alpha_bar", torch.cat([scheduler.alphas_cumprod[times], last.reshape(1)])
+    return "alpha_bar", torch.cat([scheduler.alphas_cumprod[times], torch.as_tensor(last).reshape(1)])  # a number of numpy in 0.3

@@ -9,6 +9,7 @@ import numpy as np
 
 from trueto.candidates.diffusers.claims.row import EPS, SD_V1, claim
 from trueto.candidates.diffusers.loops import compiled
+from trueto.candidates.diffusers.older import check_times
 from trueto.fixtures.noise import first_of
 from trueto.model import Claim
 from trueto.references.forward import each_its_own
@@ -66,6 +67,8 @@ def adding_noise(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
     velocity = options.get("target") == "velocity"
     function = compiled(scheduler.get_velocity if velocity else scheduler.add_noise, flags)
     sigma = claim.settings["levels"]["kind"] == "sigma"
+    if sigma and not velocity:
+        check_times(scheduler, options["times"])
     picture, noise = run.picture(), run.start_noise()
 
     def at(times: list[int]) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trueto.candidates.diffusers.claims.row import DOCS, EPS, claim
 from trueto.candidates.diffusers.loops import compiled
+from trueto.candidates.diffusers.older import offset_of_levels
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def pndm_levels(scheduler: Any, claim: Claim, case: Case) -> tuple[str, Any]:  #
     times = torch.cat([scheduler.timesteps[:calls:4], scheduler.timesteps[calls:]])
     before = times[-1] - scheduler.config.num_train_timesteps // case.steps
     last = scheduler.alphas_cumprod[before] if before >= 0 else scheduler.final_alpha_cumprod
-    return "alpha_bar", torch.cat([scheduler.alphas_cumprod[times], last.reshape(1)])
+    return "alpha_bar", torch.cat([scheduler.alphas_cumprod[times + offset_of_levels(scheduler)], last.reshape(1)])
 
 
 LOOPS = {"pndm": pndm_pipeline}
