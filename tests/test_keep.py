@@ -8,7 +8,7 @@ from support import HOSTILE, lines, trueto
 
 from trueto.candidates.diffusers.claims import CLAIMS
 from trueto.errors import UsageError
-from trueto.running.kept import judgeable
+from trueto.running.kept import judgeable, load_kept
 
 CASE = "steps=11,grid=model"
 CLAIM = "k_diffusion/euler@eleven"
@@ -142,6 +142,21 @@ def test_a_kept_case_that_no_longer_fits_ends_the_gate(port, tmp_path, claim, ca
     quick = trueto("gate", port, "--layer", "start", "--quick", "--record", "quick.jsonl", cwd=tmp_path)
     assert 0 == quick.returncode, quick.stdout + quick.stderr
     assert not [event for event in lines(tmp_path / "quick.jsonl") if "steps=" in event.get("case", "")]
+
+
+def test_a_kept_case_that_is_quick_is_judged_with_quick_too(port, tmp_path):
+    """`quick = true` beside it; what stands there instead of true or false is told."""
+    kept = tmp_path / "kept.toml"
+    text = '[[case]]\nclaim = "k_diffusion/euler@eleven"\ncase = "steps=4,grid=model"\n'
+    kept.write_text(text + "quick = true\n" + text.replace("=4", "=5"))
+    done = trueto("gate", port, "--layer", "start", "--quick", "--record", "quick.jsonl", cwd=tmp_path)
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert ["steps=4,grid=model"] == [event["case"] for event in lines(tmp_path / "quick.jsonl") if "steps=" in event.get("case", "")]
+    assert (True, False) == tuple(one.quick for one in load_kept(kept))
+    kept.write_text(text + 'quick = "yes"\n')
+    done = trueto("gate", port, "--layer", "start", "--quick", cwd=tmp_path)
+    assert 4 == done.returncode
+    assert "quick is true or false" in done.stderr
 
 
 def test_a_gate_asked_for_an_x_that_no_claim_can_express_says_so(port, tmp_path):

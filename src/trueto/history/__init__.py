@@ -2,6 +2,7 @@
 
 from trueto.history.changes import SIZES, Change, changes, changes_between, far, first_part, said
 from trueto.history.records import Release, is_release, newest_first, read_history, read_release, release_file, release_run, write_release
+from trueto.history.steps import original_by_step
 
 __all__ = [
     "SIZES",
@@ -13,6 +14,7 @@ __all__ = [
     "first_part",
     "is_release",
     "newest_first",
+    "original_by_step",
     "read_history",
     "read_release",
     "release_file",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import shlex
 import tempfile
@@ -20,6 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from trueto.errors import DataError, UsageError
 from trueto.events import SCHEMA, SUITE, RunRecord
+from trueto.history.steps import original_by_step
 from trueto.model import Layer, Verdict
 
 __all__ = ["Release", "is_release", "newest_first", "read_history", "read_release", "release_file", "release_run", "write_release"]
@@ -66,21 +66,16 @@ def _short(value: Any) -> Any:
 
 
 def _by_step(cell: Mapping[str, Any]) -> Cell:
-    """The distance from the original itself at each step, in units of its own rounding; of several rows of a step the largest.
+    """The distance from the original itself at each step, where the layer has steps; nothing where every bit is equal.
 
-    Nothing where every bit is equal. `steps` are left out where they count from 0, as those of most samplers do.
+    `steps` are left out where they count from 0, as those of most samplers do.
     """
-    evidence = cell["evidence"]
-    source = evidence["original"] if (evidence.get("original") or {}).get("ratios") else evidence
-    ratios, found = source.get("ratios") or [], dict[int, float]()
-    if cell["layer"] not in STEPPED or not any(ratios):
+    found = original_by_step(cell["evidence"]) if cell["layer"] in STEPPED else {}
+    if not any(found.values()):
         return {}
-    for step, ratio in zip(source.get("steps") or range(len(ratios)), ratios, strict=True):
-        if isinstance(ratio, int | float) and math.isfinite(ratio):
-            found[int(step)] = max(float(ratio), found.get(int(step), 0.0))
     kept = [0 if value < LEAST else float(f"{value:.{BY_STEP}g}") for value in found.values()]
     whole = [int(value) if value == int(value) else value for value in kept]
-    return {"by_step": whole, **({"steps": list(found)} if list(found) != list(range(len(whole))) else {})} if whole else {}
+    return {"by_step": whole, **({"steps": list(found)} if list(found) != list(range(len(whole))) else {})}
 
 
 def _slim(cell: Mapping[str, Any]) -> Cell:

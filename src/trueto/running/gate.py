@@ -80,7 +80,7 @@ class Gate:
     def open(self) -> None:
         """Ask the candidate who it is and plan the cells; starts no run yet. `close` also what could not be opened."""
         self.meet()
-        if not (self.selection.quick or self.selection.weights or self.selection.source):
+        if not (self.selection.weights or self.selection.source):
             check_kept(self.kept_file, self.kept, self.spec, self.claims, self.lacking)
         self.cells = planned(self.name, self.claims, self.selection, self.kept)
         self._ahead = Ahead(self.cells, self.ledger)

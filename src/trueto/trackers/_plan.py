@@ -6,12 +6,13 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from trueto.errors import DataError
 from trueto.events import RunRecord
+from trueto.history import original_by_step
 from trueto.model import Layer, Verdict
 from trueto.references import reference
 
@@ -83,7 +84,7 @@ def _curve(cell: dict[str, Any], *parts: str) -> Iterator[Metric]:
     """Ratio, log10 of it, and drift by step; where a step has several rows, the one with the largest ratio."""
     evidence, rows = cell["evidence"], dict[int, tuple[float, float]]()
     ratios = evidence.get("ratios") or []
-    steps = evidence.get("steps") or range(1, len(ratios) + 1)  # rows are numbered from 1 where the record does not name them
+    steps = evidence.get("steps") or range(len(ratios))
     for step, ratio, drift in zip(steps, ratios, evidence.get("drift_rms") or [], strict=False):
         numbers = [v for v in (step, ratio, drift) if isinstance(v, int | float) and math.isfinite(v)]
         if len(numbers) == 3 and numbers[1] >= rows.get(int(step), (-1.0, 0.0))[0]:
@@ -101,21 +102,9 @@ def _from_original(cells: Cells) -> Iterator[Metric]:
     So the curves of releases, whose records keep no more, and that of a whole run can be laid over each other.
     """
     for layer in (Layer.UPDATE, Layer.TRAJECTORY):
-        able = [(badness(cell), values) for cell in cells if cell["layer"] == layer and (values := _original_ratios(cell["evidence"]))]
+        able = [(badness(cell), values) for cell in cells if cell["layer"] == layer and (values := original_by_step(cell["evidence"]))]
         _, values = max(able, key=lambda pair: (pair[0], max(pair[1].values())), default=((), dict[int, float]()))
         yield from (Metric(name("original_ratio", layer.value), step, value) for step, value in values.items())
-
-
-def _original_ratios(evidence: Mapping[str, Any]) -> dict[int, float]:
-    """By step, the distance from the original in units of its own rounding; of several rows of a step the largest."""
-    if kept := evidence.get("by_step"):
-        return dict(zip(evidence.get("steps") or range(len(kept)), map(float, kept), strict=True))
-    source = evidence["original"] if (evidence.get("original") or {}).get("ratios") else evidence
-    found, ratios = dict[int, float](), source.get("ratios") or []
-    for step, ratio in zip(source.get("steps") or range(1, len(ratios) + 1), ratios, strict=False):
-        if isinstance(ratio, int | float) and math.isfinite(ratio):
-            found[int(step)] = max(float(ratio), found.get(int(step), 0.0))
-    return found
 
 
 def log10_or_least(ratio: float) -> float:

@@ -1,4 +1,4 @@
-"""Releases of diffusers before 0.18, asked as today's are: what a class does not have yet is answered as that release's own pipelines did it.
+"""Releases of diffusers before 0.18, asked as today's are: what a class has not yet is answered as that release's own pipelines did it.
 
 Nothing of the library is changed: a class that lacks something is driven through a subclass of the same name, which answers only what the
 loops here ask and the class has not. From 0.18 on every class answers by itself.
