@@ -76,6 +76,9 @@ GATE_OPTIONS: tuple[Option, ...] = (
     Option(
         "source", "a clone of the library: judge the examples of training that it publishes beside its package (docs/outputs.md)", "DIR"
     ),
+    Option(
+        "control", "run specs and a published original beside it, to tell a change of the environment from one of the library", flag=True
+    ),
     Option("jobs", "worker processes", "N", default="2"),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from trueto.history import Change, Release, first_part
+from trueto.history import Change, Release, environments, first_part
 from trueto.likeness import grey_words
 from trueto.model import LAYERS, Verdict
 from trueto.running.words import number
@@ -67,6 +67,7 @@ def history_text(candidate: str, releases: Sequence[Release], found: Sequence[Ch
         lines.append(f"       {change_line(first)}")
         last = claim
     lines += ["", MEANS, *(f"?  {release.version} not judged: {release.unjudged}" for release in releases if release.unjudged)]
+    lines += ["", *(f"{version} ran on {said}" for version, said in environments(releases))]
     claims = {str(cell["claim"]) for release in judged for cell in release.cells if chosen is None or cell["claim"] in chosen}
     changed = {change.claim for change in found}
     lines.append(f"{len(groups)} changes in {len(changed)} claims; in {len(claims - changed)} claims none")

@@ -1,7 +1,18 @@
 """What releases computed: one small record a release, read as time lines and as the changes between releases (docs/history.md)."""
 
 from trueto.history.changes import SIZES, Change, changes, changes_between, far, first_part, said
-from trueto.history.records import Release, is_release, newest_first, read_history, read_release, release_file, release_run, write_release
+from trueto.history.control import environments, said_of_control, stood_on
+from trueto.history.records import (
+    Release,
+    is_release,
+    newest_first,
+    read_history,
+    read_release,
+    release_file,
+    release_run,
+    with_control,
+    write_release,
+)
 from trueto.history.steps import original_by_step
 
 __all__ = [
@@ -10,6 +21,7 @@ __all__ = [
     "Release",
     "changes",
     "changes_between",
+    "environments",
     "far",
     "first_part",
     "is_release",
@@ -20,5 +32,8 @@ __all__ = [
     "release_file",
     "release_run",
     "said",
+    "said_of_control",
+    "stood_on",
+    "with_control",
     "write_release",
 ]

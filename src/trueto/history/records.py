@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,17 @@ from trueto.events import SCHEMA, SUITE, RunRecord
 from trueto.history.steps import original_by_step
 from trueto.model import Layer, Verdict
 
-__all__ = ["Release", "is_release", "newest_first", "read_history", "read_release", "release_file", "release_run", "write_release"]
+__all__ = [
+    "Release",
+    "is_release",
+    "newest_first",
+    "read_history",
+    "read_release",
+    "release_file",
+    "release_run",
+    "with_control",
+    "write_release",
+]
 
 Cell = dict[str, Any]
 DIGITS, BY_STEP = 3, 2
@@ -33,7 +43,7 @@ PLAIN = {"ratio": None, "grey_levels": None, "size": "none", "first_step": None,
 EVIDENCE = ("original_ratio", "variant", "marks", "mark_floors", "ignored", "error", "by_step", "steps")
 OFTEN = {"seed": 0, "profile": "default"}
 STEPPED = (Layer.UPDATE, Layer.TRAJECTORY)  # of which the distance from the original is kept step by step
-HEADER = ("id", "started", "trueto", "candidate", "version", "environment", "selection")
+HEADER = ("id", "started", "trueto", "candidate", "version", "environment", "control", "selection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +116,19 @@ def write_release(folder: Path, run: RunRecord, *, goldens: str, unjudged: str =
     events += [{"event": "no_claim", **{k: e[k] for k in ("reference", "reason")}} for e in run.no_claims if "no such" in e["reason"]]
     events.append({"event": "end", "counts": dict(run.counts), **({"unjudged": unjudged} if unjudged else {})})
     target = release_file(folder, str(header["version"]))
-    text = "".join(json.dumps(event, separators=(",", ":"), allow_nan=False) + "\n" for event in events)
+    _replace(target, "".join(json.dumps(event, separators=(",", ":"), allow_nan=False) + "\n" for event in events))
+    return target
+
+
+def with_control(path: Path, arms: Sequence[Mapping[str, Any]]) -> None:
+    """Add what the control arm said to the record of a release, whose cells stay as they are; UsageError where that cannot be done."""
+    head, _, cells = path.read_text(encoding="utf-8").partition("\n")
+    _replace(path, json.dumps({**json.loads(head), "control": list(arms)}, separators=(",", ":"), allow_nan=False) + "\n" + cells)
+
+
+def _replace(target: Path, text: str) -> None:
+    """Write a file as a whole or not at all; UsageError where that cannot be done."""
+    folder = target.parent
     temporary: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -121,7 +143,6 @@ def write_release(folder: Path, run: RunRecord, *, goldens: str, unjudged: str =
             with contextlib.suppress(OSError):
                 temporary.unlink()
         raise UsageError(f"{target} cannot be written: {error.strerror or error}", "--history DIR") from error
-    return target
 
 
 def _filled(event: Mapping[str, Any], header: Mapping[str, Any]) -> Cell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from trueto.history import Change, Release, changes, first_part, read_history
+from trueto.history import Change, Release, changes, environments, first_part, read_history
 from trueto.judge import factor
 from trueto.model import LAYERS, Verdict
 from trueto.reports.markup import EMPTY, Html, data, el, icon, join
@@ -139,6 +139,16 @@ def _unjudged(releases: Sequence[Release]) -> Html:
     return card("Releases that could not be judged", terms(rows), anchor="unjudged") if rows else EMPTY
 
 
+def _environments(releases: Sequence[Release]) -> Html:
+    """On what each release ran, where that is other than for the one before, and whether it moves numbers by itself."""
+    lead = (
+        "Releases are told apart only where what they stand on is not what moves. So wherever a release ran in another environment than "
+        "the one before it, what is not the library ran there too: trueto's own short forms of the originals, and an original that is "
+        "published as a package."
+    )
+    return card("The environment, or the library?", el("p", lead, class_="soft"), terms(environments(releases)), anchor="control")
+
+
 def history_page(releases: Sequence[Release], back: str = "") -> str:
     """The text of the page; `back` is the address of the report that it belongs to."""
     candidate = releases[0].candidate
@@ -156,6 +166,7 @@ def history_page(releases: Sequence[Release], back: str = "") -> str:
         _matrix(lines, {claim: anchors for claim, (_, anchors) in told.items()}) if lines else EMPTY,
         *(_claim(line, groups.get(line.claim, {}), told[line.claim][0]) for line in lines),
         _unjudged(releases),
+        _environments(releases),
         _legend(),
         data(compact(candidate, {_anchor(line): line for line in lines}), "data"),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trueto.history import said_of_control
 from trueto.judge import factor
 from trueto.reports.choice import SCRIPT, choice, choices, groups
 from trueto.reports.markup import EMPTY, Html, el, icon, join
@@ -126,6 +127,18 @@ def _reproduce(view: Overview) -> Html:
     )
 
 
+def _control(view: Overview) -> Html:
+    """Whether the environment moves numbers by itself, where that was asked."""
+    arms = view.record.header.get("control")
+    if not isinstance(arms, list):
+        return EMPTY
+    lead = (
+        "Beside the library ran what is not the library: trueto's own short forms of the originals, and an original that is published as "
+        "a package. What moves them is the environment: torch, numpy, the processor."
+    )
+    return card("The environment, or the library?", el("p", lead, class_="soft"), el("p", said_of_control(arms)), anchor="control")
+
+
 def index_page(view: Overview) -> str:
     """The text of reports/index.html."""
     record = view.record
@@ -141,5 +154,13 @@ def index_page(view: Overview) -> str:
     top = el("small", "trueto · still true to the original?")
     header = join([top, el("h1", headline(view)), el("p", lead, class_="lead soft"), _counts(view), past, others, gateway()])
     notes = card("Notes on this run", el("ul", *(el("li", note) for note in record.notes))) if record.notes else EMPTY
-    body = [_matrix(view) if view.claims else EMPTY, figures_card(view), notes, _legend(view), _no_claims(view), _reproduce(view)]
+    body = [
+        _matrix(view) if view.claims else EMPTY,
+        figures_card(view),
+        notes,
+        _legend(view),
+        _no_claims(view),
+        _control(view),
+        _reproduce(view),
+    ]
     return page(view, f"{view.library}: still true to the original?", header, body, SCRIPT if any(choices(view)) else "")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from trueto.candidates import kept_path, ledger_path, parted, short_name
-from trueto.errors import UsageError
-from trueto.running.gate import Gate
+from trueto.errors import DataError, UsageError
+from trueto.events import RunRecord, RunWriter, read_run
+from trueto.running.control import control
+from trueto.running.gate import Gate, run_all
 from trueto.running.kept import load_kept
 from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection
@@ -19,7 +22,7 @@ from trueto.running.releases import release_of, written_for
 from trueto.running.search import prepared
 from trueto.running.weights import refuse_together
 
-__all__ = ["open_gate", "writable"]
+__all__ = ["judged_run", "open_gate", "writable"]
 
 
 def writable(path: Path) -> Path:
@@ -74,6 +77,7 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
     gate.kept, gate.kept_file = [(one.claim, one.case) for one in kept], str(kept_path(spec))
     try:
         gate.open()
+        gate.control = control(spec, [name for name in profiles if not absent(profile(name))]) if options["control"] else ()
         gate.search = prepared(str(options["laws"]), gate.claims, selection)
         stamp = datetime.datetime.now(tz=datetime.UTC).strftime("%Y%m%dT%H%M%S")
         target = Path(record) if record else Path(".trueto") / "runs" / f"{stamp}-{name}.jsonl"
@@ -81,6 +85,20 @@ def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tupl
     except BaseException:
         gate.close()
         raise
+
+
+def judged_run(spec: str, path: Path, options: Mapping[str, Any]) -> RunRecord:
+    """A gate from beginning to end, without a word on the terminal; DataError where it did not come to its end."""
+    gate, target = open_gate(spec, options, str(path))
+    try:
+        with target.open("w", encoding="utf-8") as stream:
+            run_all(gate, RunWriter(stream), uuid.uuid4().hex[:12], "none")
+    finally:
+        gate.close()
+    run = read_run(target)
+    if not run.complete:
+        raise DataError(f"the run of {spec} did not come to its end", f"trueto gate {spec} --quick")
+    return run
 
 
 def _jobs(value: Any) -> int:

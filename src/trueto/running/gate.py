@@ -73,6 +73,7 @@ class Gate:
     lacking: frozenset[str] = frozenset()
     search: Search | None = None
     ledger_file: str = ""
+    control: Sequence[Mapping[str, Any]] = ()
     _ahead: Ahead = field(default_factory=lambda: Ahead((), Ledger("", "", ())))
     _pools: dict[str, Pool] = field(default_factory=dict)
     _runs: dict[tuple[Any, ...], Future[Outcome]] = field(default_factory=dict)
@@ -264,6 +265,8 @@ class Gate:
         """The first line of the run record."""
         used = sorted({cell.claim.reference for cell in self.cells})
         weights = digest_of(self.selection.weights) if self.selection.weights else ""
+        examples = digests(self.cells) if self.selection.source else {}
+        optional = {"weights": weights, "examples": examples, "control": self.control}
         return {
             "id": run_id,
             "started": now(),
@@ -273,8 +276,7 @@ class Gate:
             "profiles": list(self.selection.profiles),
             "environment": environment(self.spec),
             "goldens": {name: digest_of_golden(name, weights) for name in used if reference(name).nets},
-            **({"weights": weights} if weights else {}),
-            **({"examples": digests(self.cells)} if self.selection.source else {}),
+            **{name: value for name, value in optional.items() if value},
             "fixture": fixture_digest(),
             "ledger": self.ledger.path,
             "selection": self.selection.to_json(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import tempfile
 import time
 import uuid
@@ -13,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trueto.candidates import short_name
-from trueto.errors import DataError, TruetoError, UsageError
-from trueto.events import SUITE, RunRecord, RunWriter, read_run
+from trueto.candidates import parted, short_name
+from trueto.errors import TruetoError, UsageError
+from trueto.events import SUITE, RunRecord
 from trueto.fixtures import fixture_digest
-from trueto.history import read_history, release_file, write_release
+from trueto.history import read_history, release_file, stood_on, with_control, write_release
 from trueto.model import SAMPLER_LAYERS, Judgement
 from trueto.references import load_golden, reference, reference_names
 from trueto.running.circumstances import environment, now
 from trueto.running.client import Worker
-from trueto.running.entry import open_gate
-from trueto.running.gate import run_all
+from trueto.running.control import control, original
+from trueto.running.entry import judged_run
 from trueto.running.profiles import profile
 from trueto.running.releases import build
 from trueto.settings import GATE_OPTIONS
@@ -93,16 +94,51 @@ def sweep(
 ) -> Generator[Swept]:
     """Judge each release and record it; what is recorded already is passed over. A release that fails does not end the sweep."""
     with _alone(folder):
+        controls = {} if again else _controls(folder)
         for version in versions:
-            began = time.monotonic()
+            began, spec = time.monotonic(), f"{name}=={version}"
             if not again and recorded(folder, version, options):
+                _beside(spec, folder, controls, say)
                 yield Swept(version, "recorded", "recorded before")
                 continue
             try:
-                outcome, said = judge_release(f"{name}=={version}", folder, options, say)
+                outcome, said = judge_release(spec, folder, options, say)
+                _beside(spec, folder, controls, say)
             except TruetoError as error:
                 outcome, said = "failed", error.message
             yield Swept(version, outcome, said, time.monotonic() - began)
+
+
+Controls = dict[str, list[dict[str, Any]]]
+
+
+def _stands_on(environment_of: Mapping[str, Any]) -> str:
+    return json.dumps(stood_on({"environment": environment_of}), sort_keys=True)
+
+
+def _controls(folder: Path) -> Controls:
+    """What the control arm said in each environment that is recorded."""
+    headers = [release.header for release in read_history(folder)]
+    return {_stands_on(header["environment"]): list(header["control"]) for header in headers if header.get("control")}
+
+
+def _beside(spec: str, folder: Path, controls: Controls, say: Callable[[str], None]) -> None:
+    """Put what the control arm says in the environment of a release into its record; it is run once in each environment.
+
+    A record that was made in another environment than there is now is left alone: nothing can be said of that one any more.
+    """
+    release = next(one for one in read_history(folder) if one.version == parted(spec)[1])
+    key = _stands_on(release.header.get("environment", {}))
+    if release.header.get("control") == controls.get(key, ()):
+        return
+    if key not in controls:
+        if key != _stands_on(environment(spec)):
+            return
+        with contextlib.suppress(TruetoError):  # without a network the original may be missing, which the arm says
+            build(original(), say=say)
+        say(f"control in the environment of {spec}")
+        controls[key] = control(spec)
+    with_control(release_file(folder, release.version), controls[key])
 
 
 def judge_release(
@@ -122,19 +158,6 @@ def judge_release(
         write_release(folder, empty, goldens=goldens_digest([]), unjudged=f"cannot be imported: {why}")
         return "unjudged", f"cannot be imported: {why}"
     with tempfile.TemporaryDirectory(prefix="trueto-sweep-") as place:
-        run = _judged(spec, Path(place) / "run.jsonl", options)
+        run = judged_run(spec, Path(place) / "run.jsonl", options)
     write_release(folder, run, goldens=goldens_digest([str(cell["reference"]) for cell in run.cells]))
     return "judged", ", ".join(f"{count} {verdict}" for verdict, count in sorted(run.counts.items()))
-
-
-def _judged(spec: str, path: Path, options: Mapping[str, Any]) -> RunRecord:
-    gate, target = open_gate(spec, options, str(path))
-    try:
-        with target.open("w", encoding="utf-8") as stream:
-            run_all(gate, RunWriter(stream), uuid.uuid4().hex[:12], "none")
-    finally:
-        gate.close()
-    run = read_run(target)
-    if not run.complete:
-        raise DataError(f"the run of {spec} did not come to its end", f"trueto gate {spec} --quick")
-    return run
