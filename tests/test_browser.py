@@ -112,6 +112,17 @@ def test_a_claim_opens_its_curve_in_mlflow(tab: Tab, server: serving.Served) -> 
     assert "MLflow" in tab.run("document.title")
 
 
+def test_a_release_opens_its_run_and_its_ledger(tab: Tab, server: serving.Served) -> None:
+    """What a sign opens leads to that release's run in MLflow, and to the ledger's entries on the page of the original."""
+    tab.open(f"{server.address}/drift/claims/history.html?at=0.42.1#{MOVED}")
+    links = dict(tab.run(f"[...document.querySelectorAll('#{MOVED} details[open] .ways a')].map(a => [a.textContent, a.href])"))
+    assert f"{server.address}/drift/claims/{MOVED}.html#declared" == links["what the ledger says, and why"]
+    tab.open(links["its run in MLflow"])
+    assert re.match(rf"{re.escape(server.address)}/#/experiments/\d+/runs/[0-9a-f]+", tab.run("location.href"))
+    tab.open(links["its run in MLflow"].replace("version=0.42.1", "version=9.9"))
+    assert "trueto publish" in tab.run("document.body.innerText")
+
+
 def test_a_page_that_was_spoiled_runs_nothing(tab: Tab, server: serving.Served, site: Path) -> None:
     """A script or a picture from elsewhere in a page that is no longer as trueto wrote it is neither run nor asked for."""
     evil = "<script>document.title='taken'</script><img src='http://127.0.0.1:9/x.png' onerror='document.title=1'>"

@@ -53,8 +53,11 @@ def _mount(app: Any, settings: Dashboard) -> None:
         return answer(pages.reply(path))
 
     def open_claim() -> Any:
-        claim, layer = request.args.get("claim", ""), request.args.get("layer", "")
-        address = store.drift_page(claim, layer, releases="releases" in request.args)
+        claim, layer, version = (request.args.get(name, "") for name in ("claim", "layer", "version"))
+        if version:
+            address = store.release_page(claim, request.args.get("candidate", ""), version)
+        else:
+            address = store.drift_page(claim, layer, releases="releases" in request.args)
         if address is None:
             return answer(Reply(unpublished_page(claim, PUBLISH).encode("utf-8", "backslashreplace"), status=404))
         return redirect(address)

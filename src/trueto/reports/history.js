@@ -126,7 +126,10 @@ function tell(details, line, place) {
   if (!found) parts.push(make("li", { textContent: look(line, "", place)[0] }));
   const typed = ["trueto gate " + name + " --claim " + quoted(line.claim) + " --quick"];
   if (found && !data.signs[found[0]][2]) typed.push("trueto explain " + name + " " + quoted(line.claim + ":" + worst + ":" + found[2]));
-  details.replaceChildren(one("summary", details), make("ul", { className: "at" }, ...parts), ...line.rows.map(([layer]) => stepwise(line, layer, place)).filter(Boolean), make("pre", { className: "wrap", textContent: typed.join("\n") }));
+  const held = one(".gateway a", details.closest("section")), page = data.pages[line.slug], asks = new URLSearchParams({ candidate: data.candidate, version: versions[place] });
+  const links = [held && ["its run in MLflow", held.href.replace("&releases", "") + "&" + asks], page && ["what the ledger says, and why", page + "#declared"]].filter(Boolean);
+  const ways = links.map(([textContent, href]) => make("li", {}, make("a", { textContent, href })));
+  details.replaceChildren(one("summary", details), make("ul", { className: "at" }, ...parts), ...line.rows.map(([layer]) => stepwise(line, layer, place)).filter(Boolean), make("pre", { className: "wrap", textContent: typed.join("\n") }), ...(ways.length ? [make("ul", { className: "ways" }, ...ways)] : []));
 }
 
 function draw(section) {

@@ -18,6 +18,7 @@ from trueto.reports.words import LAYER_WORDS, LEGEND, plural, verdict_of
 __all__ = ["HISTORY", "history_of", "history_page"]
 
 HISTORY = "history"
+NO_PAGES: Mapping[str, str] = {}
 LEAD = (
     "The authors of a method publish code: the original. Each column is a release of the library, each row an original; the sign is "
     "the worst of all that was compared, and leads to what it was. A line before a sign marks a release at which the result changed."
@@ -149,8 +150,8 @@ def _environments(releases: Sequence[Release]) -> Html:
     return card("The environment, or the library?", el("p", lead, class_="soft"), terms(environments(releases)), anchor="control")
 
 
-def history_page(releases: Sequence[Release], back: str = "") -> str:
-    """The text of the page; `back` is the address of the report that it belongs to."""
+def history_page(releases: Sequence[Release], back: str = "", pages: Mapping[str, str] = NO_PAGES) -> str:
+    """The text of the page; `back` is the address of the report that it belongs to, `pages` those of the claims in it."""
     candidate = releases[0].candidate
     found = changes(releases)
     by_claim: dict[str, list[Change]] = {}
@@ -168,7 +169,7 @@ def history_page(releases: Sequence[Release], back: str = "") -> str:
         _unjudged(releases),
         _environments(releases),
         _legend(),
-        data(compact(candidate, {_anchor(line): line for line in lines}), "data"),
+        data(compact(candidate, {_anchor(line): line for line in lines}, pages), "data"),
     ]
     span = f"Made by trueto from the records of {releases[0].version} to {releases[-1].version}."
     return document(f"{candidate} over its releases", header, body, span, "history.css", "history.js")

@@ -122,7 +122,9 @@ def _write(record: RunRecord, out_dir: Path) -> list[Path]:
     seen = overview(record, certified(out_dir / CERTIFICATE, header), false_alarms(out_dir / ALARMS, header))
     found = implementations_of(out_dir / HISTORY)
     view = replace(seen, releases=len(releases), libraries=beside(found))
-    pages = {PAGE: history_page(releases, "../index.html")} if releases else {}
+    pages = (
+        {PAGE: history_page(releases, "../index.html", {claim.claim: f"{claim.slug}.html" for claim in view.claims})} if releases else {}
+    )
     pages |= {BESIDE: implementations_page(found, view)} if view.libraries else {}
     files = {out_dir / name: text for name, text in {**pages, **render_site(view)}.items()}
     for path, text in files.items():

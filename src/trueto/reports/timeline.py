@@ -100,12 +100,12 @@ def _row(line: Line, layer: str, kinds: _Table, curves: _Table) -> tuple[str, ..
     return (*row, ",".join(steps)) if any(steps) else row
 
 
-def compact(candidate: str, lines: Mapping[str, Line]) -> dict[str, Any]:
+def compact(candidate: str, lines: Mapping[str, Line], pages: Mapping[str, str]) -> dict[str, Any]:
     """All that the script needs of these lines, by their anchors. Text with commas has a value a release, and nothing for nothing.
 
     `kinds` are verdict, variant and case of a cell, `reasons` why there is none, `curves` distances by step. A row has a kind and a
     distance from the original for each release, and the number of its curve where there is one; `worst` is the place of the worst layer,
-    `why` the reason where there is none.
+    `why` the reason where there is none. `pages` are addresses of the pages of claims in the report, by claim.
     """
     kinds, reasons, curves, told = _Table(), _Table(), _Table(), list[dict[str, Any]]()
     for slug, line in lines.items():
@@ -129,6 +129,7 @@ def compact(candidate: str, lines: Mapping[str, Line]) -> dict[str, Any]:
         "kinds": kinds.values(),
         "curves": [text for (text,) in curves.values()],
         "reasons": [reason for (reason,) in reasons.values()],
+        "pages": {slug: pages[line.claim] for slug, line in lines.items() if line.claim in pages},
         "lines": told,
     }
 

@@ -82,3 +82,9 @@ class Store:
         from trueto.trackers import mlflow
 
         return mlflow.drift_page(self.uri, claim, layer, releases=releases)
+
+    def release_page(self, claim: str, candidate: str, version: str) -> str | None:
+        """Where MLflow's server shows the run of a claim at one release; None where it has none."""
+        from trueto.trackers import mlflow
+
+        return mlflow.release_page(self.uri, claim, candidate, version)

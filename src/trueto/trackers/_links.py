@@ -6,9 +6,14 @@ import json
 from collections.abc import Sequence
 from urllib.parse import quote
 
-__all__ = ["MOST_CURVES", "metric_page"]
+__all__ = ["MOST_CURVES", "metric_page", "run_page"]
 
 MOST_CURVES = 100  # of more, MLflow makes no usable picture
+
+
+def run_page(experiment: str, run: str) -> str:
+    """The page of one run."""
+    return f"/#/experiments/{quote(experiment, safe='')}/runs/{quote(run, safe='')}"
 
 
 def metric_page(experiment: str, runs: Sequence[str], metrics: Sequence[str], *, log: bool) -> str:

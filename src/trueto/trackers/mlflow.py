@@ -24,7 +24,7 @@ from trueto.model import Layer
 from trueto.settings import TRACKING_URI
 from trueto.trackers import Published, TrackerError, shown
 from trueto.trackers._images import write_images
-from trueto.trackers._links import metric_page
+from trueto.trackers._links import metric_page, run_page
 from trueto.trackers._plan import RunPlan, text
 from trueto.trackers._reach import DATABASES, database_file, reachable
 from trueto.trackers._sources import OVER, Source, batched, pages_of, sources
@@ -161,6 +161,19 @@ def drift_page(uri: str, claim: str, layer: str = "", *, releases: bool = False)
         if metric in run.data.metrics:
             newest.setdefault(tuple(run.data.tags.get(tag, "") for tag in ("candidate", "version", "profile")), run.info.run_id)
     return metric_page(experiment.experiment_id, list(newest.values()), [metric], log=True) if newest else None
+
+
+def release_page(uri: str, claim: str, candidate: str, version: str) -> str | None:
+    """MLflow's own page of the newest run of a claim at one release; None where it has no such run."""
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name(claim.partition("@")[0])
+    if experiment is None or experiment.lifecycle_stage != "active" or any("'" in text for text in (claim, candidate, version)):
+        return None
+    asked = f"tags.claim = '{claim}' and tags.candidate = '{candidate}' and tags.version = '{version}'"
+    found = client.search_runs([experiment.experiment_id], asked, max_results=1, order_by=["attributes.start_time DESC"])
+    return run_page(experiment.experiment_id, found[0].info.run_id) if found else None
 
 
 class _Known:
