@@ -165,6 +165,7 @@ function put(a, [title, tone, icon], changed) {
 
 for (const field of all("select", bar)) if (all("option", field).some((o) => o.value === asked.get(field.name))) field.value = asked.get(field.name);
 one("[name=moved]", bar).checked = asked.has("moved");
+table.parentNode.scrollLeft = table.scrollWidth; // where not all have room, the newest releases are those in sight
 
 function share(more = {}, hash = location.hash) {
   const now = new URLSearchParams();

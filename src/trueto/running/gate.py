@@ -265,8 +265,7 @@ class Gate:
         """The first line of the run record."""
         used = sorted({cell.claim.reference for cell in self.cells})
         weights = digest_of(self.selection.weights) if self.selection.weights else ""
-        examples = digests(self.cells) if self.selection.source else {}
-        optional = {"weights": weights, "examples": examples, "control": self.control}
+        optional = {"weights": weights, "examples": digests(self.cells) if self.selection.source else {}, "control": self.control}
         return {
             "id": run_id,
             "started": now(),
