@@ -269,6 +269,16 @@ def test_it_fits_a_phone_dark_and_light(tab: Tab, page: str, site: Path, *, dark
         assert dark == (sum(shade[:3]) < 3 * 64)
 
 
+def test_on_a_phone_the_newest_releases_are_in_sight_beside_the_names(tab: Tab, page: str) -> None:
+    """The column of names leaves room for signs; what is behind a sign in the matrix is that sign, and not a name that lies over it."""
+    tab.screen(PHONE, 800)
+    tab.open(page)
+    tab.run("document.querySelector('#matrix').scrollIntoView()")
+    lies = "(sign => { const at = sign.getBoundingClientRect(); return sign === document.elementFromPoint(at.x + at.width / 2, at.y + 4) })"
+    row = "[...document.querySelector('tbody tr').querySelectorAll('td a')]"
+    assert [True] * 5 == tab.run(f"{row}.slice(-5).map({lies})")
+
+
 def test_without_its_script_the_page_has_table_and_words(tab: Tab, page: str) -> None:
     """No filter that would do nothing, and no empty plots; each sign leads to what it was all the same, and a line says what is missing."""
     tab.ask("Emulation.setScriptExecutionDisabled", value=True)

@@ -1,6 +1,6 @@
 """MLflow: an experiment for each reference, a run for each claim of a candidate version under a profile, drift by step as metrics.
 
-The only module that imports mlflow, and only when it is used. Sending a record twice changes nothing: each run carries a key made of
+Imports mlflow only when it is used, as `_held` does. Sending a record twice changes nothing: each run carries a key made of
 the record's content, and is ended last of all: one that has not ended was cut short, and the next sending completes it.
 """
 
@@ -20,21 +20,18 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from trueto.model import Layer
 from trueto.settings import TRACKING_URI
 from trueto.trackers import Published, TrackerError, shown
+from trueto.trackers._held import RELEASES, drift_page, held, release_page
 from trueto.trackers._images import write_images
-from trueto.trackers._links import metric_page, run_page
 from trueto.trackers._plan import RunPlan, text
 from trueto.trackers._reach import DATABASES, database_file, reachable
 from trueto.trackers._sources import OVER, Source, batched, pages_of, sources
 
-__all__ = ["DATABASES", "drift_page", "held", "publish", "reachable"]
+__all__ = ["DATABASES", "drift_page", "held", "publish", "reachable", "release_page"]
 
 BATCH, PAIRS = 898, 100  # with the tags of a whole run what MLflow takes at once
 RUNS = 1000
-OVER_RATIO = "release_log10_ratio"
-RELEASES = "trueto.releases"
 DIGEST = 36
 COMPLETE, WHEN_ENDED = "trueto.complete", "when ended"  # "true" in runs of trueto before 0.1, which were ended before they were whole
 ENDED = ("FINISHED", "KILLED")
@@ -126,54 +123,6 @@ def _milliseconds(stamp: Any) -> int:
     except ValueError:
         return 0
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-def held(uri: str) -> dict[str, frozenset[str]]:
-    """By original, what MLflow has: `runs`, and `releases` where a history was published."""
-    import mlflow
-
-    found = mlflow.MlflowClient(tracking_uri=uri).search_experiments()
-    return {str(e.name): frozenset({"runs", "releases"} if RELEASES in e.tags else {"runs"}) for e in found}
-
-
-def drift_page(uri: str, claim: str, layer: str = "", *, releases: bool = False) -> str | None:
-    """MLflow's own page of a claim: the distance per step, of each version the newest run; or the ratio over `releases`, a curve a layer.
-
-    None where it has no such run.
-    """
-    import mlflow
-
-    client = mlflow.MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name(claim.partition("@")[0])
-    if experiment is None or experiment.lifecycle_stage != "active" or "'" in claim:
-        return None
-    asked = f"tags.claim = '{claim}'" + (f" and tags.`{OVER}` LIKE '%'" if releases else "")
-    found = client.search_runs([experiment.experiment_id], asked, max_results=1000, order_by=["attributes.start_time DESC"])
-    if releases:
-        run = next(iter(found), None)
-        metrics = sorted(metric for metric in run.data.metrics if metric.startswith(f"{OVER_RATIO}/{layer}")) if run else []
-        return metric_page(experiment.experiment_id, [run.info.run_id], metrics, log=False) if run and metrics else None
-    held, newest = {metric for run in found for metric in run.data.metrics}, dict[tuple[str, ...], str]()
-    metric = f"original_ratio/{layer or Layer.TRAJECTORY.value}"
-    if metric not in held:  # of a layer that has none, or sent by an older trueto
-        metric = f"ratio/{layer}" if layer else "ratio"
-    for run in found:
-        if metric in run.data.metrics:
-            newest.setdefault(tuple(run.data.tags.get(tag, "") for tag in ("candidate", "version", "profile")), run.info.run_id)
-    return metric_page(experiment.experiment_id, list(newest.values()), [metric], log=True) if newest else None
-
-
-def release_page(uri: str, claim: str, candidate: str, version: str) -> str | None:
-    """MLflow's own page of the newest run of a claim at one release; None where it has no such run."""
-    import mlflow
-
-    client = mlflow.MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name(claim.partition("@")[0])
-    if experiment is None or experiment.lifecycle_stage != "active" or any("'" in text for text in (claim, candidate, version)):
-        return None
-    asked = f"tags.claim = '{claim}' and tags.candidate = '{candidate}' and tags.version = '{version}'"
-    found = client.search_runs([experiment.experiment_id], asked, max_results=1, order_by=["attributes.start_time DESC"])
-    return run_page(experiment.experiment_id, found[0].info.run_id) if found else None
 
 
 class _Known:
