@@ -4,6 +4,7 @@ Nothing here goes through the specs. MONAI computes in float64 on the originals'
 over is an algorithm; the originals' formulas stand below.
 """
 
+import itertools
 import json
 import subprocess
 import sys
@@ -34,7 +35,22 @@ bare_package("monai.networks")
 import monai.networks.schedulers as schedulers
 torch.set_default_dtype(torch.float64)
 
+def flowed(asked):
+    made = schedulers.RFlowScheduler(**asked["config"])
+    made.set_timesteps(asked["steps"])
+    if asked["config"]:
+        x = torch.zeros(1, 1, 1, 1)
+        for t, end in zip(made.timesteps, [*made.timesteps[1:], torch.tensor(0)]):
+            x, _ = made.step(torch.ones_like(x), t, x, end)
+        return {"end": float(x.squeeze())}
+    net, x = network("smooth", schedule("linear")), torch.from_numpy(start_noise(0, (2, 4, 4, 3)).astype(np.float64))
+    for t, end in zip(made.timesteps, [*made.timesteps[1:], 0]):
+        x, _ = made.step(torch.from_numpy(net(x.numpy(), np.full(len(x), float(t)))), t, x, end)
+    return {"told": [int(t) for t in made.timesteps], "sample": x.tolist()}
+
 def sampled(asked):
+    if asked["scheduler"] == "RFlowScheduler":
+        return flowed(asked)
     levels = schedule(asked["schedule"])
     net, settings = network("smooth", levels), {"num_train_timesteps": 1000, **levels.settings}
     settings.pop("beta_schedule")
@@ -252,3 +268,23 @@ def test_plms_leaves_the_second_step_out(monai, version, n):
     assert n == len(found["told"])
     assert apart(found, plms(n, lost=True)) < SAME
     assert apart(found, plms(n, lost=False)) > 1e-4
+
+
+def test_rectified_flow_steps_between_whole_times(monai):
+    """It rounds 1000 (1 - i / n), tells these times, and steps by their differences."""
+    for version in (NEW, OLD):
+        for n in (7, 28, 20):
+            seen = monai(version, "RFlowScheduler", n)
+            times = [round(1000 * (1 - i / n)) for i in range(n)]
+            assert times == seen["told"]
+            x = NOISE
+            for t, end in itertools.pairwise([*times, 0]):
+                x = x + NET(x, np.full(len(x), float(t))) * (t - end) / 1000
+            assert measure(np.asarray(seen["sample"]), x)[0] < SAME
+
+
+def test_rectified_flow_between_fractions_goes_too_far(monai):
+    """Where a time is no whole number, the step that ends there ends below it, and the next begins where it is: the way becomes longer."""
+    for version in (NEW, OLD):
+        ends = [monai(version, "RFlowScheduler", n, use_discrete_timesteps=False)["end"] for n in (50, 30, 7)]
+        assert ["1.0000", "1.0102", "1.0031"] == [f"{end:.4f}" for end in ends]

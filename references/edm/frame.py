@@ -13,6 +13,7 @@ from trueto.observe import Observation
 from trueto.references import edm
 from trueto.references.bounded import BOUNDS, RETURNED, bounded, returned
 from trueto.references.spec import SpecInputs
+from trueto.references.vp import counted_places
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
@@ -23,6 +24,7 @@ KNOBS = {
     "draws": ("original", "sequential"),  # noise from the seed: float64 tensors, or float32 ones
     # Precision in which the levels are worked out; native: denoising-diffusion-pytorch, PhysicsNeMo.
     "grid_dtype": ("float64", "native"),
+    "ramp": ("even", "thousandths"),  # where on the way the steps lie; thousandths: flaxdiff, cut down to whole ones of them
     "highest": ("original", "800"),  # the first level where none is asked for; 800: PhysicsNeMo's stochastic_sampler
 }
 # How often the network is asked in the last step, which is not corrected; two: PhysicsNeMo's solvers, which do not use the second answer.
@@ -112,9 +114,11 @@ def iddpm_levels(low: float, high: float, dtype: np.dtype) -> np.ndarray:
     return u[(u >= low) & (u <= high)]
 
 
-def discretized(case, low: float, high: float, dtype: np.dtype) -> np.ndarray:
+def discretized(case, low: float, high: float, dtype: np.dtype, *, rounded: bool = False) -> np.ndarray:
     """The levels before each step (table 1, the row 'Time steps'), shape (n,); a lone step is not defined, since it divides by n - 1."""
     ramp = np.arange(case.steps, dtype=dtype) / dtype.type(case.steps - 1)
+    if rounded:
+        ramp = 1 - counted_places(TIMES, case.steps, dtype) * dtype.type(1 / TIMES)
     if case.grid == "vp":
         return vp_sigma(1 + ramp * (FIRST_TIME - 1), *betas_of(low, high))
     if case.grid == "ve":
@@ -158,7 +162,8 @@ def run(sample, inputs: SpecInputs) -> Observation:
     squared = inputs.knob("ve_levels", "root") == "squared" and case.grid == "ve"
     if inputs.levels is None:
         native = inputs.knob("grid_dtype", "float64") == "native"
-        sigmas = discretized(case, low, high, inputs.dtype if native else np.dtype(np.float64))
+        rounded = inputs.knob("ramp", "even") == "thousandths"
+        sigmas = discretized(case, low, high, inputs.dtype if native else np.dtype(np.float64), rounded=rounded)
         sigmas = np.append(sigmas**2 if squared else sigmas, 0.0)
     else:
         sigmas = inputs.levels

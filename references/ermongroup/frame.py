@@ -11,14 +11,25 @@ from trueto.observe import Observation, StepError
 from trueto.references.asked import STRENGTH, buried, skipped
 from trueto.references.spaced import whole_times
 from trueto.references.spec import SpecInputs
-from trueto.references.vp import Told, even_places, even_times, first_state, nearest_times, refused, rounded_table, strided_times
+from trueto.references.vp import (
+    Told,
+    counted_places,
+    even_places,
+    even_times,
+    first_state,
+    nearest_times,
+    refused,
+    rounded_table,
+    strided_times,
+)
 
 # Known ways in which implementations differ from the original (whose value comes first), with a library that does so.
 KNOBS = {
     # Which training times are visited. asked: diffusers, exactly n steps. from_top: MONAI since 1.6, evenly from the last time to 0.
     # below_zero: denoising-diffusion-pytorch, evenly from the last time to -1, cut down to whole numbers, without the last.
     # linspace (evenly from the last time to 0), trailing (back from the last time): diffusers, `timestep_spacing`.
-    "spacing": ("range", "asked", "from_top", "below_zero", "linspace", "trailing"),
+    # past_last: flaxdiff, evenly from one after the last time, whose level is the last's, to 0, cut down to whole numbers.
+    "spacing": ("range", "asked", "from_top", "below_zero", "linspace", "trailing", "past_last"),
     "offset": ("zero", "one"),  # added to each time; one: CompVis, diffusers with steps_offset=1
     "final_alpha": ("one", "first_time"),  # first_time: CompVis, diffusers with set_alpha_to_one=False
     "repeats": ("kept", "refused"),  # times that come twice in a quadratic sequence; refused: diffusers' custom timesteps
@@ -65,6 +76,8 @@ def visited_times(inputs: SpecInputs, total: int) -> np.ndarray:
         return even_places(-1, total - 1, n + 1, inputs.dtype).astype(int)[:0:-1]
     if inputs.knob("spacing", "range") == "linspace":
         return np.round(np.linspace(0, total - 1, n)).astype(int)[::-1]
+    if inputs.knob("spacing", "range") == "past_last":
+        return counted_places(total, n, inputs.dtype)
     if inputs.knob("spacing", "range") == "trailing":
         return whole_times("trailing", n, total)[:-1]
     times = strided_times(n, total, asked=inputs.knob("spacing", "range") == "asked")
@@ -86,7 +99,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
             return refused(inputs, StepError("ValueError", "`custom_timesteps` must be in descending order.", own=True))
         final = table[0] if inputs.knob("final_alpha", "one") == "first_time" else table.dtype.type(1)
         first = skipped(inputs, len(times))
-        levels = np.append(table[times], final)[first:]
+        levels = np.append(table[np.minimum(times, len(table) - 1)], final)[first:]
         times = times[first:]
     else:
         levels = inputs.levels.astype(inputs.dtype)

@@ -40,11 +40,13 @@ steps would change most.""",
     no_counterpart={"diffusers": "its documentation names Stable Diffusion 3 as the origin of its flow-matching Euler scheduler"},
 )
 CASES = STANDARD
+KNOBS = {"steps": ("equal", "between_levels")}  # how long a step is; between_levels: MONAI, whose levels are not even
 
 
-def sample(velocity, x, levels, noise):
+def sample(velocity, x, levels, noise, steps="equal"):
     """Walk from noise to data in equal steps; `velocity` is towards noise (equation 1 with the sign turned), levels fall from 1 to 0."""
     n = len(levels) - 1
     for i in range(n):
-        x = x - velocity(x, levels[i], i) / n
+        share = 1 / n if steps == "equal" else levels[i] - levels[i + 1]
+        x = x - velocity(x, levels[i], i) * share
     return x

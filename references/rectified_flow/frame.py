@@ -15,11 +15,13 @@ from trueto.references.spec import SpecInputs
 KNOBS = {
     # Where the times told begin. The original squeezes them into [0.001, 1), though it steps as if they began at 0; zero: the paper.
     "told": ("from_thousandth", "from_zero"),
+    "levels": ("even", "thousandths"),  # thousandths: MONAI, rounded to whole ones
     "start": ("unit", "sqrt_1_sigma2"),  # sqrt_1_sigma2: scaled as samplers of variance exploding models do
 }
 PRECISION_KNOBS = ()
 
 FIRST = 1e-3  # the first time told
+THOUSAND = 1000
 SCALE = 999.0  # the network is told 999 t
 
 
@@ -34,4 +36,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
 
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}
     # The original makes its levels inside of its loop, so that a nudged repetition moves the start alone.
-    return observe(sample, replace(inputs, nudge=None), 1 - np.arange(n + 1) / n, tell, own)
+    levels = 1 - np.arange(n + 1) / n
+    if inputs.knob("levels", "even") == "thousandths":
+        levels = np.round(levels * THOUSAND) / THOUSAND
+    return observe(sample, replace(inputs, nudge=None), levels, tell, own)

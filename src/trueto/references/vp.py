@@ -19,6 +19,7 @@ __all__ = [
     "PREDICTS",
     "TERMINAL",
     "Told",
+    "counted_places",
     "ddim_sigma",
     "ddim_step",
     "even_places",
@@ -130,6 +131,11 @@ def even_places(first: int, last: int, n: int, dtype: np.dtype[Any]) -> Array:
         return np.array([first], dtype)
     step, index = np.divide(last - first, n - 1, dtype=dtype), np.arange(n).astype(dtype)
     return np.where(index < n // 2, dtype.type(first) + step * index, dtype.type(last) - step * (n - 1 - index))
+
+
+def counted_places(total: int, n: int, dtype: np.dtype[Any]) -> Array:
+    """The whole places at or below n even ones from `total` down to 0, worked out in a dtype as JAX does; a lone one is 0."""
+    return np.floor(total * (np.arange(n, dtype=dtype) / dtype.type(max(n - 1, 1)))).astype(int)[::-1]
 
 
 def even_times(n: int, last: int, dtype: np.dtype[Any]) -> Array:

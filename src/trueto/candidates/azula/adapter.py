@@ -83,6 +83,8 @@ class AzulaAdapter(Library):
     claims = CLAIMS
     no_claims: Mapping[str, str] = {
         "k_diffusion/heun": "HeunSampler is documented as Heun's method, and divides by the last level, which is 0 there",
+        "k_diffusion/euler": "EulerSampler is documented as Euler's method, and names no original",
+        "dpm_solver/multistep": "zEABSampler and xEABSampler are documented as generalizations of DPM-Solver and DPM-Solver++",
         "ho/ddpm": "DDPMSampler is claimed as ermongroup/ddpm, which is the same on any sequence of times",
     }
     modules = ("azula",)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from trueto.candidates._library import Library, bare_package
 from trueto.candidates.monai.claims import CLAIMS, NO_CLAIMS
@@ -17,6 +20,7 @@ __all__ = ["ADAPTER", "MonaiAdapter"]
 
 BETAS = {"linear": "linear_beta", "scaled_linear": "scaled_linear_beta"}  # the library's names of the families of betas
 RUNGE_KUTTA_STEPS = 3
+LAST_TOLD = 999  # by rectified flow, of times from 0 to 1
 
 
 class MonaiAdapter(Library):
@@ -36,6 +40,8 @@ class MonaiAdapter(Library):
 
     def settings(self, claim: Claim, case: Case) -> dict[str, Any]:
         """The constructor's arguments: betas of the case's training schedule, what the claim says, then what the case does."""
+        if claim.settings["loop"]["kind"] == "flow":
+            return dict(claim.settings["config"])
         betas = schedule(case.schedule).settings
         targets = {name: place.partition(":") for name, place in claim.settings["options"].items()}
         chosen = {there: case.options[name] for name, (place, _, there) in targets.items() if place == "init" and name in case.options}
@@ -66,15 +72,33 @@ class MonaiAdapter(Library):
         """The loop of DiffusionInferer.sample."""
         import torch
 
-        scheduler, case = self._scheduler(claim, run.case), run.case
         kind = claim.settings["loop"]["kind"]
+        if kind == "flow":
+            return flow(self.claimed(claim)(**self.settings(claim, run.case)), run)
+        scheduler, case = self._scheduler(claim, run.case), run.case
         extra = {name: value for name, value in case.options.items() if claim.settings["options"][name] == "step"}
         scheduler.set_timesteps(case.steps)
         start = image = run.start_noise()
         for index, t in enumerate(scheduler.timesteps):
             run.step = run.noise.step = step_of(index, kind)
             image, _ = scheduler.step(run.network(image, torch.Tensor((t,))), t, image, **extra)
-        run.finish(levels=levels_of(scheduler, kind, case), level_kind="alpha_bar", start=start, sample=image)
+        return run.finish(levels=levels_of(scheduler, kind, case), level_kind="alpha_bar", start=start, sample=image)
+
+
+def flow(scheduler: Any, run: Run) -> None:
+    """The same loop as DiffusionInferer has it for RFlowScheduler, whose velocity leads to the picture."""
+    import torch
+
+    scheduler.set_timesteps(run.case.steps)
+    times = torch.cat([scheduler.timesteps, torch.tensor([0], dtype=scheduler.timesteps.dtype)])
+    start = image = run.start_noise()
+    for step, (t, ahead) in enumerate(pairwise(times)):
+        run.step = run.noise.step = step
+        told = run.table(LAST_TOLD * (1 - np.array([float(t)]) / scheduler.num_train_timesteps))
+        image, _ = scheduler.step(-run.network(image, told), t, image, ahead)
+    levels = run.table(times.numpy() / scheduler.num_train_timesteps)
+    size = ((1 - levels) ** 2 + levels**2) ** 0.5
+    run.finish(levels=levels, level_kind="flow", start=start / size[0], sample=image / size[-1])
 
 
 def step_of(index: int, kind: str) -> int:

@@ -36,6 +36,10 @@ CROWSON = (
     "https://github.com/CompVis/latent-diffusion/pull/51"
 )
 PLMS = (DOCS + "pndm.py, PNDMScheduler.set_timesteps", CROWSON)
+FLOW = (
+    DOCS + "rectified_flow.py, RFlowScheduler, whose example is the loop of DiffusionInferer",
+    "A rectified flow scheduler for guiding the diffusion process in a generative model.",
+)
 RELEASED = {"steps_offset": 1, "set_alpha_to_one": False}
 
 
@@ -116,8 +120,16 @@ CLAIMS: tuple[Claim, ...] = (
         cases=("[!g]*",),
         note="with the settings that its documentation names for Stable Diffusion",
     ),
+    _claim(
+        "rectified_flow/euler",
+        "RFlowScheduler",
+        FLOW,
+        forms={"flow": "v_prediction"},
+        loop={"kind": "flow"},
+        note="with the constructor's defaults. Its times count from the picture: a network of the original's is told 999 (1 - t / 1000)",
+    ),
 )
 
 NO_CLAIMS: dict[str, str] = {
-    "rectified_flow/euler": "RFlowScheduler is documented as 'a rectified flow scheduler' with training times and velocities of its own",
+    "sd3/euler": "RFlowScheduler is claimed as rectified_flow/euler; its documentation does not name Stable Diffusion 3",
 }

@@ -1,0 +1,5 @@
+"""flaxdiff's samplers as a candidate."""
+
+from trueto.candidates.flaxdiff.adapter import ADAPTER
+
+__all__ = ["ADAPTER"]
