@@ -11,11 +11,16 @@ from support import lines, trueto
 from toy_network import CANDIDATE, NET, recorded
 
 from trueto.fixtures.numbers import normal, parameter, whole
-from trueto.model import Verdict
+from trueto.model import Cell, Claim, Layer, Verdict
+from trueto.observe import StepError
 from trueto.outputs import Outputs
 from trueto.recording.recorder import _outputs_beyond_floor
 from trueto.references import load_golden, reference
+from trueto.running.client import Outcome
+from trueto.running.ledger import Ledger
 from trueto.running.likewise import compare_outputs
+from trueto.running.outputs import Calls, judge_outputs
+from trueto.running.profiles import profile
 from trueto.store import read_header, read_tensors
 
 pytest.importorskip("torch")
@@ -91,6 +96,19 @@ def test_verdict_on_a_port(port, way, verdict, words):
 def test_where_the_original_raises(port):
     """Where the original raises, raising is the same."""
     assert {"faithful"} == {port[2][way, "refused"]["verdict"] for way in ("right", "eps")}
+
+
+@pytest.mark.parametrize(("binding", "own", "verdict"), [(False, False, "unjudged"), (True, False, "broken"), (False, True, "broken")])
+def test_an_adapter_that_another_release_does_not_suit_says_nothing_of_it(binding, own, verdict):
+    """As of samplers: what an adapter asks in vain of a release that it was not written for is no fault of the release."""
+    raised = StepError("AttributeError", "no attribute 'from_single_file'", "places.py:1", own=own, at_call=0)
+    ref = reference("compvis/unet")
+    cell = Cell("mine", Claim(ref.id, ref.id, "i", "s", "q"), ref.cases[0], Layer.MODULE, "default")
+    found = judge_outputs(
+        cell, "1", ref, profile("default"), Calls(Outcome(None, raised=raised), None), Ledger("", "mine", (), binding=binding)
+    )
+    assert verdict == found.verdict, found.reason
+    assert ("the adapter cannot run this release so" in found.reason) == (verdict == "unjudged")
 
 
 def test_outputs_before_the_fault_are_said_to_be_the_same(port):

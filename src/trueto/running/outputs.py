@@ -48,6 +48,7 @@ class _Context:
     ref: Reference
     calls: Calls
     entries: tuple[Deviation, ...]
+    binding: bool
     evidence: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -66,7 +67,7 @@ Truth = dict[str, Outputs]  # dtype to outputs
 
 def judge_outputs(cell: Cell, version: str, ref: Reference, profile: Profile, calls: Calls, ledger: Ledger) -> Judgement:
     """The verdict on one cell, with its evidence; never raises for anything that a candidate did."""
-    context = _Context(cell, version, ref, calls, ledger.covering(cell))
+    context = _Context(cell, version, ref, calls, ledger.covering(cell), ledger.binding)
     try:
         if profile.dtype != "float32":
             return context.plain(Verdict.UNJUDGED, "precision not recorded", f"the original was not recorded in {profile.dtype}")
@@ -78,9 +79,8 @@ def judge_outputs(cell: Cell, version: str, ref: Reference, profile: Profile, ca
 def _judge(context: _Context) -> Judgement:
     native = context.calls.native
     if native.failed:
-        return context.plain(
-            Verdict.UNJUDGED, "import" if native.meta.get("import") else "profile", f"{context.cell.candidate} {native.failed}"
-        )
+        cause = "import" if native.meta.get("import") else "profile"
+        return context.plain(Verdict.UNJUDGED, cause, f"{context.cell.candidate} {native.failed}")
     if context.calls.plain is None and (wanted := context.golden.refusal(context.cell.case.id)) is not None:
         return _original_raises(context, wanted.type)
     if declared := _refuses_as_declared(context):
@@ -134,7 +134,10 @@ def _ended_badly(context: _Context, outcome: Outcome, what: str = "") -> Judgeme
         return context.plain(Verdict.BROKEN, cause_of_death(outcome.died), f"the run{what} {outcome.died}, where the original returns")
     if (raised := outcome.raised) is not None:
         context.evidence["error"] = {"type": raised.type, "message": raised.message, "where": raised.where}
-        said = f"{what and what.strip() + ': '}raises {raised.type}: {raised.message} ({raised.where}), where the original returns"
+        told = f"{raised.type}: {raised.message} ({raised.where})"
+        if not (context.binding or raised.own):  # as of samplers: nothing is known of a release that the adapter was not written for
+            return context.plain(Verdict.UNJUDGED, "adapter", f"the adapter cannot run this release so: {told}")
+        said = f"{what and what.strip() + ': '}raises {told}, where the original returns"
         return context.plain(Verdict.BROKEN, "memory" if out_of_memory(raised) else "exception", said)
     assert outcome.outputs is not None
     for name, values in outcome.outputs.arrays.items():
@@ -250,8 +253,7 @@ def _difference(seen: Seen, original: str) -> str:
     """One sentence: the first value that parts, and how far."""
     shown = seen.twin if seen.native.agrees and seen.twin is not None else seen.native
     where = " in float64 only" if seen.native.agrees else ""
-    before = {0: "", 1: "; the one before it is the same"}
-    rest = before.get(shown.first_step or 0, f"; the {shown.first_step} before it are the same")
+    rest = {0: "", 1: "; the one before it is the same"}.get(shown.first_step or 0, f"; the {shown.first_step} before it are the same")
     first = shown.ratios[shown.first_step or 0]
     return f"{shown.what} is the first that differs from {original}{where}, by {number(first)} times the original's own rounding{rest}"
 

@@ -48,14 +48,16 @@ class DiffusersAdapter:
 
     def lacks(self, claim: Claim) -> str:
         """What this release has not: the scheduler that a claim names, or has only in name, for want of a package."""
-        if claim.reference in OUTPUTS:
-            return ""
-        found = getattr(importlib.import_module("diffusers.schedulers"), claim.implementation, None)
-        if found is None:
+        place = _place(claim)
+        if not place:
             return f"has no such class: {claim.implementation}"
-        if ".dummy_" in found.__module__:
+        if "dummy_" in place:
             return f"has no such class without packages that it cannot have here: {claim.implementation}"
-        return older.lacks(found, claim)
+        return (
+            ""
+            if claim.reference in OUTPUTS
+            else older.lacks(getattr(importlib.import_module("diffusers.schedulers"), claim.implementation), claim)
+        )
 
     def ignored(self, claim: Claim, case: Case) -> list[str]:
         """Settings that the claim's class does not know, and passes over in silence."""
@@ -121,6 +123,15 @@ class DiffusersAdapter:
         torch = importlib.import_module("torch")
         with torch.no_grad():
             OUTPUTS[claim.reference](_class(claim), task, **claim.settings.get("chosen", {}))
+
+
+def _place(claim: Claim) -> str:
+    """The module that has what a claim names, and nothing where this release has it not; no network is imported to see that."""
+    if claim.implementation.startswith("create_"):
+        return "diffusers.loaders.single_file_utils"  # a function inside the library, for which the run itself has to look
+    home = importlib.import_module("diffusers" if claim.reference in OUTPUTS else "diffusers.schedulers")
+    lazy: Mapping[str, str] = getattr(home, "_class_to_module", {}) if claim.reference in OUTPUTS else {}
+    return lazy.get(claim.implementation) or getattr(getattr(home, claim.implementation, None), "__module__", "")
 
 
 def _class(claim: Claim) -> Any:
