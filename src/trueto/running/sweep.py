@@ -18,7 +18,7 @@ from trueto.candidates import parted, short_name
 from trueto.errors import TruetoError, UsageError
 from trueto.events import SUITE, RunRecord
 from trueto.fixtures import fixture_digest
-from trueto.history import read_history, release_file, stood_on, with_control, write_release
+from trueto.history import read_history, read_release, release_file, stood_on, with_control, write_release
 from trueto.model import SAMPLER_LAYERS, Judgement
 from trueto.references import load_golden, reference, reference_names
 from trueto.running.circumstances import environment, now
@@ -127,7 +127,7 @@ def _beside(spec: str, folder: Path, controls: Controls, say: Callable[[str], No
 
     A record that was made in another environment than there is now is left alone: nothing can be said of that one any more.
     """
-    release = next(one for one in read_history(folder) if one.version == parted(spec)[1])
+    release = read_release(release_file(folder, parted(spec)[1]))
     key = _stands_on(release.header.get("environment", {}))
     if release.header.get("control") == controls.get(key, ()):
         return
