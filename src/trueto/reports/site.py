@@ -100,8 +100,8 @@ def write_site(record: Path | RunRecord, out_dir: Path) -> list[Path]:
 
     Everything is rendered before the first file is written. Raises DataError for a record that cannot be read, UsageError where
     nothing can be written. A certificate (power.json) and the false alarms (false_alarms.json) in the folder are shown where they are
-    of the same candidate and version, the history of its releases (history/<candidate>/) on a page of its own, and all libraries that have
-    a history beside each other on another.
+    of the same candidate and version, the history of its releases (history/<candidate>/) on a page of its own, all libraries that have
+    a history beside each other on another, and links to reports in folders of this one.
     """
     return _write(record if isinstance(record, RunRecord) else read_run(Path(record)), Path(out_dir))
 
@@ -115,13 +115,18 @@ def write_sites(records: Sequence[Path | RunRecord], out_dir: Path) -> dict[str,
     return found
 
 
+def _others(out_dir: Path) -> tuple[str, ...]:
+    """The folders in a report that are reports of other libraries."""
+    return tuple(sorted(path.parent.name for path in out_dir.glob("*/summary.json") if path.with_name("index.html").is_file()))
+
+
 def _write(record: RunRecord, out_dir: Path) -> list[Path]:
     """Write everything about one run; returns the files."""
     header = record.header
     releases = history_of(out_dir / HISTORY / safe_name(str(header.get("candidate"))))
     seen = overview(record, certified(out_dir / CERTIFICATE, header), false_alarms(out_dir / ALARMS, header))
     found = implementations_of(out_dir / HISTORY)
-    view = replace(seen, releases=len(releases), libraries=beside(found))
+    view = replace(seen, releases=len(releases), libraries=beside(found), reports=_others(out_dir))
     pages = (
         {PAGE: history_page(releases, "../index.html", {claim.claim: f"{claim.slug}.html" for claim in view.claims})} if releases else {}
     )

@@ -151,6 +151,7 @@ class Overview:
     alarms: Mapping[str, Any] = field(default_factory=dict)  # counts of false alarms
     releases: int = 0  # of how many releases a history is shown beside it
     libraries: int = 0  # how many libraries are shown beside each other on a page of their own
+    reports: tuple[str, ...] = ()  # names of folders with the report of another library
 
     @property
     def library(self) -> str:
