@@ -2,6 +2,7 @@
 
 python benchmarks/false_alarms.py [--cells 10000] writes reports/false_alarms.json and its section of RESULTS-power.md. A cell counts where
 the rewrite changed a bit of what its layer looks at; an alarm is a verdict that was good without the rewrite and is not with it.
+It goes on where it was stopped: claims that the file has are not judged again (--fresh: all of them).
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import argparse
 import json
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -32,23 +34,36 @@ RESULTS = HERE / "RESULTS-power.md"
 BEGIN, END = "<!-- false alarms: written by benchmarks/false_alarms.py -->", "<!-- end of false alarms -->"
 PROFILES = ("threads-2", "isa-default", "isa-avx2", "onednn-off", "compile")
 SCHEMA = 1
+COUNTED = ("cells", "alarms")
+NOTHING: dict[str, Any] = {
+    **dict.fromkeys(COUNTED, 0),
+    **{name: {} for name in ("by_kind", "apart", "claims_by_profile")},
+    "largest_ratio": 0.0,
+    "list": [],
+    "judged": [],
+}
 
 
 class Measure:
     """Claims that are left, and the cells that were judged."""
 
-    def __init__(self, spec: str, claims: Sequence[str], cells: int, seed: int, profiles: Sequence[str]) -> None:
+    def __init__(
+        self, spec: str, claims: Sequence[str], cells: int, seed: int, profiles: Sequence[str], before: Mapping[str, Any] | None = None
+    ) -> None:
         self.spec, self.seed, self.profiles = spec, seed, [name for name in profiles if not absent(profile(name))]
         worker = Worker(spec, profile("default"))
         said = worker.describe()
         worker.close()
         self.name, self.version = str(said["candidate"]), str(said["version"])
         every = [claim_from_json(claim) for claim in said["claims"]]
-        self.queue = [c for c in every if not claims or any(fnmatchcase(c.id, pattern) for pattern in claims)]
-        self.wanted, self.of_claims = cells, len(self.queue)
+        chosen = [c for c in every if not claims or any(fnmatchcase(c.id, pattern) for pattern in claims)]
+        same = before is not None and all(before.get(name) == value for name, value in self.header.items())
+        self.before: Mapping[str, Any] = before if same and before is not None else NOTHING
+        self.judged: list[str] = [*self.before["judged"]]
+        self.queue = [c for c in chosen if c.id not in self.judged]
+        self.wanted, self.of_claims = cells, len(every)
         self.ledger = load_ledger(ledger_path(spec), self.name)
         self.cells: list[Cell] = []
-        self.judged = 0
         self.progress: Callable[[dict[str, Any]], None] = print
         self.lock = threading.Lock()
 
@@ -61,7 +76,7 @@ class Measure:
                 found = self.one(workers, claim, share)
                 with self.lock:
                     self.cells += found
-                    self.judged += 1
+                    self.judged.append(claim.id)
                     self.progress(self.report())
                     bad = sum(cell.worse for cell in found if cell.bound and not cell.computes)
                     print(f"{claim.id}: {len(found)} cells, {bad} alarms; {len(self.queue)} claims left", flush=True)
@@ -74,7 +89,7 @@ class Measure:
         with self.lock:
             if not self.queue:
                 return None
-            left = self.wanted - sum(cell.bound and not cell.computes for cell in self.cells)
+            left = self.wanted - self.before["cells"] - sum(cell.bound and not cell.computes for cell in self.cells)
             claim = self.queue.pop(0)
             return claim, max(1, -(-max(left, 0) // (len(self.queue) + 1)))
 
@@ -88,9 +103,10 @@ class Measure:
             found += judged_profile(checks, workers[name])
         return found
 
-    def report(self) -> dict[str, Any]:
-        """Everything that was measured, as reports/false_alarms.json keeps it."""
-        header = {
+    @property
+    def header(self) -> dict[str, Any]:
+        """What must be the same where a measurement goes on."""
+        return {
             "schema": SCHEMA,
             "candidate": self.name,
             "version": self.version,
@@ -98,20 +114,41 @@ class Measure:
             "suite": SUITE,
             "seed": self.seed,
         }
-        found = summary(self.cells)
-        unchanged = {f"profile {name}": {"cells": 0, "alarms": 0} for name in self.profiles}
-        found["by_kind"] = {**unchanged, **found["by_kind"]}
+
+    def report(self) -> dict[str, Any]:
+        """Everything that was measured, as reports/false_alarms.json keeps it."""
+        now = len(self.judged) - len(self.before["judged"])
         return {
-            **header,
-            "claims": self.judged,
+            **self.header,
+            "claims": len(self.judged),
             "of_claims": self.of_claims,
             "command": "python benchmarks/false_alarms.py",
-            **found,
+            **added(self.before, {**summary(self.cells), "claims_by_profile": dict.fromkeys(self.profiles, now)}),
+            "judged": self.judged,
         }
+
+
+def added(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts of two measurements of different claims together."""
+
+    def both(name: str) -> dict[str, dict[str, int]]:
+        kinds = [*first[name], *(kind for kind in second[name] if kind not in first[name])]
+        return {kind: {what: sum(one[name].get(kind, {}).get(what, 0) for one in (first, second)) for what in COUNTED} for kind in kinds}
+
+    profiles = Counter(first["claims_by_profile"]) + Counter(second["claims_by_profile"])
+    return {
+        **{what: first[what] + second[what] for what in COUNTED},
+        "largest_ratio": max(first["largest_ratio"], second["largest_ratio"]),
+        "by_kind": both("by_kind"),
+        "apart": both("apart"),
+        "claims_by_profile": dict(profiles),
+        "list": [*first["list"], *second["list"]],
+    }
 
 
 def section(found: dict[str, Any]) -> str:
     """The figures as a section of RESULTS-power.md."""
+    rows = {**{f"profile {name}": dict.fromkeys(COUNTED, 0) for name in found["claims_by_profile"]}, **found["by_kind"]}
     lines = [
         BEGIN,
         "# False alarms",
@@ -123,7 +160,7 @@ def section(found: dict[str, Any]) -> str:
         "",
         "| rewrite | cells | alarms |",
         "|---|---|---|",
-        *(f"| {kind} | {counts['cells']:,} | {counts['alarms']} |" for kind, counts in sorted(found["by_kind"].items())),
+        *(f"| {kind}{_of(kind, found)} | {counts['cells']:,} | {counts['alarms']} |" for kind, counts in sorted(rows.items())),
         "",
         "Apart, as no harmless rewrites, each with the cells whose verdict turned bad:",
         "",
@@ -131,6 +168,12 @@ def section(found: dict[str, Any]) -> str:
         END,
     ]
     return "\n".join(lines)
+
+
+def _of(kind: str, found: dict[str, Any]) -> str:
+    """On how many claims, for a profile that was not asked of all."""
+    claims = found["claims_by_profile"].get(kind.removeprefix("profile "), found["claims"])
+    return "" if claims == found["claims"] else f" ({claims} claims)"
 
 
 def written(text: str, new: str) -> str:
@@ -148,10 +191,15 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--profile", action="append", help=f"other ways of running it  [default: {' '.join(PROFILES)}]")
+    parser.add_argument("--fresh", action="store_true", help="all claims, also those that the output has")
     parser.add_argument("--output", type=Path, default=Path("reports/false_alarms.json"))
     parser.add_argument("--results", type=Path, default=RESULTS)
     chosen = parser.parse_args(arguments)
-    measure = Measure(chosen.candidate, chosen.claim, chosen.cells, chosen.seed, PROFILES if chosen.profile is None else chosen.profile)
+    before = None if chosen.fresh or not chosen.output.exists() else json.loads(chosen.output.read_text(encoding="utf-8"))
+    profiles = PROFILES if chosen.profile is None else chosen.profile
+    if before is not None and "judged" not in before:
+        before = None
+    measure = Measure(chosen.candidate, chosen.claim, chosen.cells, chosen.seed, profiles, before)
 
     def keep(found: dict[str, Any]) -> None:
         chosen.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -17,7 +17,11 @@ from trueto.environment import check_manifests, main, package_digest
 
 ROOT = Path(__file__).parents[1]
 STUB = "import pathlib, sys, uuid; r = pathlib.Path(sys.argv[-1]); (r / 'claims').mkdir(parents=True, exist_ok=True)\n"
-GATE = "import pathlib, sys, uuid; pathlib.Path(sys.argv[sys.argv.index('--record') + 1]).write_text(uuid.uuid4().hex)\n"
+GATE = """import pathlib, sys, uuid
+record = pathlib.Path(sys.argv[sys.argv.index('--record') + 1])
+record.parent.mkdir(parents=True, exist_ok=True)
+record.write_text(uuid.uuid4().hex)
+"""
 REPORT = STUB + "[(r / n).write_text('{}') for n in ('summary.json', 'drift.csv', 'matrix.md', 'index.html', 'claims/a.html')]\n"
 EVERY = {"gate", "report", "publish", "gate_transformers", "report_transformers"}
 LOCK = """schema: '2.0'

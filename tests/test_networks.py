@@ -96,7 +96,7 @@ def test_a_version_without_the_network():
     """Where the installed diffusers lacks a network, the worker says so before it runs anything of it."""
     claim = next(claim for claim in ADAPTER.claims if claim.id == "compvis/unet")
     reply = _unprepared(ADAPTER, replace(claim, implementation="UNet9DConditionModel"), set())
-    assert (True, True) == (reply["import"], "has no attribute UNet9DConditionModel" in reply["failed"]), reply
+    assert (True, True) == (reply["import"], "has no such class: UNet9DConditionModel" in reply["failed"]), reply
     assert {} == _unprepared(ADAPTER, claim, set())
 
 
