@@ -10,7 +10,7 @@ import torch
 from trueto.distances import measure, same_bits
 from trueto.power import EVERYWHERE, MIXED, REWRITES, UNBOUND, Fault, rewrites_in
 from trueto.power.fault import faulty_tree
-from trueto.workers.arithmetic import kept
+from trueto.workers.arithmetic import kept, widened
 
 # A function for which each rewrite computes something else in float32 than is written.
 EXAMPLES = {
@@ -93,3 +93,13 @@ def test_rewrites_of_a_source_are_listed():
     found = rewrites_in("m", "def f(a):\n    return a / 3\n", frozenset({2}))
     assert {"reciprocal", MIXED} == {fault.operator for fault in found}
     assert [] == rewrites_in("m", "def f(a):\n    return a\n", frozenset({2}))
+
+
+def test_a_wider_formula_keeps_the_gradient():
+    """Where a gradient is asked for nothing is computed in numbers that carry none; elsewhere the wider formula is taken."""
+    learning, still = torch.full((3,), 0.1, requires_grad=True), torch.full((3,), 0.1)
+    (made := widened(4, lambda a: (a - 0.3) / 7, learning)).sum().backward()
+    assert (True, torch.float32) == (made.requires_grad, made.dtype)
+    assert learning.grad is not None
+    exactly = (still.double() - 0.3) / 7
+    assert bool((widened(4, lambda a: (a - 0.3) / 7, still) == exactly.float()).all())

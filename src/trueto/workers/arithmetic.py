@@ -88,9 +88,12 @@ def _wider(right: Any) -> type[np.floating[Any]]:
 
 
 def widened(roundings: int, formula: Function, *values: Any) -> Any:
-    """The formula in the next wider precision, rounded back once: float64 for float32, extended precision for float64."""
+    """The formula in the next wider precision, rounded back once: float64 for float32, extended precision for float64.
+
+    Not where a gradient is asked for, which the wider numbers do not carry.
+    """
     right = formula(*values)
-    if _array(right) is None or not all(_number(value) for value in values):
+    if getattr(right, "requires_grad", False) or _array(right) is None or not all(_number(value) for value in values):
         return right
     kind = _wider(right)
     with np.errstate(all="ignore"):
