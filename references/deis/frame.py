@@ -135,7 +135,7 @@ def flow_walk(inputs: SpecInputs) -> FlowWalk:
         found, told = np.append(found, found[-1]), np.append(told, 0)
     else:
         found, told = inputs.levels, np.zeros_like(inputs.levels)
-    s = inputs.nudged(found.astype(inputs.dtype))
+    s = inputs.nudged_steps(found.astype(inputs.dtype))
     return FlowWalk(Untimed(), told.astype(inputs.dtype), s / (1 - s))
 
 

@@ -84,12 +84,6 @@ def visited_times(inputs: SpecInputs, total: int) -> np.ndarray:
     return times + (inputs.knob("offset", "zero") == "one")
 
 
-def nudged(inputs: SpecInputs, levels: np.ndarray) -> np.ndarray:
-    """The levels of a nudged repetition; an exact 1 stays, and a step of no length stays one."""
-    moved = np.where(levels == 1, levels, inputs.nudged(levels))
-    return np.where(levels == np.append(np.nan, levels[:-1]), np.append(np.nan, moved[:-1]), moved).astype(levels.dtype)
-
-
 def run(sample, inputs: SpecInputs) -> Observation:
     """Run one spec of ermongroup/ddim and observe it."""
     table = rounded_table(inputs)
@@ -104,7 +98,7 @@ def run(sample, inputs: SpecInputs) -> Observation:
     else:
         levels = inputs.levels.astype(inputs.dtype)
         times = nearest_times(levels[:-1], table)
-    levels = nudged(inputs, levels)
+    levels = np.where(levels == 1, levels, inputs.nudged_steps(levels))  # an exact 1 stays
     begun = None if inputs.start is not None else buried(inputs, np.sqrt(levels[0]), np.sqrt(1 - levels[0]))
     x = first_state(inputs, levels[0]) if begun is None else begun
     own = {k: v for k, v in inputs.knobs.items() if k not in KNOBS}

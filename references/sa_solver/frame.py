@@ -258,7 +258,7 @@ def flow_walk(inputs: SpecInputs, options) -> tuple[Walk, np.ndarray]:
     s, told = (np.append(each, each[-1]) for each in (found, told))
     if inputs.levels is not None:
         s, told = inputs.levels, told_at(inputs, len(inputs.levels) - 1, options)
-    s = inputs.nudged(s.astype(inputs.dtype))
+    s = inputs.nudged_steps(s.astype(inputs.dtype))
     return Walk(Levels(1 - s, s, np.log((1 - s) / s)), told.astype(inputs.dtype)), s
 
 

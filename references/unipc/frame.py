@@ -133,7 +133,7 @@ def flow_walk(inputs: SpecInputs) -> FlowWalk:
     found, told = flow_levels(inputs)
     end = 0.0 if inputs.knob("final_sigma", "first_time") == "zero" else found[-1]
     first = skipped(inputs, len(found))
-    levels = inputs.nudged(np.append(found, end).astype(inputs.dtype))
+    levels = inputs.nudged_steps(np.append(found, end).astype(inputs.dtype))
     return FlowWalk(np.append(told, 0).astype(inputs.dtype)[first:], levels[first:])
 
 
@@ -159,7 +159,7 @@ def even_grid(name: str, n: int, t: np.ndarray, log_alpha: np.ndarray) -> np.nda
 def given_walk(inputs: SpecInputs, sigmas: np.ndarray) -> Walk:
     """Steps through a candidate's own levels; the times are those of the levels, in case none are given."""
     if flowing(inputs):
-        return FlowWalk(np.zeros_like(sigmas), inputs.nudged(sigmas))
+        return FlowWalk(np.zeros_like(sigmas), inputs.nudged_steps(sigmas))
     t, log_alpha = training_table(inputs)
     grid = np.interp(-np.log1p(sigmas**2) / 2, log_alpha[::-1], t[::-1])
     return Walk((grid - 1 / len(t)) * 1000, inputs.nudged(sigmas))

@@ -10,7 +10,7 @@ import numpy as np
 
 from trueto.errors import DataError
 
-__all__ = ["LEVEL_KINDS", "NetworkFunction", "Observation", "Probe", "StepError", "by_branch", "level_signs", "nudge_signs", "theta"]
+__all__ = ["LEVEL_KINDS", "NetworkFunction", "Observation", "Probe", "StepError", "by_branch", "nudge_signs", "theta"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -96,12 +96,6 @@ class NetworkFunction(Protocol):
 def nudge_signs(seed: int, count: int) -> Array:
     """`count` signs, +1 or -1, for the repetition of that number: the same for an original and its spec."""
     return np.where(np.random.default_rng([20260104, seed]).random(count) < COIN, -1.0, 1.0)
-
-
-def level_signs(seed: int, levels: Array) -> Array:
-    """The same for noise levels (S + 1,): one that follows itself is moved as it was, so that a step of no length stays one."""
-    first = np.where(np.append(True, levels[1:] != levels[:-1]), np.arange(len(levels)), 0)
-    return nudge_signs(seed, len(levels))[np.maximum.accumulate(first)]
 
 
 def by_branch(net: NetworkFunction, x: Array, t: Array, condition: Array | None) -> Array:

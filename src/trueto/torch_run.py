@@ -13,7 +13,7 @@ from trueto.fixtures.noise import first_of
 from trueto.fixtures.pictures import keep_mask, known_picture
 from trueto.interpose import NoiseSource, tensor_of, to_numpy, to_torch
 from trueto.model import Case
-from trueto.observe import Observation, Probe, by_branch, level_signs
+from trueto.observe import Observation, Probe, by_branch, nudge_signs
 
 __all__ = ["Run"]
 
@@ -66,7 +66,7 @@ class Run:
         """
         if self.nudge is None:
             return levels
-        signs = to_torch(level_signs(self.nudge, to_numpy(levels)), levels)
+        signs = to_torch(nudge_signs(self.nudge, len(levels)), levels)
         moved = torch.nextafter(levels, signs * float("inf"))
         return torch.where(levels == 0, levels, moved)
 

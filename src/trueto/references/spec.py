@@ -16,7 +16,7 @@ from trueto.fixtures.noise import Tape
 from trueto.fixtures.schedules import Schedule
 from trueto.judge import Spread, expect, spread_of
 from trueto.model import Case
-from trueto.observe import NetworkFunction, Observation, Probe, level_signs
+from trueto.observe import NetworkFunction, Observation, Probe, nudge_signs
 from trueto.references.library import STATE, Reference, reference
 from trueto.references.rounded import STATES, LowProbe, low_latents
 
@@ -62,8 +62,13 @@ class SpecInputs:
         """The noise levels, moved by one unit in the last place in a nudged repetition; an exact 0 stays."""
         if self.nudge is None:
             return levels
-        targets = (level_signs(self.nudge, levels) * np.inf).astype(levels.dtype)
+        targets = (nudge_signs(self.nudge, len(levels)) * np.inf).astype(levels.dtype)
         return np.where(levels == 0, levels, np.nextafter(levels, targets))
+
+    def nudged_steps(self, levels: Array) -> Array:
+        """The same for levels (S + 1,) from one to the next of which a step is taken: one of no length stays one."""
+        moved = self.nudged(levels)
+        return np.where(levels == np.append(np.nan, levels[:-1]), np.append(np.nan, moved[:-1]), moved).astype(levels.dtype)
 
     def knob(self, name: str, default: str) -> str:
         """The chosen value of a knob."""

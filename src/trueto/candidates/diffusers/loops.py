@@ -24,6 +24,7 @@ __all__ = [
     "pipeline",
     "read_levels",
     "sigma_levels",
+    "spread_of_flow",
     "step_arguments",
     "step_of",
 ]
@@ -80,7 +81,9 @@ def pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any]) -
 
 def spread_of_flow(level: Any) -> Any:
     """sqrt(alpha^2 + sigma^2) at a level of flow matching, by which a state is divided where it is seen."""
-    return ((1 - level) ** 2 + level**2) ** 0.5
+    import torch
+
+    return torch.hypot(1 - level, level)
 
 
 def compiled(function: Any, flags: Mapping[str, Any]) -> Any:

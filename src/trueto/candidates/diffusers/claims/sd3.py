@@ -9,7 +9,7 @@ import numpy as np
 
 from trueto.candidates.diffusers.asked import wishes
 from trueto.candidates.diffusers.claims.row import DOCS, FLOW, HALF_WAY, axis, claim
-from trueto.candidates.diffusers.loops import compiled, sigma_levels, step_of
+from trueto.candidates.diffusers.loops import compiled, sigma_levels, spread_of_flow, step_of
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def sd3_pipeline(scheduler: Any, claim: Claim, run: Run, flags: Mapping[str, Any
     kind, levels = flow_levels(scheduler, claim, run.case)
     levels = 1 - levels if inverted else levels
     first = levels[skipped]
-    run.finish(levels=levels[skipped:], level_kind=kind, start=start / torch.hypot(1 - first, first), sample=latents)
+    run.finish(levels=levels[skipped:], level_kind=kind, start=start / spread_of_flow(first), sample=latents)
 
 
 def flow_latents(scheduler: Any, run: Run, wanted: Mapping[str, Any]) -> tuple[Any, int]:
