@@ -23,5 +23,5 @@ The program is meant to compute the same. Operations may be put together or in a
     ),
     code_and_paper="no difference known",
 )
-# By aot_eager for the reason that compiled_blocks.py gives.
-CASES = tuple(Case(network, 1, quick=True, options={"backend": "aot_eager"}, layers=("invariance",)) for network in ("unet", "autoencoder"))
+# By aot_eager for the reason that compiled_blocks.py gives. No quick cases: a network is read for seconds, a block in one.
+CASES = tuple(Case(network, 1, options={"backend": "aot_eager"}, layers=("invariance",)) for network in ("unet", "autoencoder"))
