@@ -55,13 +55,18 @@ ADAPTER = _before + '        task.give("out", self.library.halves(x, w, task))\n
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """Every fault of both claims, asked about."""
-    folder = tmp_path_factory.mktemp("power")
+    return measured(tmp_path_factory.mktemp("power"), "toy/net@right", "features/halves@halves", faults=400)
+
+
+def measured(folder, *claims, faults):
+    """The certificate's entries of some claims of the toy library."""
     root, _ = recorded(folder)
     (folder / "portlib.py").write_text(LIBRARY)
     (folder / "port.py").write_text(ADAPTER)
-    asked = ("--claim", "toy/net@right", "--claim", "features/halves@halves", "--faults", "400", "--equivalence", "6", "--jobs", "1")
+    asked = [part for claim in claims for part in ("--claim", claim)]
     path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
-    done = trueto("power", str(folder / "port.py"), *asked, cwd=folder, TRUETO_ROOT=str(root), PYTHONPATH=path)
+    sizes = ("--faults", str(faults), "--equivalence", "6", "--jobs", "1")
+    done = trueto("power", str(folder / "port.py"), *asked, *sizes, cwd=folder, TRUETO_ROOT=str(root), PYTHONPATH=path)
     assert 0 == done.returncode, done.stdout + done.stderr
     return json.loads((folder / "reports/power.json").read_text())["claims"]
 
@@ -87,6 +92,16 @@ def test_faults_in_a_switch_are_seen(certificate):
     assert "killed" in outcomes(entry, "halves", "dropped_term")
     assert "unjudged" in {fault.get("verdict") for fault in entry["faults"] if fault["operator"] == "comparison"}
     assert 0 == entry["survived"], [fault for fault in entry["faults"] if fault["outcome"] == "survived"]
+
+
+def test_faults_of_a_switch_are_drawn_where_it_alone_runs(tmp_path, certificate):
+    """A few faults of a switch lie in the lines that run only while it is on, of which the certificate says how many there are."""
+    entry = measured(tmp_path, "features/halves@halves", faults=5)["features/halves@halves"]
+    own = {number for number, line in enumerate(LIBRARY.splitlines(), 1) if "took_effect" in line or "x[:, :3]" in line}
+    assert {"halves"} == {fault["function"] for fault in entry["faults"]}
+    assert {fault["line"] for fault in entry["faults"]} <= own
+    assert 5 == len(entry["faults"]) < entry["own"] < entry["possible"]
+    assert "own" not in certificate["toy/net@right"]
 
 
 def test_what_moves_on_and_off_alike_is_no_fault_of_a_switch(certificate):

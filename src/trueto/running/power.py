@@ -106,10 +106,11 @@ class Power:
         checks = checks_of(worker, self.name, self.version, claim, self._ledger, self.equivalence, self.seed)
         checks.open()
         chance = random.Random(f"{self.seed}:{claim.id}")  # noqa: S311 - seeded, not secret
-        reached = checks.faults
-        drawn = chance.sample(reached, min(self.faults, len(reached)))
+        drawn, own = checks.draw(self.faults, chance)
         known = self.certificate.known(claim.id)
-        entry: dict[str, Any] = {"reference": claim.reference, "possible": len(reached), "faults": list(known.values())}
+        entry: dict[str, Any] = {"reference": claim.reference, "possible": len(checks.faults), "faults": list(known.values())}
+        if own:  # a switch: how many lie in lines that run only while it is on
+            entry["own"] = own
         with self._lock:
             self.certificate.claims[claim.id] = entry
         for number, fault in enumerate(drawn, 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,6 +71,7 @@ class Checks:
     drawn: list[Case] = field(default_factory=list)
     possible: list[Fault] = field(default_factory=list)
     _lines: Lines = field(default_factory=list)
+    _alone: Lines = field(default_factory=list)  # those that only a switch's being on executes
     _drawn_lines: Lines = field(default_factory=list)
     _lawful: list[tuple[Case, Mapping[str, frozenset[int]]]] | None = None
     _clean: dict[tuple[str, str, bool, bool], Outcome] = field(default_factory=dict)
@@ -87,7 +89,7 @@ class Checks:
         traced = self.cases[:1] if self.rewrites else self.cases
         reply = self._asked("reach", traced, twin=False, rewrites=self.rewrites)
         self.possible = [Fault.from_json(data) for data in reply["faults"]]
-        self._lines = _sets(reply)
+        self._lines, self._alone = _sets(reply), _sets(reply, "alone")
 
     def _drawn(self) -> Lines:
         """The lines that each drawn configuration executes; asked for once, when first needed."""
@@ -104,6 +106,14 @@ class Checks:
                 everything.setdefault(module, set()).update(numbers)
         reached = {module: frozenset(numbers) for module, numbers in everything.items()}
         return [fault for fault in self.possible if _executes(reached, fault)]
+
+    def draw(self, number: int, chance: random.Random) -> tuple[list[Fault], int]:
+        """`number` of the faults by chance, and how many lie in a switch's own lines, of which as many are taken as there are."""
+        own = [fault for fault in self.faults if any(_executes(lines, fault) for lines in self._alone)]
+        known = {fault.id for fault in own}
+        rest = [fault for fault in self.faults if fault.id not in known]
+        first = chance.sample(own, min(number, len(own)))
+        return first + chance.sample(rest, min(number - len(first), len(rest))), len(own)
 
     def reaches(self, fault: Fault) -> list[Case]:
         """The cases that execute the place of a fault."""
@@ -268,8 +278,8 @@ def refused_alike(outcome: Outcome, clean: Outcome) -> bool:
     return first is not None and second is not None and (first.type, first.at_call, first.own) == (second.type, second.at_call, second.own)
 
 
-def _sets(reply: Mapping[str, Any]) -> Lines:
-    return [{module: frozenset(lines) for module, lines in case.items()} for case in reply["reached"]]
+def _sets(reply: Mapping[str, Any], name: str = "reached") -> Lines:
+    return [{module: frozenset(lines) for module, lines in case.items()} for case in reply[name]]
 
 
 def _executes(lines: Mapping[str, frozenset[int]], fault: Fault) -> bool:

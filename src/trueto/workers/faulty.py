@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ __all__ = ["differs", "put_fault", "reach"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Ended = Observation | Outputs | StepError
+Seen = dict[str, set[int]]
 
 SHARE = 0.9  # of its time, after which it says how far it came
 
@@ -45,7 +46,7 @@ class _Lines:
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self.files = files
-        self.seen: dict[str, set[int]] = {}
+        self.seen: Seen = {}
 
     def __call__(self, frame: Any, event: str, argument: Any) -> Any:  # noqa: ARG002 - Python's signature
         """Called at each call of a function: only the library's own are looked into."""
@@ -63,19 +64,19 @@ class _Lines:
 
 
 def reach(room: Room, request: Mapping[str, Any]) -> dict[str, Any]:
-    """For each case, the lines that a clean run executes by module; then every fault of the functions that any of them executes."""
+    """For each case, the lines that a clean run executes by module; then every fault of the functions that any of them executes.
+
+    `alone` are those of a switch that are executed only while it is on.
+    """
     files = _files(room.adapter)
     found: list[dict[str, list[int]]] = []
+    alone: list[dict[str, list[int]]] = []
     everything: dict[str, set[int]] = {}
     for case in request["cases"]:
-        lines = _Lines(files)
-        sys.settrace(lines)
-        try:
-            _ended(room.adapter, request, case)
-        finally:
-            sys.settrace(None)
-        found.append({module: sorted(numbers) for module, numbers in lines.seen.items()})
-        for module, numbers in lines.seen.items():
+        reached, own = _lines_of(room.adapter, request, case, files)
+        found.append({module: sorted(numbers) for module, numbers in reached.items()})
+        alone.append({module: sorted(numbers) for module, numbers in own.items() if numbers})
+        for module, numbers in reached.items():
             everything.setdefault(module, set()).update(numbers)
     made = rewrites_in if request.get("rewrites") else faults_in
     faults = [
@@ -83,7 +84,27 @@ def reach(room: Room, request: Mapping[str, Any]) -> dict[str, Any]:
         for name, numbers in sorted(everything.items())
         for fault in made(name, source_of(sys.modules[name]), frozenset(numbers))
     ]
-    return {"reached": found, "faults": faults}
+    return {"reached": found, "alone": alone, "faults": faults}
+
+
+def _lines_of(adapter: Adapter, request: Mapping[str, Any], case: Mapping[str, Any], files: Mapping[str, str]) -> tuple[Seen, Seen]:
+    """The lines that a case executes, and those of a switch that only its being on executes; off goes first, as it may fill caches."""
+    if case["layers"] != [Layer.INVARIANCE]:
+        return _traced(files, lambda: _ended(adapter, request, case)), {}
+    off, on = (_traced(files, lambda net=net: returned(adapter, {**request, "case": case, "net": net})) for net in (PLAIN, FEATURE))
+    both = {module: on.get(module, set()) | off.get(module, set()) for module in (*on, *off)}
+    return both, {module: numbers - off.get(module, set()) for module, numbers in on.items()}
+
+
+def _traced(files: Mapping[str, str], run: Callable[[], Any]) -> Seen:
+    """The lines of the library's modules that `run` executes."""
+    lines = _Lines(files)
+    sys.settrace(lines)
+    try:
+        run()
+    finally:
+        sys.settrace(None)
+    return lines.seen
 
 
 def _prefixes(adapter: Adapter) -> tuple[str, ...]:
