@@ -79,6 +79,24 @@ def test_damaged_files_are_refused_by_both(case, error):
         judged(ADAPTER, "stable_diffusion/picture", case, LEDGER)
 
 
+def test_a_prompt_that_is_no_text_is_refused_by_both():
+    """A lone surrogate, as a byte of a command line that is no UTF-8 becomes one, ends both before any token is made."""
+    refused = load_golden(CLAIM).refusal("plms-2-surrogate")
+    assert refused is not None
+    assert "TypeError" == refused.type
+    found = judged(ADAPTER, CLAIM, "plms-2-surrogate")
+    assert Verdict.FAITHFUL is found.verdict
+    assert "raises TypeError" in found.reason
+
+
+def test_twelve_thousand_words_are_cut_as_in_the_script():
+    """The tokens that fit are the first 77 for both; what follows is the same picture, but for the declared rounding."""
+    case = next(case for case in reference(CLAIM).cases if case.id == "ddim-2-words")
+    assert 12_000 == len(case.options["prompt"].split())
+    assert (1, 77) == load_golden(CLAIM).outputs(case.id, "float64").arrays["tokens"].shape
+    assert Verdict.DECLARED is judged(ADAPTER, CLAIM, case.id, LEDGER).verdict
+
+
 def test_image_to_image_is_the_script():
     """Image to image from the file to the PNG, as declared; the noise of another level is seen where it is added."""
     claim, case = "stable_diffusion/image_to_image", "strength0.8-5-unguided"

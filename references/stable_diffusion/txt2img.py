@@ -55,6 +55,8 @@ CASES = (
     picture("plms-4-long", 4, prompt="the red cat's guitar, " * 30, seed=5),
     picture("plms-5-negative", 5, negative="a photograph of the red horse", seed=6),
     picture("ddim-4-negative-long", 4, "ddim", negative="the astronaut's guitar, " * 30, guidance=3.0, seed=7),
+    picture("ddim-2-words", 2, "ddim", prompt="the red horse paints a guitar " * 2_000, seed=8),  # of 12,000 words
+    picture("plms-2-surrogate", 2, prompt="a red \udce9 horse", seed=9),  # as Python reads a byte of a command line that is no UTF-8
 )
 KNOBS = {
     "steps": ("as_many_as_fit", "asked"),  # 31 steps for 30 asked; asked: diffusers

@@ -40,6 +40,7 @@ LOW = ("float16", "bfloat16")
 LOW_LIMIT = 0.1
 LIMIT = 1e-3
 QUICK_STEPS = 7
+READERS = frozenset({"PIL", "transformers"})  # packages by which originals read pictures and prompts
 _OURS = frozenset(str(Path(__file__).parents[1] / name) for name in ("interpose.py", "torch_run.py", "observe.py"))
 
 
@@ -85,8 +86,9 @@ def observe_original(  # noqa: PLR0913 - a run of an original has that many side
 
 
 def _starts_in(ref: Reference, error: Exception) -> str:
-    """Where an exception starts; raised again where that is not a file of the original, or a reader of files that it called."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in _OURS and "/PIL/" not in f.filename]
+    """Where an exception starts; raised again where that is not a file of the original, or a reader of files or texts that it called."""
+    traced = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in traced if f.filename not in _OURS and READERS.isdisjoint(Path(f.filename).parts)]
     if not (frames and Path(frames[-1].filename).name in {Path(f).name for f in ref.codebase.files}):
         raise error
     return f"{Path(frames[-1].filename).name}: {frames[-1].name}"
