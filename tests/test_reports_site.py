@@ -155,6 +155,19 @@ def test_a_claim_page_tells_the_whole_story(usual: Path) -> None:
     assert reference("k_diffusion/dpmpp_2m").origin["link"] in Page(usual / "claims/k_diffusion-dpmpp_2m.html").links
 
 
+@pytest.mark.parametrize(
+    ("claim", "layer", "whose"), [("compvis/unet", "module", "original"), ("features/threads@unet", "invariance", "plain run")]
+)
+def test_a_switch_is_held_against_the_plain_run(tmp_path: Path, claim: str, layer: str, whose: str) -> None:
+    """Its page never speaks of the rounding of an original, of which it has none."""
+    lines = [line for line in records.events(claims=1) if line["event"] != "cell"]
+    lines.insert(1, records.cell(claim, "threads-2", layer))
+    out = tmp_path / "out"
+    write_site(records.write(tmp_path / "run.jsonl", lines), out)
+    words = "".join(Page(path).words for path in (out / "claims").glob("*.html"))
+    assert {f"the {whose}'s own rounding"} == set(re.findall(r"the (?:original|plain run)'s own rounding", words))
+
+
 def test_an_incomplete_run_is_said_first(tmp_path: Path) -> None:
     """Every page of an incomplete run begins with that fact, and the table too."""
     files = site(tmp_path, complete=False, claims=2)

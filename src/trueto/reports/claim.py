@@ -14,7 +14,7 @@ from trueto.reports.pictures import pictures_card
 from trueto.reports.plot import Series, drift_plot, plotted, series_of
 from trueto.reports.power import power_card
 from trueto.reports.view import ClaimView, Overview, cell_name
-from trueto.reports.words import COMPARED, DECLARED_MEANS, LAYER_WORDS, LEGEND, number, plural, step_words, times, verdict_of
+from trueto.reports.words import COMPARED, DECLARED_MEANS, LAYER_WORDS, LEGEND, against, number, plural, step_words, times, verdict_of
 
 __all__ = ["claim_page", "plot_label"]
 
@@ -146,11 +146,12 @@ def plot_label(view: Overview, cell: dict[str, Any]) -> str:
     """What a plot shows, for those who cannot see it."""
     first = step_words(cell)
     verdict = verdict_of(cell)
+    far = against(f"Distance of {view.library} from the original", cell["layer"])
     outcome = (
         f"It leaves the band of rounding {first}." if first and not verdict.declared else f"Worst: {times(cell['ratio'])} the rounding."
     )
     at = "output" if cell["evidence"].get("names") else "step"
-    return f"Distance of {view.library} from the original at each {at} of {cell_name(cell)}, on a logarithmic scale. {outcome}"
+    return f"{far} at each {at} of {cell_name(cell)}, on a logarithmic scale. {outcome}"
 
 
 def _numbers(series: Series) -> Html:
@@ -168,14 +169,18 @@ def _key(words: str, *shapes: str) -> Html:
 
 
 LINE = '<path class="drift" d="M0 6h22"/>'
-KEYS = join(
-    [
-        _key("the library, within rounding", LINE, '<path class="in" d="M11 6h0"/>'),
-        _key("the library, further away", LINE, '<path class="out" d="M11 6h0"/>'),
-        _key("the original's own rounding", '<path class="floor" d="M0 6h22"/>'),
-        _key(f"counts as the same (up to {factor():g} times that)", '<path class="band" d="M0 0h22v12H0z"/>'),
-    ]
-)  # fmt: skip
+
+
+def _keys(layer: str) -> Html:
+    """What the lines and dots of a plot stand for."""
+    return join(
+        [
+            _key("the library, within rounding", LINE, '<path class="in" d="M11 6h0"/>'),
+            _key("the library, further away", LINE, '<path class="out" d="M11 6h0"/>'),
+            _key(against("the original's own rounding", layer), '<path class="floor" d="M0 6h22"/>'),
+            _key(f"counts as the same (up to {factor():g} times that)", '<path class="band" d="M0 0h22v12H0z"/>'),
+        ]
+    )
 
 
 def _plots(view: Overview, claim: ClaimView) -> Html:
@@ -201,12 +206,19 @@ def _plots(view: Overview, claim: ClaimView) -> Html:
         caption = el(
             "figcaption",
             f"Distance from {judged} at each {'output' if series.names else 'step'}, on a scale where each line is ten times or more the "
-            f"one below. {sign.means}",
+            f"one below. {against(sign.means, cell['layer'])}",
         )
         panels.append(el("div", el("figure", drift_plot(series, plot_label(view, cell)), caption), _numbers(series), class_="panel"))
     if not panels:
         return EMPTY
-    choice = el("fieldset", el("legend", "Choose an input:"), *buttons, el("div", *panels), el("ul", KEYS, class_="keys"), class_="plots")
+    choice = el(
+        "fieldset",
+        el("legend", "Choose an input:"),
+        *buttons,
+        el("div", *panels),
+        el("ul", _keys(claim.layers[0]), class_="keys"),
+        class_="plots",
+    )
     return card("Output by output" if claim.of_outputs else "Step by step", choice, anchor="drift")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from trueto.reports.markup import EMPTY, Html, el, icon, link
 from trueto.reports.page import card, table, terms
 from trueto.reports.view import Cells, ClaimView, row_name
-from trueto.reports.words import COMPARED, LAYER_WORDS, LEGEND, number, plural, size_words, step_words, times, verdict_of
+from trueto.reports.words import COMPARED, LAYER_WORDS, LEGEND, against, number, plural, size_words, step_words, times, verdict_of
 
 __all__ = ["exact_card", "layers_card", "source_link"]
 
@@ -126,7 +126,8 @@ def _layer(claim: ClaimView, layer: str) -> Html:
     title = el("h3", el("span", icon(sign.icon), class_=sign.tone), f" {name[:1].upper()}{name[1:]}: ", str(verdict_of(worst)))
     parts = [title, el("p", f"{what[:1].upper()}{what[1:]}.", class_="soft") if what else EMPTY]
     if not differing:
-        furthest = f" The furthest is {worst['case']}, {times(worst['ratio'])} the original's own rounding." if worst["ratio"] else ""
+        whose = against("the original's own rounding", layer)
+        furthest = f" The furthest is {worst['case']}, {times(worst['ratio'])} {whose}." if worst["ratio"] else ""
         parts.append(el("p", f"The same on {'all ' if len(cells) > 1 else ''}{plural(len(cells), 'input')}.{furthest}"))
     else:
         count = f"{len(differing)} of {plural(len(cells), 'input')} differ or could not be judged. The worst:"

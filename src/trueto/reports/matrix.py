@@ -9,7 +9,7 @@ from typing import Any
 from trueto.model import LAYERS
 from trueto.reports.power import figures
 from trueto.reports.view import ClaimView, Overview
-from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, gate_says, plural, step_words, times, verdict_of
+from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, against, gate_says, plural, step_words, times, verdict_of
 
 __all__ = ["escape", "headline", "matrix", "plain", "sentence", "table"]
 
@@ -69,7 +69,7 @@ def sentence(cell: dict[str, Any]) -> str:
     where = LAYER_WORDS.get(str(cell["layer"]), (str(cell["layer"]), ""))[0]
     if verdict.unknown or verdict.value == "broken":
         return f"{LEGEND[verdict].word}: {where}"
-    parts = [where, step_words(cell), f"{times(cell['ratio'])} the original's own rounding"]
+    parts = [where, step_words(cell), against(f"{times(cell['ratio'])} the original's own rounding", cell["layer"])]
     if verdict.declared:
         parts[2] = f"{times(cell['ratio'])} the rounding away from what is declared"
     return ", ".join(p for p in parts if p)

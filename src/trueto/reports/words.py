@@ -19,6 +19,7 @@ __all__ = [
     "LOG10_OF_ZERO",
     "RANK",
     "Sign",
+    "against",
     "gate_says",
     "log10_ratio",
     "number",
@@ -147,6 +148,11 @@ def verdict_of(cell: dict[str, Any]) -> Verdict:
         return Verdict(cell["verdict"])
     except ValueError as error:
         raise DataError(f"the run record has an unknown verdict {cell['verdict']!r}", "pip install -U trueto") from error
+
+
+def against(text: str, layer: Any) -> str:
+    """A sentence that speaks of the original, for the layer of a cell: a switch is held against the plain run, with it off."""
+    return text.replace("the original", "the plain run") if layer == "invariance" else text
 
 
 def number(value: Any, nothing: str = "–") -> str:
