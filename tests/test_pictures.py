@@ -23,8 +23,8 @@ def picture(seed: int = 0, size: tuple[int, int] = (4, 6)) -> np.ndarray:
 
 
 def test_a_picture_is_shown_as_it_is_and_its_difference_amplified():
-    """Original and candidate are the first of the batch in 8 bits; the largest difference is white, none is grey."""
-    original = picture()
+    """Original and candidate are shown in 8 bits; the largest difference is white, none is grey."""
+    original = picture()[:1]
     other = original.copy()
     other[0, 1, 2, 3] += 1e-3
     (entry,) = pictures(Outputs({"image": other}), Outputs({"image": original}))
@@ -36,13 +36,18 @@ def test_a_picture_is_shown_as_it_is_and_its_difference_amplified():
     assert 255 == difference[2, 3, 1]
 
 
-def test_a_picture_by_itself_is_shown_like_the_first_of_a_batch():
-    """Pictures that are given one by one, `image` and `image#2`, are shown as those of a batch are."""
+def test_pictures_of_a_batch_stand_below_each_other():
+    """Each is shown as one that is given by itself (`image`, `image#2`), with a grey line between two; four of nine."""
     both, moved = picture(), picture(1)
     shown = pictures(Outputs({"image": moved[0], "image#2": moved[1]}), Outputs({"image": both[0], "image#2": both[1]}))
-    (alone,) = pictures(Outputs({"image": moved}), Outputs({"image": both}))
+    (batch,) = pictures(Outputs({"image": moved}), Outputs({"image": both}))
     assert ["image", "image#2"] == [entry["name"] for entry in shown]
-    assert alone == shown[0]
+    for part in ("original", "candidate"):
+        first, second = (seen(entry[part]) for entry in shown)
+        line = np.full((1, 6, 3), 128)
+        assert np.concatenate([first, line, second]).tobytes() == seen(batch[part]).tobytes()
+    (many,) = pictures(*(Outputs({"image": np.zeros((9, 3, 4, 6))}) for _ in range(2)))
+    assert (4 * 4 + 3, 6, 3) == seen(many["original"]).shape
 
 
 def test_the_same_picture_has_no_difference():
@@ -70,7 +75,7 @@ def test_what_is_no_small_picture_is_not_shown(shape):
 
 def test_pictures_of_two_sizes_stand_in_a_room_for_either():
     """Where a library keeps another part of a picture: each at the top left, grey where it ends, and what lacks in the difference."""
-    small, large = picture(size=(4, 6)), picture(1, size=(5, 3))
+    small, large = picture(size=(4, 6))[:1], picture(1, size=(5, 3))[:1]
     (entry,) = pictures(Outputs({"picture": large}), Outputs({"picture": small}))
     original, candidate, difference = (seen(entry[part]) for part in ("original", "candidate", "difference"))
     assert [(5, 6, 3)] * 3 == [shown.shape for shown in (original, candidate, difference)]

@@ -19,13 +19,14 @@ LATENTS = "latents"
 SHOWN = 10  # latents of a strip
 SPREAD = 3.0  # standard deviations of a latent between black and white
 LARGEST = 256  # pixels of a side
+BATCH = 4  # pictures of a batch that are shown
 
 
 def pictures(got: Outputs, wanted: Outputs) -> list[dict[str, Any]]:
     """What can be looked at among named outputs: `image` and `picture` from -1 to 1, and `latents` (B, C, h, w) after each step as a strip.
 
-    An image is (B, 3, H, W) or (3, H, W), and the first of a batch is shown; of two sizes, both stand at the top left of a grey one
-    with room for either. Each has its `name`, `original`, `candidate` and `difference`
+    An image is (B, 3, H, W) or (3, H, W), and the first four of a batch stand below each other; of two sizes, both stand at the top left of
+    a grey one with room for either. Each has its `name`, `original`, `candidate` and `difference`
     as PNG in base64, and by what the difference was multiplied (`amplified`) until its largest value is black or white; grey is none.
     A strip has the `steps` that are shown.
     """
@@ -36,30 +37,36 @@ def pictures(got: Outputs, wanted: Outputs) -> list[dict[str, Any]]:
         strip = _side_by_side(LATENTS, *(_strip(outputs, chosen) for outputs in (wanted, got)))
         found.append(strip and {**strip, "steps": [int(name.partition("#")[2] or 1) for name in chosen]})
     names = [name for name in wanted.arrays if is_picture(name) and name in got.arrays]
-    found += [_side_by_side(name, *(_first(outputs.arrays[name]) for outputs in (wanted, got))) for name in names]
+    found += [_side_by_side(name, *(_batch(outputs.arrays[name]) for outputs in (wanted, got))) for name in names]
     return [entry for entry in found if entry]
 
 
-def _first(values: Array) -> Array:
-    """The first of a batch, or the only one, as (H, W, 3) from -1 to 1; empty where it is no picture of at most 256 pixels a side."""
+def _batch(values: Array) -> list[Array]:
+    """Pictures of a batch, each (H, W, 3) from -1 to 1; none where a side has more than 256 pixels."""
     values = values[None] if values.ndim == 3 else values
-    fits = values.ndim == 4 and len(values) > 0 and values.shape[1] >= 3 and max(values.shape[2:]) <= LARGEST
-    return np.moveaxis(values[0, :3].astype(np.float64), 0, -1) if fits else np.zeros((0, 0, 3))
+    fits = values.ndim == 4 and values.shape[1] >= 3 and max(values.shape[2:]) <= LARGEST
+    return [np.moveaxis(picture[:3].astype(np.float64), 0, -1) for picture in values[:BATCH]] if fits else []
 
 
-def _strip(outputs: Outputs, names: list[str]) -> Array:
-    """Latents side by side with a grey line between two, three of their channels as red, green and blue."""
-    tiles = [_first(outputs.arrays[name]) / SPREAD for name in names]
-    parts = [part for tile in tiles for part in (tile, np.zeros((len(tile), 1, 3)))]
-    return np.concatenate(parts[:-1], axis=1) if len({tile.shape for tile in tiles}) == 1 else np.zeros((0, 0, 3))
+def _lined(tiles: list[Array], axis: int) -> Array:
+    """Pictures of one size in a column or a row, with a grey line between two."""
+    line = np.zeros((1, tiles[0].shape[1], 3) if axis == 0 else (tiles[0].shape[0], 1, 3))
+    return np.concatenate([part for tile in tiles for part in (tile, line)][:-1], axis=axis)
 
 
-def _side_by_side(name: str, original: Array, candidate: Array) -> dict[str, Any]:
-    if not original.size or not candidate.size:
+def _strip(outputs: Outputs, names: list[str]) -> list[Array]:
+    """For each picture of a batch its latents side by side, three of their channels as red, green and blue."""
+    by_step = [_batch(outputs.arrays[name]) for name in names]
+    alike = len({tile.shape for tiles in by_step for tile in tiles}) == 1 and len({len(tiles) for tiles in by_step}) == 1
+    return [_lined([tile / SPREAD for tile in tiles], axis=1) for tiles in zip(*by_step, strict=True)] if alike else []
+
+
+def _side_by_side(name: str, originals: list[Array], candidates: list[Array]) -> dict[str, Any]:
+    """The pictures of a batch below each other: of the original, of the candidate, and their differences."""
+    if not originals or len(originals) != len(candidates):
         return {}
-    if original.shape != candidate.shape:
-        room = (max(original.shape[0], candidate.shape[0]), max(original.shape[1], candidate.shape[1]))
-        original, candidate = _in_room(original, room), _in_room(candidate, room)
+    room = tuple(max(picture.shape[side] for picture in (*originals, *candidates)) for side in (0, 1))
+    original, candidate = (_lined([_in_room(picture, room) for picture in pictures], axis=0) for pictures in (originals, candidates))
     apart = candidate - original
     largest = float(np.abs(apart).max())
     amplified = 1 / largest if largest else None
@@ -67,7 +74,7 @@ def _side_by_side(name: str, original: Array, candidate: Array) -> dict[str, Any
     return {"name": name, "amplified": amplified, **{what: _png(values) for what, values in shown.items()}}
 
 
-def _in_room(picture: Array, room: tuple[int, int]) -> Array:
+def _in_room(picture: Array, room: tuple[int, ...]) -> Array:
     """A picture (h, w, 3) at the top left of a grey one (H, W, 3)."""
     framed = np.zeros((*room, 3))
     framed[: picture.shape[0], : picture.shape[1]] = picture
