@@ -179,8 +179,16 @@ def test_a_claim_on_what_a_release_has_not_is_not_claimed_for_it(release):
     release("0.10.2")
     asked = {"loop": {"kind": "pipeline"}, "base": {"algorithm_type": "sde-dpmsolver++", "final_sigmas_type": "zero"}}
     assert "has no such method: sde-dpmsolver++" == older.lacks(DPMSolverMultistepScheduler, SimpleNamespace(settings=asked))
-    given = SimpleNamespace(settings={"loop": {"kind": "given_sigmas"}, "base": {}}, implementation="IPNDMScheduler")
-    assert "has no such setting: trained_betas of IPNDMScheduler" == older.lacks(DPMSolverMultistepScheduler, given)
+
+
+@pytest.mark.parametrize("version", ["0.10.2", "0.23.1"])
+def test_a_claim_that_needs_a_setting_is_not_claimed_for_a_release_without_it(release, version):
+    """Whatever the age: its configuration could be passed over in silence, but there is nothing that the network could be told."""
+    release(version)
+    claim = SimpleNamespace(settings={"needs": {"settings": ["timestep_type"]}, "base": {}}, implementation="EulerDiscreteScheduler")
+    assert "has no such setting: timestep_type of EulerDiscreteScheduler" == older.lacks(DPMSolverMultistepScheduler, claim)
+    claim.settings["needs"] = {"settings": ["algorithm_type"]}
+    assert "" == older.lacks(DPMSolverMultistepScheduler, claim)
 
 
 def test_a_time_that_an_older_list_has_not_is_said(release):

@@ -68,6 +68,15 @@ def test_what_a_release_has_not_is_not_claimed(bench):
     _, events = gate(bench, "1.1")
     reasons = {event["reference"]: event["reason"] for event in events if event["event"] == "no_claim"}
     assert "has no such class: Heun" == reasons["k_diffusion/heun"]
+    assert {"k_diffusion/heun": "has no such class: Heun"} == events[0]["lacks"]
+
+
+def test_what_a_release_has_not_is_said_to_somebody_who_asks_for_it(bench):
+    """By name, with the reason: a claim that is lacking is no typing error."""
+    folder, pip = bench
+    trueto("env", f"{TOY}==1.1", cwd=folder, **pip)
+    done = trueto("gate", f"{TOY}==1.1", "--claim", "k_diffusion/heun", cwd=folder)
+    assert (5, True) == (done.returncode, "cannot be asked for k_diffusion/heun: it has no such class: Heun" in done.stderr), done.stderr
 
 
 @pytest.mark.slow

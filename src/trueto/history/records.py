@@ -43,12 +43,12 @@ PLAIN = {"ratio": None, "grey_levels": None, "size": "none", "first_step": None,
 EVIDENCE = ("original_ratio", "variant", "marks", "mark_floors", "ignored", "error", "by_step", "steps")
 OFTEN = {"seed": 0, "profile": "default"}
 STEPPED = (Layer.UPDATE, Layer.TRAJECTORY)  # of which the distance from the original is kept step by step
-HEADER = ("id", "started", "trueto", "candidate", "version", "environment", "control", "selection")
+HEADER = ("id", "started", "trueto", "candidate", "version", "environment", "control", "selection", "lacks")
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What one release computed: its cells, or why nothing could be judged; `lacks` are originals whose class it has not."""
+    """What one release computed: its cells, or why nothing could be judged; `lacks` are claims that it could not be asked for, and why."""
 
     candidate: str
     version: str
@@ -113,7 +113,6 @@ def write_release(folder: Path, run: RunRecord, *, goldens: str, unjudged: str =
     header = {name: run.header[name] for name in HEADER if name in run.header}
     events: list[Mapping[str, Any]] = [{"event": "run", "schema": SCHEMA, "suite": SUITE, "goldens": goldens, **header}]
     events += [{"event": "cell", **_slim(cell)} for cell in run.cells]
-    events += [{"event": "no_claim", **{k: e[k] for k in ("reference", "reason")}} for e in run.no_claims if "no such" in e["reason"]]
     events.append({"event": "end", "counts": dict(run.counts), **({"unjudged": unjudged} if unjudged else {})})
     target = release_file(folder, str(header["version"]))
     _replace(target, "".join(json.dumps(event, separators=(",", ":"), allow_nan=False) + "\n" for event in events))
@@ -166,7 +165,7 @@ def read_release(path: Path) -> Release:
         for cell in cells:
             Verdict(cell["verdict"])
             _ = [cell[name] for name in ALWAYS]
-        lacks = {event["reference"]: event["reason"] for event in events if event["event"] == "no_claim"}
+        lacks = dict(header.get("lacks") or {event["reference"]: event["reason"] for event in events if event["event"] == "no_claim"})
         Version(header["version"])
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, InvalidVersion) as error:
         raise DataError(f"{path} cannot be read as the record of a release: {type(error).__name__}: {error}", again) from error
@@ -186,7 +185,9 @@ def release_run(release: Release, path: Path) -> RunRecord:
     """The record of a release as a run record, with the command that repeats each cell."""
     repeat = f"trueto gate {release.candidate}=={release.version} --quick --claim"
     cells = [{**cell, "evidence": {**cell["evidence"], "command": f"{repeat} {shlex.quote(cell['claim'])}"}} for cell in release.cells]
-    no_claims = [{"event": "no_claim", "reference": name, "reason": why} for name, why in release.lacks.items()]
+    claimed = {str(cell["reference"]) for cell in cells}
+    lacks = {name.partition("@")[0]: why for name, why in reversed([*release.lacks.items()])}
+    no_claims = [{"event": "no_claim", "reference": name, "reason": why} for name, why in lacks.items() if name not in claimed]
     return RunRecord(path, dict(release.header), cells, no_claims, [release.unjudged] if release.unjudged else [], {"event": "end"})
 
 

@@ -49,11 +49,17 @@ def lines_of(releases: Sequence[Release], changed: Mapping[str, frozenset[str]])
     versions = tuple(release.version for release in releases)
     lines: list[Line] = []
     for claim, cells in sorted(found.items()):
-        why = (r.unjudged or r.lacks.get(claim.partition("@")[0], "nothing recorded: it may have no such class") for r in releases)
+        why = (_missing(release, claim) for release in releases)
         missing = tuple("" if here else reason for here, reason in zip(cells, why, strict=True))
         layers = tuple(str(layer) for layer in LAYERS if any(layer in here for here in cells))
         lines.append(Line(claim, versions, layers, tuple(cells), missing, changed.get(claim, frozenset())))
     return lines
+
+
+def _missing(release: Release, claim: str) -> str:
+    """Why a release has nothing of a claim; older records name the original only."""
+    why = release.unjudged or release.lacks.get(claim) or release.lacks.get(claim.partition("@")[0])
+    return why or "nothing recorded: it may have no such class"
 
 
 def height_of(line: Line) -> int:

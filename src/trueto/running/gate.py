@@ -22,12 +22,12 @@ from trueto.running.ahead import Ahead
 from trueto.running.circumstances import digest_of_golden, environment, now
 from trueto.running.client import Limits, Outcome, Worker
 from trueto.running.domain import AGREEMENT, law_of
-from trueto.running.judging import Runs
+from trueto.running.judging import Runs, told
 from trueto.running.kept import check_kept
 from trueto.running.laws import Court, judge_law
 from trueto.running.ledger import Ledger
 from trueto.running.outputs import Calls, judge_outputs
-from trueto.running.plan import Selection
+from trueto.running.plan import Selection, check_lacking
 from trueto.running.pool import Pool
 from trueto.running.profiles import absent, profile
 from trueto.running.published import digests
@@ -70,7 +70,7 @@ class Gate:
     skipped: dict[str, str] = field(default_factory=dict)
     kept: Sequence[tuple[str, str]] = ()
     kept_file: str = ""
-    lacking: frozenset[str] = frozenset()
+    lacking: Mapping[str, str] = field(default_factory=dict)
     search: Search | None = None
     ledger_file: str = ""
     control: Sequence[Mapping[str, Any]] = ()
@@ -101,9 +101,10 @@ class Gate:
         else:
             first.close()
         self.name, self.version = str(said["candidate"]), str(said["version"])
-        claims, self.lacking = [claim_from_json(claim) for claim in said["claims"]], frozenset(lacks)
+        claims, self.lacking = [claim_from_json(claim) for claim in said["claims"]], lacks
         self.claims = tuple(claim for claim in claims if claim.id not in lacks)
-        self.no_claims = {**said["no_claims"], **{claim.reference: lacks[claim.id] for claim in claims if claim.id in lacks}}
+        check_lacking(self.spec, self.lacking, self.selection)
+        self.no_claims = {**said["no_claims"], **{claim.reference: lacks[claim.id] for claim in claims[::-1] if claim.id in lacks}}
         self.absent = {p: why for p in self.selection.profiles if (why := absent(profile(p)))}
 
     def start(self) -> None:
@@ -164,7 +165,7 @@ class Gate:
             return self._judge_outputs(cell, ref)
         runs = self.runs(cell)
         judgement = judge_cell(cell, self.version, ref, chosen, runs, self.ledger)
-        return self._explained(judgement, _told(runs.native))
+        return self._explained(judgement, told(runs.native))
 
     def _judge_outputs(self, cell: Cell, ref: Reference) -> Judgement:
         """The verdict on the named outputs of a function."""
@@ -183,7 +184,7 @@ class Gate:
 
         calls = Calls(native, twin, plain if cell.layer is Layer.INVARIANCE else None)
         judgement = judge_outputs(cell, self.version, ref, chosen, calls, self.ledger)
-        return self._explained(judgement, _told(native))
+        return self._explained(judgement, told(native))
 
     def _court(self, cell: Cell) -> Court:
         """What a law may ask of this gate."""
@@ -265,7 +266,8 @@ class Gate:
         """The first line of the run record."""
         used = sorted({cell.claim.reference for cell in self.cells})
         weights = digest_of(self.selection.weights) if self.selection.weights else ""
-        optional = {"weights": weights, "examples": digests(self.cells) if self.selection.source else {}, "control": self.control}
+        examples = digests(self.cells) if self.selection.source else {}
+        optional = {"weights": weights, "examples": examples, "control": self.control, "lacks": self.lacking}
         return {
             "id": run_id,
             "started": now(),
@@ -291,12 +293,6 @@ class Gate:
         """Stop every worker."""
         for pool in reversed(self._pools.values()):
             pool.close()
-
-
-def _told(native: Outcome) -> dict[str, Any]:
-    """What a worker says of itself besides its tensors: how the library was configured, and where the code stands."""
-    names = {"settings": "settings", "source": "candidate_source", "ignored": "ignored"}
-    return {name: found for key, name in names.items() if (found := native.meta.get(key))}
 
 
 def run_all(

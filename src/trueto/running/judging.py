@@ -12,7 +12,7 @@ from trueto.running.arms import Bench
 from trueto.running.client import Outcome
 from trueto.running.ledger import Deviation
 
-__all__ = ["Context", "Runs", "Seen", "by_numbers", "declared_text", "joined", "plain", "stale_words", "union"]
+__all__ = ["Context", "Runs", "Seen", "by_numbers", "declared_text", "joined", "plain", "stale_words", "told", "union"]
 
 
 @dataclass(slots=True)
@@ -136,3 +136,9 @@ def plain(context: Context, verdict: Verdict, cause: str, reason: str) -> Judgem
     """A judgement that needs no numbers."""
     context.evidence.update(context.bench.sources())
     return Judgement(cell=context.cell, version=context.version, verdict=verdict, cause=cause, reason=reason, evidence=context.evidence)
+
+
+def told(native: Outcome) -> dict[str, Any]:
+    """What a worker says of itself besides its tensors: how the library was configured, and where the code stands."""
+    names = {"settings": "settings", "source": "candidate_source", "ignored": "ignored"}
+    return {name: found for key, name in names.items() if (found := native.meta.get(key))}

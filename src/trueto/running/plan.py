@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,7 +14,7 @@ from trueto.running.domain import stated_layers
 from trueto.running.expressed import covers, spelled_case
 from trueto.running.profiles import profile
 
-__all__ = ["Selection", "covers", "matches", "plan"]
+__all__ = ["Selection", "check_lacking", "covers", "matches", "plan"]
 
 LONG = 12
 
@@ -48,6 +48,13 @@ def _check_names(kind: str, patterns: Sequence[str], known: Sequence[str], hint:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in known):
             raise UnknownName(kind, pattern, known, hint)
+
+
+def check_lacking(candidate: str, lacking: Mapping[str, str], selection: Selection) -> None:
+    """NothingSelected, with the reason, where a claim is asked for by its name that this release of the candidate lacks."""
+    for name in selection.claims:
+        if why := lacking.get(name):
+            raise NothingSelected(f"{candidate} cannot be asked for {name}: it {why}", f"trueto list claims {candidate}")
 
 
 def plan(candidate: str, claims: Sequence[Claim], selection: Selection, kept: Sequence[tuple[str, str]] = ()) -> list[Cell]:

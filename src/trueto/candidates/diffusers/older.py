@@ -31,13 +31,14 @@ def as_today(found: Any) -> Any:
 
 
 def lacks(found: Any, claim: Claim) -> str:
-    """What a class of an older release has not of what a claim says in its settings; nothing where it can be asked for all of it."""
-    if _release() >= ANSWERS or not inspect.isclass(found):
+    """What a class of this release has not of what a claim says in its settings; nothing where it can be asked for all of it."""
+    if not inspect.isclass(found):
         return ""
     known = inspect.signature(found.__init__).parameters
-    wanted = {"trained_betas"} if claim.settings["loop"]["kind"] == "given_sigmas" else set[str]()
-    if absent := sorted(wanted - set(known)):
+    if absent := sorted(set(claim.settings.get("needs", {}).get("settings", ())) - set(known)):
         return f"has no such setting: {', '.join(absent)} of {claim.implementation}"
+    if _release() >= ANSWERS:
+        return ""
     base = {name: value for name, value in claim.settings["base"].items() if name in known}
     try:
         found(**base)

@@ -49,8 +49,8 @@ def _claim(gate: Gate, name: str) -> Claim:
     for claim in gate.claims:
         if claim.id == name:
             return claim
-    if name in gate.no_claims:
-        raise UsageError(f"{gate.name} does not claim to be {name}: {gate.no_claims[name]}", f"trueto list claims {gate.spec}")
+    if why := gate.lacking.get(name) or gate.no_claims.get(name):
+        raise UsageError(f"{gate.name} does not claim to be {name}: {why}", f"trueto list claims {gate.spec}")
     raise UnknownName(f"claim of {gate.name}", name, [claim.id for claim in gate.claims], f"trueto list claims {gate.spec}")
 
 

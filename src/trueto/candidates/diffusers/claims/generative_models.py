@@ -69,6 +69,7 @@ CLAIMS: tuple[Claim, ...] = (
         config=SVD,
         levels="every_sigma",
         cases=("svd-*",),
+        needs=("timestep_type",),  # without it the network is told whole training times, for which this one has no level
         domain={"schedules": ["svd"], "order": {"claimed": 1, "grid": "edm", "steps": [16, 32, 64, 128]}},
         note="in the configuration that Stable Video Diffusion was released with, without its guidance, which grows from frame to frame",
     ),

@@ -4,8 +4,9 @@
 `grids` by the case's grid, `parameterizations` by what the network predicts; `options` says which options of the original the scheduler
 takes, in its constructor (`init`, with its name there where that is another one), in `set_timesteps()` (`timesteps`), in `step()`, or by
 way of its loop (`driven`). A case that needs anything else is not claimed. `stages` says how network calls make up sampling steps,
-`levels` how the noise levels are read off the scheduler, `loop` which loop drives it (diffusers/loops.py). `domain` says for which X
-the claim holds beyond the recorded cases: the laws draw from it (docs/laws.md).
+`levels` how the noise levels are read off the scheduler, `loop` which loop drives it (diffusers/loops.py). `needs` are settings of the
+constructor without which a release cannot be asked at all, and does not claim it. `domain` says for which X the claim holds beyond the
+recorded cases: the laws draw from it (docs/laws.md).
 """
 
 from __future__ import annotations
@@ -167,6 +168,7 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
     levels: str = "sigma",
     loop: str = "pipeline",
     cases: tuple[str, ...] = ("*",),
+    needs: tuple[str, ...] = (),
     note: str = "",
     domain: Mapping[str, Any] | None = None,
 ) -> Claim:
@@ -183,6 +185,7 @@ def claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
             "stages": {"kind": stages},
             "levels": {"kind": levels},
             "loop": {"kind": loop},
+            "needs": {"settings": needs},
             "grids": GRIDS if grids is None else grids,
             "parameterizations": EPS_V if parameterizations is None else parameterizations,
             "config": SD_V1 if config is None else config,

@@ -44,6 +44,7 @@ CLAIMS: tuple[Claim, ...] = (
         config={},
         levels="ratio",
         loop="given_sigmas",
+        needs=("trained_betas",),
         cases=("spliced-2", "spliced-4", "spliced-7", "spliced-20", "spliced-1000", "ddpm-*", "log-*"),
         note="with `trained_betas`, which this scheduler takes for the sigmas of its grid, set to those of the original's times",
         domain={"schedules": ["angle"]},
