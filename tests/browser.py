@@ -173,3 +173,23 @@ def browser() -> Iterator[Tab]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
+
+
+def choose(tab: Tab, name: str, value: str) -> None:
+    """Choose in one of the lists above the matrix, as a user does."""
+    script = "(f => { f.value = %s; f.dispatchEvent(new Event('change', {bubbles: true})) })(document.querySelector('#filter [name=%s]'))"
+    tab.run(script % (json.dumps(value), name))
+
+
+def row(tab: Tab, claim: str) -> list[str]:
+    """What the signs of one original say, release by release, as far as they are shown."""
+    script = f"[...document.querySelectorAll('th a[href=\"#{claim}\"]')][0].closest('tr')"
+    return tab.run(f"[...{script}.querySelectorAll('td')].filter(td => !td.hidden).map(td => td.querySelector('a').title)")
+
+
+def near(tab: Tab, claim: str) -> str:
+    """Scroll to a claim and wait for its plot; what the plot says of itself."""
+    tab.run(f"document.getElementById('{claim}').scrollIntoView()")
+    wait = "new Promise(done => { const look = () => { const plot = document.querySelector('#%s svg.time'); "
+    wait += "plot ? done(plot.getAttribute('aria-label')) : setTimeout(look, 20) }; look() })"
+    return tab.run(wait % claim)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import records
 import serving
-from browser import Tab, browser, chromium
+from browser import Tab, browser, choose, chromium, near, row
 
 from trueto.history import read_history
 from trueto.reports import history_page, write_site
@@ -67,26 +67,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     file = tmp_path_factory.mktemp("page") / "history.html"
     file.write_text(history_page(read_history(RECORDED)), encoding="utf-8")
     return file.as_uri()
-
-
-def choose(tab: Tab, name: str, value: str) -> None:
-    """Choose in one of the lists above the matrix, as a user does."""
-    script = "(f => { f.value = %s; f.dispatchEvent(new Event('change', {bubbles: true})) })(document.querySelector('#filter [name=%s]'))"
-    tab.run(script % (json.dumps(value), name))
-
-
-def row(tab: Tab, claim: str) -> list[str]:
-    """What the signs of one original say, release by release, as far as they are shown."""
-    script = f"[...document.querySelectorAll('th a[href=\"#{claim}\"]')][0].closest('tr')"
-    return tab.run(f"[...{script}.querySelectorAll('td')].filter(td => !td.hidden).map(td => td.querySelector('a').title)")
-
-
-def near(tab: Tab, claim: str) -> str:
-    """Scroll to a claim and wait for its plot; what the plot says of itself."""
-    tab.run(f"document.getElementById('{claim}').scrollIntoView()")
-    wait = "new Promise(done => { const look = () => { const plot = document.querySelector('#%s svg.time'); "
-    wait += "plot ? done(plot.getAttribute('aria-label')) : setTimeout(look, 20) }; look() })"
-    return tab.run(wait % claim)
 
 
 def test_the_site_at_drift_loads_nothing_and_complains_of_nothing(tab: Tab, server: serving.Served) -> None:
@@ -206,36 +186,6 @@ def test_a_release_is_drawn_step_by_step(tab: Tab, tmp_path: Path) -> None:
     tab.open("about:blank")
     tab.open(f"{file.as_uri()}?at=0.25.1#{MOVED}")
     assert 0 == tab.run(f"document.querySelectorAll('#{MOVED} svg.steps').length")
-
-
-def test_profiles_and_seeds_of_a_run_can_be_chosen(tab: Tab, tmp_path: Path) -> None:
-    """A difference in one profile and with one seed is seen there and nowhere else; the address keeps it; hostile names are values only."""
-    lines = records.events(profiles=("cpu", records.HOSTILE), cases=("karras-20", "model-20"), claims=8)
-    for line in lines:
-        if line["event"] == "cell":
-            line["seed"] = 7 if line["case"] == "model-20" else 0
-            if line["claim"] == "k_diffusion/euler" and (line["profile"], line["seed"], line["layer"]) == ("cpu", 7, "update"):
-                line |= {"verdict": "drifted", "ratio": 41.0}
-    write_site(records.write(tmp_path / "run.jsonl", lines), tmp_path / "out")
-    address = (tmp_path / "out" / "index.html").as_uri()
-    place = "document.querySelectorAll('a[href=\"claims/k_diffusion-euler.html#update\"]')[0]"
-    tab.open(address)
-    shown = {}
-    for profile, seed in (("", ""), ("cpu", "7"), ("cpu", "0"), ("", "7")):
-        choose(tab, "profile", profile)
-        choose(tab, "seed", seed)
-        shown[profile, seed] = tab.run(f"{place}.className + ' ' + {place}.innerText.trim()")
-    assert {("", ""), ("cpu", "7"), ("", "7")} == {chosen for chosen, tile in shown.items() if tile == "tile bad differs"}
-    assert "tile same identical" == shown["cpu", "0"]
-    choose(tab, "profile", tab.run("document.querySelector('#filter [name=profile]').options[2].value"))
-    assert "tile same" in tab.run(f"{place}.className")
-    tab.open(f"{address}?profile=cpu&seed=0")
-    assert ("cpu", "tile same") == (tab.run("document.querySelector('#filter [name=profile]').value"), tab.run(f"{place}.className"))
-    assert "8 of 8 originals" == tab.run("document.querySelector('#filter output').textContent")
-    assert [] == tab.complaints
-    tab.screen(PHONE, 800)
-    tab.open(address)
-    assert tab.run("document.documentElement.scrollWidth") <= PHONE
 
 
 def test_a_plot_is_drawn_when_somebody_comes_near(tab: Tab, page: str) -> None:

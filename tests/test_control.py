@@ -8,7 +8,7 @@ import pytest
 from support import lines, trueto
 
 from trueto.events import RunRecord
-from trueto.history import Release, environments, read_history, said_of_control, with_control, write_release
+from trueto.history import Release, environments, read_history, said_of_control, with_header, write_release
 from trueto.reports import history_page
 from trueto.running import certify, control_arm
 from trueto.running.circumstances import environment
@@ -90,7 +90,7 @@ def test_a_control_is_added_to_a_record_as_it_stands(tmp_path):
     header = {"id": "1", "started": "2026", "candidate": "toy", "version": "1.0", "environment": {"torch": "2.13"}, "selection": {}}
     path = write_release(tmp_path, RunRecord(Path(), header, [], [], []), goldens="1", unjudged="cannot be imported: no")
     before = path.read_text().splitlines()
-    with_control(path, [MOVED])
+    with_header(path, control=[MOVED])
     after = path.read_text().splitlines()
     assert before[1:] == after[1:]
     assert {**json.loads(before[0]), "control": [MOVED]} == json.loads(after[0])

@@ -79,6 +79,20 @@ def test_history_in_the_terminal_and_as_data(swept):
 
 
 @pytest.mark.slow
+def test_a_sweep_may_judge_under_several_profiles(swept, tmp_path):
+    """Side by side in one record, which is another selection: it is not passed over for a record of one profile."""
+    folder, pip, *_ = swept
+    pip = {**pip, "TRUETO_ENVIRONMENTS": str(folder / ".trueto" / "environments")}
+    both = ("--versions", "==1.1", "--profile", "default", "--profile", "threads-2")
+    outcomes = [trueto("sweep", str(TOY), *more, cwd=tmp_path, **pip) for more in (both[:2], both, both)]
+    assert ["judged", "judged", "recorded"] == [re.search(r"toy.py 1.1 (\w+):", done.stdout)[1] for done in outcomes]
+    found = [release for release in history(tmp_path) if release.version == "1.1"]
+    assert {"default", "threads-2"} == {cell["profile"] for cell in found[0].cells}
+    wrong = trueto("sweep", str(TOY), "--profile", "threads-3", cwd=tmp_path, **pip)
+    assert (4, True) == (wrong.returncode, "unknown profile 'threads-3'" in wrong.stderr)
+
+
+@pytest.mark.slow
 def test_two_sweeps_at_once_are_refused(swept):
     """The second ends at once, and says why."""
     folder, pip, *_ = swept
@@ -185,7 +199,8 @@ def test_the_page_says_where_y_changed(swept):
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
     assert 2 == len(re.findall(r'<td [^>]*class="\w+ changed"', page))
     plots = {line["claim"]: line for line in told(page)["lines"]}
-    assert [2, 4] == plots[EULER]["changed"]
+    assert [[2, [0]], [4, [0]]] == plots[EULER]["changed"]
+    assert [["default", "0"]] == told(page)["wheres"]
     assert [] == plots["k_diffusion/heun"]["changed"]
     assert "1.2</b> moved away from the original (1.1 was as before)" in page
     assert "this release does not start" in page
@@ -216,7 +231,7 @@ def test_the_script_is_told_what_the_records_hold(swept):
     data = told(history_page(releases))
     line = next(line for line in data["lines"] if line["claim"] == EULER)
     seen = 0
-    for layer, kinds, ratios, *steps in line["rows"]:
+    for _, layer, kinds, ratios, *steps in line["rows"]:
         curves = steps[0].split(",") if steps else [""] * len(releases)
         for release, kind, ratio, curve in zip(releases, kinds.split(","), ratios.split(","), curves, strict=True):
             cells = [cell for cell in release.cells if (cell["claim"], cell["layer"]) == (EULER, layer)]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import records
+from support import trueto
 
 from trueto.events import read_run
-from trueto.history import Release, read_release, write_release
+from trueto.history import Release, changes, read_release, with_header, write_release
 from trueto.reports import history_page
 from trueto.trackers._sources import sources
 
@@ -71,7 +72,7 @@ def test_the_page_draws_a_release_step_by_step(tmp_path: Path) -> None:
     old = Release("diffusers", "1.0", {**new[0].header, "version": "1.0"}, tuple(bare), {})
     told = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', history_page([old, *new]))[1])
     assert ["##*LA"] == told["curves"]
-    assert ",0,0" == told["lines"][0]["rows"][0][3]
+    assert ",0,0" == told["lines"][0]["rows"][0][4]
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -83,3 +84,41 @@ def test_a_release_and_a_whole_run_have_the_same_curve(tmp_path: Path, whole: bo
     curve = {m.step: m.value for m in plan.metrics if m.name == "original_ratio/trajectory"}
     assert [0, 1, 2, 3, 4] == sorted(curve)
     assert (1234.5, 99.6) == (curve[3], curve[4]) if whole else (1200, 100) == (curve[3], curve[4])
+
+
+def test_a_change_is_one_of_a_profile_and_a_seed(tmp_path: Path) -> None:
+    """What differs under one seed and not under another is a change there alone; the page says where it is seen, and has both to choose."""
+    places = [("default", 0), ("default", 1), ("bf16", 0)]
+    same = [{**records.cell(CLAIM, "model-4", "update", profile=profile), "seed": seed} for profile, seed in places]
+    moved = records.cell(CLAIM, "model-4", "update", verdict="drifted", cause="algorithm")
+    after = [{**moved, "profile": profile, "seed": seed} if seed else cell for (profile, seed), cell in zip(places, same, strict=True)]
+    releases = [read_release(release(tmp_path, "1.0", *same)), read_release(release(tmp_path, "1.1", *after))]
+    found = changes(releases)
+    assert [("default", 1, "away")] == [(one.now["profile"], one.now["seed"], one.kind) for one in found]
+    page = history_page(releases)
+    assert "Seen with profile default and seed 1 only." in page
+    told = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
+    assert [["bf16", "0"], ["default", "0"], ["default", "1"]] == told["wheres"]
+    assert [[1, [2]]] == told["lines"][0]["changed"]
+    assert "the only one that is recorded" not in page
+    (tmp_path / "one").mkdir()
+    one = history_page([read_release(release(tmp_path / "one", "1.0", same[1]))])
+    assert "profile default, the only one that is recorded" in one
+    assert "seed 1, the only one that is recorded" in one
+
+
+def test_the_day_of_a_release_stands_beside_its_version(tmp_path: Path) -> None:
+    """Where it is known: in words, at the change in the plot, and in the terminal; a release without one is its version."""
+    moved = records.cell(CLAIM, "model-4", "update", verdict="drifted", cause="algorithm")
+    paths = [release(tmp_path, "1.0", records.cell(CLAIM, "model-4", "update")), release(tmp_path, "1.1", moved)]
+    assert "<b>1.1</b> moved away from the original (1.0 was as before)" in history_page([read_release(path) for path in paths])
+    for path, day in zip(paths, ("2024-01-17", "2024-02-13"), strict=True):
+        with_header(path, released=day)
+    page = history_page([read_release(path) for path in paths])
+    assert "<b>1.1</b> of 2024-02-13 moved away from the original (1.0 of 2024-01-17 was as before)" in page
+    told = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
+    assert ["1.0 of 2024-01-17", "1.1 of 2024-02-13"] == told["named"]
+    done = trueto("history", "diffusers", "--history", str(tmp_path / "top"), cwd=tmp_path)
+    assert 5 == done.returncode
+    (tmp_path / "history").rename(tmp_path / "diffusers")
+    assert "1.1 of 2024-02-13 (1.0 of 2024-01-17 was otherwise)" in trueto("history", "diffusers", "--history", ".", cwd=tmp_path).stdout

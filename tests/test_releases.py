@@ -119,7 +119,9 @@ def test_a_ledger_of_another_release_explains_and_does_not_bind(bench):
     assert (1, {"drifted"}) == found["1.2"]
 
 
-@pytest.mark.parametrize(("line", "named"), [("version = 1", "version"), ("versions = '0.2 <'", "0.2 <")])
+@pytest.mark.parametrize(
+    ("line", "named"), [("version = 1", "version"), ("[released]\n'1.0' = '2024-02-13'", "without quotes"), ("versions = '0.2 <'", "0.2 <")]
+)
 def test_a_table_of_releases_with_a_mistake_is_an_error(tmp_path, line, named):
     """An unknown key, and what does not say which versions, are named."""
     adapter = tmp_path / "toy.py"

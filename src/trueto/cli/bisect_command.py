@@ -56,7 +56,7 @@ def command(
     found = bisect(search, list(commits) or line_of_releases(search, good, bad, published(candidate) or built(candidate)))
 
     def named(version: str) -> str:
-        return f"commit {commits[version]}" if version in commits else version
+        return f"commit {commits[version]}" if version in commits else search.known[version].named if version in search.known else version
 
     window = f", or at {' or '.join(map(named, found.between))}, which could not be judged" if found.between else ""
     begun = next(iter(commits), good)

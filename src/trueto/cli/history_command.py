@@ -50,7 +50,8 @@ def command(candidate: str, claims: tuple[str, ...], history: Path, **shown: Any
     chosen = _chosen(releases, claims)
     found = [change for change in changes(releases, chosen) if _large(change, shown["size"])]
     if shown["form"] == "json":
-        click.echo(json.dumps([_data(change) for change in found], indent=1))
+        days = {release.version: str(release.header.get("released", "")) for release in releases}
+        click.echo(json.dumps([_data(change, days[change.after]) for change in found], indent=1))
     else:
         click.echo(history_text(candidate, releases, found, chosen))
     return 0
@@ -87,8 +88,9 @@ def _large(change: Change, size: str) -> bool:
     return size == "any" or said not in SIZES or change.kind in {"broke", "repaired"} or SIZES.index(said) >= SIZES.index(size)
 
 
-def _data(change: Change) -> dict[str, Any]:
+def _data(change: Change, day: str) -> dict[str, Any]:
     keys = ("claim", "layer", "case", "before", "after", "kind", "what")
     cell = change.worse
     sized = {name: cell[name] for name in ("size", "grey_levels", "ratio", "first_step", "cause")}
-    return {**{key: getattr(change, key) for key in keys}, **sized}
+    where = {"released": day, "profile": cell["profile"], "seed": cell["seed"]}
+    return {**{key: getattr(change, key) for key in keys}, **sized, **where}

@@ -18,6 +18,7 @@ __all__ = ["command"]
 @click.option("--history", type=click.Path(path_type=Path), default=Path("reports/history"), help="the folder that holds the histories")
 @click.option("--again", is_flag=True, help="also those that are recorded already")
 @click.option("--full", is_flag=True, help="all recorded cases of each claim, not only the quick ones")
+@click.option("--profile", "profiles", metavar="NAME", multiple=True, default=["default"], help="how to run them, as threads-2")
 @click.option("--jobs", metavar="N", default="2", help="worker processes")
 @click.option("--list", "only_list", is_flag=True, help="say which releases there are, and judge nothing")
 def command(candidate: str, **chosen: Any) -> int:
@@ -30,16 +31,18 @@ def command(candidate: str, **chosen: Any) -> int:
     Examples
       trueto sweep diffusers --versions '>=0.20' --last-patch
       trueto sweep diffusers --versions '==0.26.3' --again
+      trueto sweep diffusers --last-patch --profile default --profile threads-2
       trueto history diffusers
 
     \b
     Exit code: 0 all are recorded   2 one could not be judged or fetched   5 no release is chosen
     """
     from trueto.errors import NothingSelected
+    from trueto.running.entry import chosen_profiles
     from trueto.running.releases import built, published, selected
     from trueto.running.sweep import OPTIONS, history_folder, sweep
 
-    history, jobs = chosen["history"], chosen["jobs"]
+    history, jobs, (profiles, _) = chosen["history"], chosen["jobs"], chosen_profiles(chosen["profiles"])
     known = published(candidate)
     if not known:
         known = built(candidate)
@@ -52,7 +55,7 @@ def command(candidate: str, **chosen: Any) -> int:
         click.echo(f"{len(wanted)} releases of {candidate}: {', '.join(wanted)}")
         return 0
     folder, bad = history_folder(history, candidate), 0
-    options = {**OPTIONS, "quick": not chosen["full"], "jobs": jobs}
+    options = {**OPTIONS, "quick": not chosen["full"], "jobs": jobs, "profile": profiles}
     for number, one in enumerate(sweep(candidate, wanted, folder, options, again=chosen["again"], say=click.echo), 1):
         bad += one.outcome in {"failed", "unjudged"}
         took = f" ({one.seconds:.0f} s)" if one.seconds else ""

@@ -54,7 +54,7 @@ def _layers(found: Iterable[Change]) -> str:
 def history_text(candidate: str, releases: Sequence[Release], found: Sequence[Change], chosen: Sequence[str] | None = None) -> str:
     """The changes of each claim, oldest first, then what could not be judged."""
     judged = [release for release in releases if release.cells]
-    span = f", {judged[0].version} to {judged[-1].version}" if judged else ""
+    span, named = f", {judged[0].named} to {judged[-1].named}" if judged else "", {release.version: release.named for release in judged}
     lines, groups = [f"{candidate}: {len(judged)} releases judged{span}"], dict[tuple[str, str, str], list[Change]]()
     for change in found:
         groups.setdefault((change.claim, change.before, change.after), []).append(change)
@@ -63,7 +63,7 @@ def history_text(candidate: str, releases: Sequence[Release], found: Sequence[Ch
         first = first_part(several)
         lines += [] if claim == last else ["", click.style(claim, bold=True)]
         sign, colour = KINDS[first.kind]
-        lines.append(f"  {click.style(sign, fg=colour)} {after} ({before} was otherwise) · {_layers(several)}")
+        lines.append(f"  {click.style(sign, fg=colour)} {named[after]} ({named[before]} was otherwise) · {_layers(several)}")
         lines.append(f"       {change_line(first)}")
         last = claim
     lines += ["", MEANS, *(f"?  {release.version} not judged: {release.unjudged}" for release in releases if release.unjudged)]

@@ -10,7 +10,7 @@ from trueto.history.records import (
     read_release,
     release_file,
     release_run,
-    with_control,
+    with_header,
     write_release,
 )
 from trueto.history.steps import original_by_step
@@ -34,6 +34,6 @@ __all__ = [
     "said",
     "said_of_control",
     "stood_on",
-    "with_control",
+    "with_header",
     "write_release",
 ]

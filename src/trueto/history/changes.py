@@ -15,7 +15,7 @@ from trueto.model import LAYERS, Verdict
 __all__ = ["SIZES", "Change", "changes", "changes_between", "far", "first_part", "said"]
 
 Cell = Mapping[str, Any]
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, str, str]
 SIZES = ("none", "negligible", "small", "visible", "another image")
 
 
@@ -129,12 +129,13 @@ def changes_between(before: Release, after: Release, claims: Iterable[str] | Non
             continue
         if any(Verdict(cell["verdict"]).unknown for cell in (was, now)) or _alike(was, now):
             continue
-        found.append(Change(*_key(now), before.version, after.version, _kind(was, now), was, now))
+        claim, layer, case, *_ = _key(now)
+        found.append(Change(claim, layer, case, before.version, after.version, _kind(was, now), was, now))
     return found
 
 
 def _key(cell: Cell) -> Key:
-    return str(cell["claim"]), str(cell["layer"]), str(cell["case"])
+    return str(cell["claim"]), str(cell["layer"]), str(cell["case"]), str(cell["profile"]), str(cell["seed"])
 
 
 def changes(releases: Sequence[Release], claims: Iterable[str] | None = None) -> list[Change]:

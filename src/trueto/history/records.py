@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ __all__ = [
     "read_release",
     "release_file",
     "release_run",
-    "with_control",
+    "with_header",
     "write_release",
 ]
 
@@ -43,7 +43,7 @@ PLAIN = {"ratio": None, "grey_levels": None, "size": "none", "first_step": None,
 EVIDENCE = ("original_ratio", "variant", "marks", "mark_floors", "ignored", "error", "by_step", "steps")
 OFTEN = {"seed": 0, "profile": "default"}
 STEPPED = (Layer.UPDATE, Layer.TRAJECTORY)  # of which the distance from the original is kept step by step
-HEADER = ("id", "started", "trueto", "candidate", "version", "environment", "control", "selection", "lacks")
+HEADER = ("id", "started", "trueto", "candidate", "version", "environment", "control", "selection", "lacks", "released")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,12 @@ class Release:
     cells: tuple[Cell, ...]
     lacks: Mapping[str, str]
     unjudged: str = ""
+
+    @property
+    def named(self) -> str:
+        """Its version, and the day of it where that is known."""
+        day = self.header.get("released")
+        return f"{self.version} of {day}" if day else self.version
 
 
 def release_file(folder: Path, version: str) -> Path:
@@ -119,10 +125,10 @@ def write_release(folder: Path, run: RunRecord, *, goldens: str, unjudged: str =
     return target
 
 
-def with_control(path: Path, arms: Sequence[Mapping[str, Any]]) -> None:
-    """Add what the control arm said to the record of a release, whose cells stay as they are; UsageError where that cannot be done."""
+def with_header(path: Path, **more: Any) -> None:
+    """Add to the header of a release's record, whose cells stay as they are; UsageError where that cannot be done."""
     head, _, cells = path.read_text(encoding="utf-8").partition("\n")
-    _replace(path, json.dumps({**json.loads(head), "control": list(arms)}, separators=(",", ":"), allow_nan=False) + "\n" + cells)
+    _replace(path, json.dumps({**json.loads(head), **more}, separators=(",", ":"), allow_nan=False) + "\n" + cells)
 
 
 def _replace(target: Path, text: str) -> None:

@@ -12,19 +12,35 @@ const asked = new URLSearchParams(location.search), drawn = new Set();
 const words = (layer) => data.layers[layer] || layer;
 const make = (tag, about, ...inside) => { const made = Object.assign(document.createElement(tag), about); made.append(...inside); return made; };
 
-/* What was found: a cell is [verdict, variant, case, distance, distance at each step]. */
+/* What was found: a cell is [verdict, variant, case, distance, distance at each step, profile and seed]. Of several profiles and seeds the
+   worst cell of those that are chosen stands for a layer. */
+const chosen = { profile: "", seed: "" };
+const fits = (where) => [chosen.profile, chosen.seed].every((value, number) => !value || data.wheres[where][number] === value);
+const bad = (found) => found ? data.signs[found[0]][3] + (found[3] ? 1 - 1 / (1 + +found[3]) : 0) : -1;
+const worse = (one, other) => bad(other) > bad(one) ? other : one;
 function unpacked(line) {
-  if (!line.cells) {
-    line.cells = new Map(line.rows.map(([layer, kinds, ratios, curves]) => {
+  if (!line.packed) {
+    line.packed = line.rows.map(([where, layer, kinds, ratios, curves]) => {
       const far = ratios.split(","), steps = (curves || "").split(",");
-      return [layer, kinds.split(",").map((kind, place) => kind && [...data.kinds[kind], far[place], steps[place] && data.curves[steps[place]]])];
-    }));
-    line.worst = line.worst.split(",").map((place) => place && line.rows[place][0]);
+      return [where, layer, kinds.split(",").map((kind, place) => kind && [...data.kinds[kind], far[place], steps[place] && data.curves[steps[place]], where])];
+    });
     line.why = line.why.split(",").map((number) => number && data.reasons[number]);
+  }
+  const now = JSON.stringify(chosen);
+  if (line.now !== now) {
+    line.now = now;
+    line.cells = new Map();
+    for (const [where, layer, cells] of line.packed) if (fits(where)) {
+      const before = line.cells.get(layer);
+      line.cells.set(layer, before ? before.map((found, place) => worse(found, cells[place])) : cells);
+    }
+    line.worst = versions.map((_, place) => [...line.cells].reduce((found, [layer, cells]) => bad(cells[place]) > bad(found && line.cells.get(found)[place]) ? layer : found, ""));
   }
   return line;
 }
+const layersOf = (line) => [...unpacked(line).cells.keys()];
 const cell = (line, layer, place) => (unpacked(line).cells.get(layer) || [])[place];
+const movedAt = (line) => line.changed.filter(([, wheres]) => wheres.some(fits)).map(([place]) => place);
 const said = ([verdict, variant, , far]) => [verdict, far && far + " times the rounding", variant && "as " + variant].filter(Boolean).join(", ");
 
 /* Title, tone and icon of a sign; of the worst layer where none is asked for. */
@@ -35,7 +51,7 @@ function look(line, asks, place) {
 }
 
 /* The plot: distance on a logarithmic axis, below it a sign for each layer and release. */
-const LEFT = 128, COLUMN = 34, TOP = 28, PLOT = 130, ROW = 24, BOTTOM = 46, SIGN = 16, LOWEST = -1;
+const LEFT = 128, COLUMN = 34, TOP = 28, PLOT = 130, ROW = 24, BOTTOM = 88, SIGN = 16, LOWEST = -1;
 const NS = "http://www.w3.org/2000/svg", at = (place) => LEFT + COLUMN * (place + 0.5);
 function svg(tag, about, ...inside) {
   const made = document.createElementNS(NS, tag);
@@ -45,7 +61,7 @@ function svg(tag, about, ...inside) {
 }
 const shape = (name, d) => svg("path", { class: name, d });
 const power = (number) => number ? "10" + [...String(number)].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("") : "1";
-const ratios = (line, layer, place) => line.rows.filter((row) => !layer || row[0] === layer).map((row) => cell(line, row[0], place)).filter((c) => c && c[3]).map((c) => +c[3]);
+const ratios = (line, layer, place) => layersOf(line).filter((each) => !layer || each === layer).map((each) => cell(line, each, place)).filter((c) => c && c[3]).map((c) => +c[3]);
 
 function curve(line, layer, y) {
   let path = "", inside = "", outside = "", pen = "M";
@@ -74,7 +90,7 @@ function signsOf(line, layer, row) {
 }
 
 function plot(line, label) {
-  const count = line.rows.length, right = LEFT + COLUMN * versions.length, height = TOP + PLOT + 14 + ROW * count + BOTTOM;
+  const layers = layersOf(line), changed = movedAt(line), count = layers.length, right = LEFT + COLUMN * versions.length, height = TOP + PLOT + 14 + ROW * count + BOTTOM;
   const values = versions.flatMap((_, place) => ratios(line, "", place)).filter((value) => value > 0);
   const high = Math.max(2, Math.ceil(values.length ? Math.log10(values.reduce((a, b) => Math.max(a, b))) : 1));
   const y = (value) => TOP + PLOT * (1 - ((value > 0 ? Math.max(LOWEST, Math.log10(value)) : LOWEST) - LOWEST) / (high - LOWEST));
@@ -86,13 +102,13 @@ function plot(line, label) {
   }
   versions.forEach((version, place) => {
     const about = { transform: "translate(" + (at(place) + 4) + " " + (TOP + PLOT + 18 + ROW * count) + ") rotate(-45)" };
-    axis.push(text(version, line.changed.includes(place) ? { ...about, class: "at" } : about));
+    axis.push(changed.includes(place) ? text(data.named[place].replace(" of ", ", "), { ...about, class: "at" }) : text(version, about));
   });
-  const changes = line.changed.map((place) => shape("change", "M" + (at(place) - COLUMN / 2) + " " + (TOP - 8) + "V" + (TOP + PLOT + 8 + ROW * count)));
+  const changes = changed.map((place) => shape("change", "M" + (at(place) - COLUMN / 2) + " " + (TOP - 8) + "V" + (TOP + PLOT + 8 + ROW * count)));
   return svg("svg", { role: "img", "aria-label": label, class: "time", width: right + 8, height, viewBox: "0 0 " + (right + 8) + " " + height },
     shape("band", "M" + LEFT + " " + y(data.factor).toFixed(0) + "H" + right + "V" + (TOP + PLOT) + "H" + LEFT + "z"),
     text("times its own rounding", { x: 0, y: 12 }), svg("g", { "text-anchor": "end" }, ...axis), ...changes,
-    ...["", ...line.rows.map((row) => row[0])].map((layer) => curve(line, layer, y)), ...line.rows.flatMap((row, number) => signsOf(line, row[0], number)));
+    ...["", ...layers].map((layer) => curve(line, layer, y)), ...layers.flatMap((layer, number) => signsOf(line, layer, number)));
 }
 
 /* A part of one release step by step, where its record has that: a letter a step, tenths of a power of ten from "-". */
@@ -119,38 +135,50 @@ function stepwise(line, layer, place) {
 }
 
 /* What a claim was at one release, layer by layer, and what to type. */
+const under = ([profile, seed]) => (profile === "default" ? "" : " --profile " + quoted(profile)) + (chosen.seed ? " --seed " + quoted(seed) : "");
 const quoted = (text) => /^[\w@%+=:,./-]+$/.test(text) ? text : "'" + text.replaceAll("'", "'\"'\"'") + "'";
 function tell(details, line, place) {
   const name = data.candidate + "==" + versions[place], worst = unpacked(line).worst[place], found = worst && cell(line, worst, place);
-  const parts = line.rows.filter(([layer]) => cell(line, layer, place)).map(([layer]) => make("li", { textContent: look(line, layer, place)[0] }));
+  const parts = layersOf(line).filter((layer) => cell(line, layer, place)).map((layer) => make("li", { textContent: look(line, layer, place)[0] }));
   if (!found) parts.push(make("li", { textContent: look(line, "", place)[0] }));
-  const typed = ["trueto gate " + name + " --claim " + quoted(line.claim) + " --quick"];
+  const typed = ["trueto gate " + name + " --claim " + quoted(line.claim) + " --quick" + (found ? under(data.wheres[found[5]]) : "")];
   if (found && !data.signs[found[0]][2]) typed.push("trueto explain " + name + " " + quoted(line.claim + ":" + worst + ":" + found[2]));
   const held = one(".gateway a", details.closest("section")), page = data.pages[line.slug], asks = new URLSearchParams({ candidate: data.candidate, version: versions[place] });
   const links = [held && ["its run in MLflow", held.href.replace("&releases", "") + "&" + asks], page && ["what the ledger says, and why", page + "#declared"]].filter(Boolean);
   const ways = links.map(([textContent, href]) => make("li", {}, make("a", { textContent, href })));
-  details.replaceChildren(one("summary", details), make("ul", { className: "at" }, ...parts), ...line.rows.map(([layer]) => stepwise(line, layer, place)).filter(Boolean), make("pre", { className: "wrap", textContent: typed.join("\n") }), ...(ways.length ? [make("ul", { className: "ways" }, ...ways)] : []));
+  details.dataset.place = place;
+  details.replaceChildren(one("summary", details), make("ul", { className: "at" }, ...parts), ...layersOf(line).map((layer) => stepwise(line, layer, place)).filter(Boolean), make("pre", { className: "wrap", textContent: typed.join("\n") }), ...(ways.length ? [make("ul", { className: "ways" }, ...ways)] : []));
 }
 
 function draw(section) {
   const line = lines.get(section.id);
   if (!line || drawn.has(section)) return;
   drawn.add(section);
-  const about = line.claim + " over the releases of " + data.candidate + ": " + one("h3 small", section).textContent + ".";
-  const box = make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "time line of " + line.claim });
-  box.append(plot(unpacked(line), about + " The signs below the plot are the verdicts of each layer."));
-  one("figure", section).replaceChildren(box);
   for (const item of all(".changes>li", section)) {
     const details = make("details", {}, make("summary", { textContent: "Part by part, and how to repeat it" }));
     details.addEventListener("toggle", () => { if (details.open && !one("pre", details)) tell(details, line, versions.indexOf(item.dataset.at)); });
     item.append(details);
+  }
+  sketch(section);
+}
+
+/* The plot under what is chosen; what was told under another choice is told anew. */
+function sketch(section) {
+  const line = lines.get(section.id), about = line.claim + " over the releases of " + data.candidate + ": " + one("h3 small", section).textContent + ".";
+  const box = make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "time line of " + line.claim });
+  box.append(plot(line, about + " The signs below the plot are the verdicts of each layer."));
+  one("figure", section).replaceChildren(box);
+  box.scrollLeft = box.scrollWidth; // as in the table, the newest releases are in sight
+  for (const details of all("details", section)) {
+    if (details.open) tell(details, line, +details.dataset.place);
+    else details.replaceChildren(one("summary", details));
   }
   dress(section);
 }
 
 /* Which curve is shown. */
 function dress(section) {
-  const line = lines.get(section.id), asks = one("[name=layer]", bar).value, layer = line.rows.some((row) => row[0] === asks) ? asks : "";
+  const line = lines.get(section.id), asks = one("[name=layer]", bar).value, layer = layersOf(line).includes(asks) ? asks : "";
   all("g.curve", section).forEach((g) => { g.style.display = g.dataset.layer === layer ? "" : "none"; });
   all("g.row", section).forEach((g) => { g.style.opacity = !layer || g.dataset.layer === layer ? "" : ".25"; });
 }
@@ -178,20 +206,23 @@ function share(more = {}, hash = location.hash) {
 
 function filter() {
   const [layer, from, to] = ["layer", "from", "to"].map((name) => one("[name=" + name + "]", bar).value), moved = one("[name=moved]", bar).checked;
-  const low = from ? versions.indexOf(from) : 0, high = to ? versions.indexOf(to) : versions.length - 1;
+  const before = JSON.stringify(chosen);
+  for (const name of Object.keys(chosen)) chosen[name] = (one("select[name=" + name + "]", bar) || { value: "" }).value;
+  const anew = before !== JSON.stringify(chosen), low = from ? versions.indexOf(from) : 0, high = to ? versions.indexOf(to) : versions.length - 1;
   const within = (place) => place >= low && place <= high;
   all("thead th", table).slice(1).forEach((th, place) => { th.hidden = !within(place); });
   let shown = 0;
   for (const row of rows) {
-    const line = lines.get(claim(row)), section = document.getElementById(line.slug), has = !layer || line.rows.some((one) => one[0] === layer);
+    const line = lines.get(claim(row)), section = document.getElementById(line.slug), layers = layersOf(line), changed = movedAt(line);
+    const has = layer ? layers.includes(layer) : layers.length > 0;
     signs(row).forEach((a, place) => {
       if (a.parentNode.hidden === within(place)) a.parentNode.hidden = !within(place);
-      put(a, look(line, layer, place), line.changed.includes(place));
+      put(a, look(line, layer, place), changed.includes(place));
     });
-    for (const item of all(".change-at", section)) item.hidden = !within(versions.indexOf(item.dataset.at));
-    row.hidden = section.hidden = !has || (moved && !line.changed.some(within));
+    for (const item of all(".change-at", section)) item.hidden = !within(versions.indexOf(item.dataset.at)) || !changed.includes(versions.indexOf(item.dataset.at));
+    row.hidden = section.hidden = !has || (moved && !changed.some(within));
     shown += !row.hidden;
-    if (drawn.has(section)) dress(section);
+    if (drawn.has(section)) (anew ? sketch : dress)(section);
   }
   one("output", bar).textContent = shown + " of " + rows.length + " originals";
 }
@@ -207,6 +238,8 @@ function open(slug, version, focus) {
   tell(told, lines.get(slug), place);
   told.open = true;
   share({ at: version }, "#" + slug);
+  const box = one("figure .scroll", section);
+  box.scrollLeft = at(place) - box.clientWidth / 2;
   item.scrollIntoView({ block: "center" });
   if (focus) one("summary", told).focus({ preventScroll: true });
   return true;

@@ -11,7 +11,7 @@ from trueto.model import LAYERS, Verdict
 from trueto.reports.markup import EMPTY, Html, data, el, icon, join
 from trueto.reports.page import card, document, gateway, terms
 from trueto.reports.spans import KIND_SIGNS, KIND_WORDS, spans
-from trueto.reports.timeline import Line, compact, height_of, lines_of
+from trueto.reports.timeline import Line, compact, height_of, lines_of, where_of, wheres_of
 from trueto.reports.view import slug_of
 from trueto.reports.words import LAYER_WORDS, LEGEND, plural, verdict_of
 
@@ -53,7 +53,7 @@ def _sign(line: Line, place: int, anchor: str) -> Html:
 
 def _matrix(lines: Sequence[Line], anchors: Mapping[str, Mapping[str, str]]) -> Html:
     versions = lines[0].versions
-    head = el("tr", el("th", "original", scope="col"), *(el("th", el("span", v), scope="col") for v in versions))
+    head = el("tr", el("th", "original", scope="col"), *(el("th", el("span", v), scope="col", title=lines[0].named[v]) for v in versions))
     rows = [
         el(
             "tr",
@@ -76,17 +76,28 @@ def _choice(name: str, label: str, default: str, options: Iterable[tuple[str, st
     return el("label", label, " ", el("select", *chosen, name=name))
 
 
+def _of_several(name: str, values: Iterable[str]) -> Html:
+    """A choice where there is one to make; else what all that is shown has in common."""
+    found = list(dict.fromkeys(values))
+    if len(found) > 1:
+        return _choice(name, name, f"all {name}s", ((value, value) for value in found))
+    return el("span", f"{name} {found[0]}, the only one that is recorded", class_="soft") if found else EMPTY
+
+
 def _filter(lines: Sequence[Line]) -> Html:
     """What to show; hidden where no script runs, for it would do nothing."""
     seen = {layer for line in lines for layer in line.layers}
     layers = [(str(layer), LAYER_WORDS[layer][0]) for layer in LAYERS if str(layer) in seen]
     versions = [(version, version) for version in lines[0].versions]
     moved = el("label", el("input", type="checkbox", name="moved"), " only what changed")
+    wheres = wheres_of(lines)
     return el(
         "form",
         _choice("layer", "part", "the worst of all", layers),
         _choice("from", "from", "the first", versions),
         _choice("to", "to", "the last", versions),
+        _of_several("profile", (profile for profile, _ in wheres)),
+        _of_several("seed", (seed for _, seed in wheres)),
         moved,
         el("output", "", aria_live="polite"),
         id="filter",
@@ -158,7 +169,8 @@ def history_page(releases: Sequence[Release], back: str = "", pages: Mapping[str
     for change in found:
         by_claim.setdefault(change.claim, []).append(change)
     groups = {claim: _grouped(several) for claim, several in by_claim.items()}
-    lines = _sorted(lines_of(releases, {claim: frozenset(several) for claim, several in groups.items()}))
+    seen = {claim: {at: frozenset(where_of(one.now) for one in of) for at, of in several.items()} for claim, several in groups.items()}
+    lines = _sorted(lines_of(releases, seen))
     told = {line.claim: spans(line, groups.get(line.claim, {}), _anchor(line)) for line in lines}
     title = f"{candidate} over {plural(len(releases), 'release')}: {len(groups)} of {plural(len(lines), 'algorithm')} changed"
     home = el("small", el("a", "← the newest release", href=back)) if back else el("small", "trueto · still true to the original?")
@@ -171,7 +183,7 @@ def history_page(releases: Sequence[Release], back: str = "", pages: Mapping[str
         _legend(),
         data(compact(candidate, {_anchor(line): line for line in lines}, pages), "data"),
     ]
-    span = f"Made by trueto from the records of {releases[0].version} to {releases[-1].version}."
+    span = f"Made by trueto from the records of {releases[0].named} to {releases[-1].named}."
     return document(f"{candidate} over its releases", header, body, span, "history.css", "history.js")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from trueto.history import Change, first_part, said
 from trueto.model import Verdict
 from trueto.reports.markup import Html, el, icon, join
-from trueto.reports.timeline import Line
+from trueto.reports.timeline import Line, where_of
 from trueto.reports.words import LAYER_WORDS, LEGEND, size_words, verdict_of
 
 __all__ = ["KIND_SIGNS", "KIND_WORDS", "spans"]
@@ -37,22 +37,42 @@ def _size(cell: Mapping[str, Any]) -> str:
     return "no usable picture" if cell["verdict"] == Verdict.BROKEN else size_words(cell["size"], cell["grey_levels"])
 
 
-def _changed(several: Sequence[Change]) -> tuple[Verdict, Html, str]:
+def _only(line: Line, several: Sequence[Change]) -> str:
+    """Under which profiles and seeds a change is seen, where what changed was judged under others too."""
+    layers, seen = {change.layer for change in several}, {where_of(change.now) for change in several}
+    judged = {where for layer, where in line.parts if layer in layers}
+    told: list[str] = []
+    for place, name in enumerate(("profile", "seed")):
+        values = sorted({where[place] for where in seen})
+        if len(values) < len({where[place] for where in judged}):
+            told.append(f"{name} {', '.join(values)}")
+    return f" Seen with {' and '.join(told)} only." if told else ""
+
+
+def _named(line: Line, version: str) -> Html:
+    """A release, and its day where that is known."""
+    return join([el("b", version), line.named[version].removeprefix(version)])
+
+
+def _changed(line: Line, several: Sequence[Change]) -> tuple[Verdict, Html, str]:
     """Sign, sentence and figures of a change."""
     first = first_part(several)
     layers = dict.fromkeys(LAYER_WORDS.get(change.layer, (change.layer,))[0] for change in several)
     step = f", from step {first.worse['first_step']} on" if isinstance(first.worse["first_step"], int) else ""
     sizes = " → ".join(map(_size, (first.was, first.now)))
-    text = f" {KIND_WORDS[first.kind]} ({first.before} was as before). {first.what}. "
-    figures = f"Parts: {', '.join(layers)}{step}. The finished picture against the original: {sizes}."
-    return KIND_SIGNS[first.kind], join([el("b", first.after), text]), figures
+    text = f" {KIND_WORDS[first.kind]} ({line.named[first.before]} was as before). {first.what}. "
+    figures = f"Parts: {', '.join(layers)}{step}. The finished picture against the original: {sizes}.{_only(line, several)}"
+    return KIND_SIGNS[first.kind], join([_named(line, first.after), text]), figures
 
 
 def _began(line: Line, place: int) -> tuple[Verdict, Html, str]:
     """The same of the first release that is recorded."""
     cell = line.worst(place)
     assert cell is not None
-    return verdict_of(cell), join([el("b", line.versions[place]), f" is the first that is recorded: {said(cell)}. "]), f"{_size(cell)}."
+    layer, (profile, seed) = next(part for part, found in line.cells[place].items() if found is cell)
+    where = f" Of {LAYER_WORDS.get(layer, (layer,))[0]}, profile {profile}, seed {seed}." if len({w for _, w in line.parts}) > 1 else ""
+    begun = join([_named(line, line.versions[place]), f" is the first that is recorded: {said(cell)}. "])
+    return verdict_of(cell), begun, f"{_size(cell)}.{where}"
 
 
 def spans(line: Line, groups: Mapping[str, Sequence[Change]], slug: str) -> tuple[Html, dict[str, str]]:
@@ -62,7 +82,7 @@ def spans(line: Line, groups: Mapping[str, Sequence[Change]], slug: str) -> tupl
     begun = slug
     for place, version in enumerate(line.versions):
         if (not items or version in groups) and line.cells[place]:
-            verdict, sentence, figures = _changed(groups[version]) if version in groups else _began(line, place)
+            verdict, sentence, figures = _changed(line, groups[version]) if version in groups else _began(line, place)
             sign = LEGEND[verdict]
             items.append(
                 el(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,47 +12,69 @@ from trueto.judge import factor
 from trueto.model import LAYERS
 from trueto.reports.markup import spoken
 from trueto.reports.view import badness
-from trueto.reports.words import LAYER_WORDS, LEGEND, number
+from trueto.reports.words import LAYER_WORDS, LEGEND, RANK, number
 
-__all__ = ["Line", "compact", "height_of", "lines_of", "said_of"]
+__all__ = ["Line", "Where", "compact", "height_of", "lines_of", "said_of", "where_of", "wheres_of"]
 
 Cell = dict[str, Any]
+Where = tuple[str, str]  # profile and seed
+Part = tuple[str, Where]  # layer, and where it was judged
 ZERO_POWER, LOWEST, HIGHEST = 45, -10, 79  # in tenths of a power of ten from the letter "-", so from "#" to "|"
-PLOT, ROW = 218, 24  # height of a plot without its rows, and of each of them, in history.js
+PLOT, ROW = 260, 24  # height of a plot without its rows, and of each of them, in history.js
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One claim: of each release the worst cell of each layer; none where the release has no such class, or was not judged."""
+    """One claim: of each release the worst cell of each part; none where the release cannot be asked for it, or was not judged.
+
+    `changed` are the releases at which it did, each with the profiles and seeds under which that is seen; `named` are all, with their days.
+    """
 
     claim: str
     versions: tuple[str, ...]
-    layers: tuple[str, ...]
-    cells: tuple[Mapping[str, Cell], ...]
+    parts: tuple[Part, ...]
+    cells: tuple[Mapping[Part, Cell], ...]
     missing: tuple[str, ...]
-    changed: frozenset[str]
+    changed: Mapping[str, frozenset[Where]]
+    named: Mapping[str, str]
+
+    @property
+    def layers(self) -> list[str]:
+        """The layers of which something is recorded."""
+        return list(dict.fromkeys(layer for layer, _ in self.parts))
 
     def worst(self, place: int) -> Cell | None:
         """The worst cell of one release."""
         return max(self.cells[place].values(), key=badness, default=None)
 
 
-def lines_of(releases: Sequence[Release], changed: Mapping[str, frozenset[str]]) -> list[Line]:
-    """The time line of every claim over these releases; `changed` names the releases at which it did."""
-    found: dict[str, list[dict[str, Cell]]] = {}
+def where_of(cell: Mapping[str, Any]) -> Where:
+    """The profile and the seed of a cell."""
+    return spoken(cell["profile"]), spoken(cell["seed"])
+
+
+def wheres_of(lines: Iterable[Line]) -> list[Where]:
+    """Every profile and seed under which something was judged, by name."""
+    return sorted({where for line in lines for _, where in line.parts}, key=lambda where: (where[0], len(where[1]), where[1]))
+
+
+def lines_of(releases: Sequence[Release], changed: Mapping[str, Mapping[str, frozenset[Where]]]) -> list[Line]:
+    """The time line of every claim over these releases; `changed` says of each at which releases it did, and where that is seen."""
+    found: dict[str, list[dict[Part, Cell]]] = {}
     for place, release in enumerate(releases):
         for cell in release.cells:
             worst = found.setdefault(str(cell["claim"]), [{} for _ in releases])[place]
-            layer = str(cell["layer"])
-            if layer not in worst or badness(cell) > badness(worst[layer]):
-                worst[layer] = cell
-    versions = tuple(release.version for release in releases)
+            part = str(cell["layer"]), where_of(cell)
+            if part not in worst or badness(cell) > badness(worst[part]):
+                worst[part] = cell
+    versions, named = tuple(release.version for release in releases), {release.version: release.named for release in releases}
     lines: list[Line] = []
     for claim, cells in sorted(found.items()):
         why = (_missing(release, claim) for release in releases)
         missing = tuple("" if here else reason for here, reason in zip(cells, why, strict=True))
-        layers = tuple(str(layer) for layer in LAYERS if any(layer in here for here in cells))
-        lines.append(Line(claim, versions, layers, tuple(cells), missing, changed.get(claim, frozenset())))
+        order = [str(layer) for layer in LAYERS]
+        parts = sorted({part for here in cells for part in here}, key=lambda part: (order.index(part[0]), part[1]))
+        lines.append(Line(claim, versions, tuple(parts), tuple(cells), missing, changed.get(claim, {}), named))
     return lines
 
 
@@ -98,10 +120,10 @@ def _by_step(cell: Cell | None) -> str:
     return "".join(chr(ZERO_POWER + round(min(max(power, LOWEST), HIGHEST))) for power in powers)
 
 
-def _row(line: Line, layer: str, kinds: _Table, curves: _Table) -> tuple[str, ...]:
-    found = [cells.get(layer) for cells in line.cells]
+def _row(line: Line, part: Part, kinds: _Table, curves: _Table, wheres: Sequence[Where]) -> tuple[Any, ...]:
+    found = [cells.get(part) for cells in line.cells]
     numbers = ("" if c is None else str(kinds.number(c["verdict"], c["evidence"].get("variant") or "", c["case"])) for c in found)
-    row = spoken(layer), ",".join(numbers), ",".join("" if c is None else _ratio(c) for c in found)
+    row = wheres.index(part[1]), spoken(part[0]), ",".join(numbers), ",".join("" if c is None else _ratio(c) for c in found)
     steps = [str(curves.number(text)) if (text := _by_step(c)) else "" for c in found]
     return (*row, ",".join(steps)) if any(steps) else row
 
@@ -109,29 +131,31 @@ def _row(line: Line, layer: str, kinds: _Table, curves: _Table) -> tuple[str, ..
 def compact(candidate: str, lines: Mapping[str, Line], pages: Mapping[str, str]) -> dict[str, Any]:
     """All that the script needs of these lines, by their anchors. Text with commas has a value a release, and nothing for nothing.
 
-    `kinds` are verdict, variant and case of a cell, `reasons` why there is none, `curves` distances by step. A row has a kind and a
-    distance from the original for each release, and the number of its curve where there is one; `worst` is the place of the worst layer,
-    `why` the reason where there is none. `pages` are addresses of the pages of claims in the report, by claim.
+    `kinds` are verdict, variant and case of a cell, `reasons` why there is none, `curves` distances by step, `wheres` profile and seed. A
+    row is one layer under one of these, and has a kind and a distance from the original for each release, and the number of its curve
+    where there is one; `why` is the reason where there is none. `changed` has the place of a release, and under which `wheres` it is seen.
+    `signs` end with how bad they are. `pages` are addresses of the pages of claims in the report, by claim.
     """
-    kinds, reasons, curves, told = _Table(), _Table(), _Table(), list[dict[str, Any]]()
+    kinds, reasons, curves, told, wheres = _Table(), _Table(), _Table(), list[dict[str, Any]](), wheres_of(lines.values())
     for slug, line in lines.items():
-        worst = [str(line.layers.index(str(c["layer"]))) if (c := line.worst(p)) is not None else "" for p in range(len(line.versions))]
+        changed = [(place, sorted(map(wheres.index, line.changed[v]))) for place, v in enumerate(line.versions) if v in line.changed]
         told.append(
             {
                 "slug": slug,
                 "claim": spoken(line.claim),
-                "worst": ",".join(worst),
                 "why": ",".join(str(reasons.number(reason)) if reason else "" for reason in line.missing),
-                "changed": [place for place, version in enumerate(line.versions) if version in line.changed],
-                "rows": [_row(line, layer, kinds, curves) for layer in line.layers],
+                "changed": changed,
+                "rows": [_row(line, part, kinds, curves, wheres) for part in line.parts],
             }
         )
     return {
         "candidate": spoken(candidate),
         "versions": [spoken(version) for line in list(lines.values())[:1] for version in line.versions],
+        "named": [spoken(said) for line in list(lines.values())[:1] for said in line.named.values()],
         "factor": factor(),
         "layers": {name: words[0] for name, words in LAYER_WORDS.items()},
-        "signs": {str(verdict): (sign.tone, sign.icon, verdict.same) for verdict, sign in LEGEND.items()},
+        "wheres": wheres,
+        "signs": {str(verdict): (sign.tone, sign.icon, verdict.same, RANK[verdict]) for verdict, sign in LEGEND.items()},
         "kinds": kinds.values(),
         "curves": [text for (text,) in curves.values()],
         "reasons": [reason for (reason,) in reasons.values()],

@@ -22,7 +22,7 @@ from trueto.running.releases import release_of, written_for
 from trueto.running.search import prepared
 from trueto.running.weights import refuse_together
 
-__all__ = ["judged_run", "open_gate", "writable"]
+__all__ = ["chosen_profiles", "judged_run", "open_gate", "writable"]
 
 
 def writable(path: Path) -> Path:
@@ -36,7 +36,7 @@ def writable(path: Path) -> Path:
     return path
 
 
-def _profiles(chosen: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
+def chosen_profiles(chosen: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
     """The profiles to run, and with `all` those that cannot run here, with the reason."""
     if "all" in chosen:
         here = {name: absent(profile(name)) for name in profile_names()}
@@ -53,7 +53,7 @@ def _seeds(values: tuple[str, ...]) -> tuple[int, ...]:
 
 def open_gate(spec: str, options: Mapping[str, Any], record: str | None) -> tuple[Gate, Path]:
     """The gate with its cells planned, and the path of its run record."""
-    profiles, skipped = _profiles(tuple(options["profile"]))
+    profiles, skipped = chosen_profiles(tuple(options["profile"]))
     selection = Selection(
         references=tuple(options["reference"]),
         claims=tuple(options["claim"]),

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,11 @@ from trueto.errors import DataError, UnknownName, UsageError
 from trueto.running.commits import is_commit, unpacked
 from trueto.settings import environments_dir
 
-__all__ = ["build", "built", "missing", "published", "release_folders", "release_of", "selected", "without", "written_for"]
+__all__ = ["build", "built", "missing", "published", "release_folders", "release_of", "released_on", "selected", "without", "written_for"]
 
 PIP = ("--disable-pip-version-check", "--retries", "1", "--timeout", "15")
 HELP = "docs/history.md"
-TABLE = ("distribution", "written_for", "release")
+TABLE = ("distribution", "written_for", "release", "released")
 KEYS = ("versions", "with", "without")
 
 
@@ -47,6 +48,9 @@ def _table(spec: str) -> Mapping[str, Any]:
     if not isinstance(data.get("distribution"), str):
         raise UsageError(f'{path}: distribution is {data.get("distribution")!r}, expected a name, as distribution = "diffusers"', HELP)
     _check_keys(path, data, TABLE)
+    for version, day in data.get("released", {}).items():
+        if type(day) is not date:
+            raise UsageError(f"{path}: {version} was released on {day!r}, expected a day, as 2024-02-13 without quotes", HELP)
     for entry in data.get("release", []):
         _check_keys(path, entry, KEYS)
         selected([], str(entry.get("versions", "")))
@@ -104,6 +108,11 @@ def release_folders(spec: str) -> list[Path]:
     if absent := [folder.name for folder in folders if not folder.is_dir()]:
         raise UsageError(f"{spec} has no environment here: {', '.join(absent)} missing in {environments_dir()}", f"trueto env {spec}")
     return [folder.resolve() for folder in folders]
+
+
+def released_on(spec: str) -> str:
+    """The day of a release as 2024-02-13, where the candidate's releases.toml has it; else empty."""
+    return str(_table(parted(spec)[0]).get("released", {}).get(parted(spec)[1], ""))
 
 
 def missing(spec: str) -> list[str]:

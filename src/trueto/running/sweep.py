@@ -18,7 +18,7 @@ from trueto.candidates import parted, short_name
 from trueto.errors import TruetoError, UsageError
 from trueto.events import SUITE, RunRecord
 from trueto.fixtures import fixture_digest
-from trueto.history import read_history, read_release, release_file, stood_on, with_control, write_release
+from trueto.history import read_history, read_release, release_file, stood_on, with_header, write_release
 from trueto.model import SAMPLER_LAYERS, Judgement
 from trueto.references import load_golden, reference, reference_names
 from trueto.running.circumstances import environment, now
@@ -26,7 +26,7 @@ from trueto.running.client import Worker
 from trueto.running.control import control, original
 from trueto.running.entry import judged_run
 from trueto.running.profiles import profile
-from trueto.running.releases import build
+from trueto.running.releases import build, released_on
 from trueto.settings import GATE_OPTIONS
 
 __all__ = ["OPTIONS", "Swept", "goldens_digest", "history_folder", "judge_release", "recorded", "sweep"]
@@ -70,11 +70,13 @@ def recorded(folder: Path, version: str, options: Mapping[str, Any]) -> bool:
         return False
     release = next(one for one in read_history(folder) if one.version == version)
     same = release.header.get("goldens") == goldens_digest([str(cell["reference"]) for cell in release.cells])
-    return same and release.header.get("selection", {}).get("layers") == list(options["layer"]) and _quick(release.header, options)
+    made, wanted = release.header.get("selection", {}), _selection(options)
+    return same and wanted == {name: made.get(name) for name in wanted}
 
 
-def _quick(header: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
-    return header.get("selection", {}).get("quick") == bool(options["quick"])
+def _selection(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a selection makes a record another one."""
+    return {"layers": list(options["layer"]), "quick": bool(options["quick"]), "profiles": list(options["profile"]) or ["default"]}
 
 
 @contextlib.contextmanager
@@ -99,14 +101,23 @@ def sweep(
             began, spec = time.monotonic(), f"{name}=={version}"
             if not again and recorded(folder, version, options):
                 _beside(spec, folder, controls, say)
+                _dated(spec, folder)
                 yield Swept(version, "recorded", "recorded before")
                 continue
             try:
                 outcome, said = judge_release(spec, folder, options, say)
                 _beside(spec, folder, controls, say)
+                _dated(spec, folder)
             except TruetoError as error:
                 outcome, said = "failed", error.message
             yield Swept(version, outcome, said, time.monotonic() - began)
+
+
+def _dated(spec: str, folder: Path) -> None:
+    """Put the day of a release into its record, where it is known and not there."""
+    release, day = read_release(release_file(folder, parted(spec)[1])), released_on(spec)
+    if day and release.header.get("released") != day:
+        with_header(release_file(folder, release.version), released=day)
 
 
 Controls = dict[str, list[dict[str, Any]]]
@@ -138,7 +149,7 @@ def _beside(spec: str, folder: Path, controls: Controls, say: Callable[[str], No
             build(original(), say=say)
         say(f"control in the environment of {spec}")
         controls[key] = control(spec)
-    with_control(release_file(folder, release.version), controls[key])
+    with_header(release_file(folder, release.version), control=controls[key])
 
 
 def judge_release(
@@ -153,8 +164,7 @@ def judge_release(
         worker.close()
     if why := loaded.get("failed") or loaded.get("died"):
         header = {"id": uuid.uuid4().hex[:12], "started": now(), "candidate": who["candidate"], "version": who["version"]}
-        chosen = {"layers": list(options["layer"]), "quick": bool(options["quick"])}
-        empty = RunRecord(Path(), {**header, "environment": environment(spec), "selection": chosen}, [], [], [])
+        empty = RunRecord(Path(), {**header, "environment": environment(spec), "selection": _selection(options)}, [], [], [])
         write_release(folder, empty, goldens=goldens_digest([]), unjudged=f"cannot be imported: {why}")
         return "unjudged", f"cannot be imported: {why}"
     with tempfile.TemporaryDirectory(prefix="trueto-sweep-") as place:
