@@ -1,6 +1,5 @@
 """How to run OpenAI's CLIP: imports the original from a checkout and calls it, nothing more."""
 
-import gzip
 import tempfile
 import unicodedata
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from unittest.mock import patch
 import regex
 import torch
 
-from trueto.recording.harness import END, LENGTH, MERGES, Task, import_file, prompts, stand_in, vocabulary
+from trueto.recording.harness import END, LENGTH, Task, import_file, prompts, stand_in
 
 
 def load(source: Path):
@@ -53,21 +52,19 @@ def drive(original, name: str, task: Task) -> None:
         task.give("logits", net(pictures, words)[0])
 
 
-def own_vocabulary(original):
-    """The original's tokenizer with a small vocabulary of our own."""
+def own_vocabulary(original, task: Task):
+    """The original's tokenizer with a small vocabulary of our own, or with the user's."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "merges.txt.gz")
-        file.write_bytes(gzip.compress("\n".join(["#", *(" ".join(pair) for pair in MERGES)]).encode()))
-        made = original.tokenizer.SimpleTokenizer(str(file))
-    if made.encoder != vocabulary():
-        raise ValueError("the original numbers the pieces of our vocabulary otherwise")
+        made = original.tokenizer.SimpleTokenizer(str(task.merges(Path(folder))))
+    if made.encoder != task.vocabulary():
+        raise ValueError("the original numbers the pieces of this vocabulary otherwise")
     return made
 
 
 def tokens(original, task: Task) -> None:
     """Prompts as numbers, cut to a length; what follows the end mark, where the original has zeros, is the end mark again."""
     with ExitStack() as replaced:
-        tokenizer = own_vocabulary(original)
+        tokenizer = own_vocabulary(original, task)
         replaced.enter_context(patch.object(original.clip, "_tokenizer", tokenizer))
         if task.knobs.get("cleaning") == "nfc":
             composed = lambda text: unicodedata.normalize("NFC", text).strip()  # noqa: E731
@@ -76,6 +73,6 @@ def tokens(original, task: Task) -> None:
             begin = tokenizer.pat.pattern.index("'s")
             tokenizer.pat = regex.compile(tokenizer.pat.pattern[begin:], regex.IGNORECASE)
         found = original.clip.tokenize(list(prompts(task.case.options["prompts"], task.case.seed)), LENGTH, truncate=True)
-    end = vocabulary()[END]
+    end = task.vocabulary()[END]
     after = (found == end).cumsum(dim=1) > 0
     task.give("tokens", torch.where(after & (found == 0), end, found))

@@ -28,11 +28,12 @@ from web pages and word processors, where curly quotes and `&amp;` are common.""
             "case": "small letters; the two marks are marks in capitals too",
             "pieces": "letters together, digits one by one, other signs together, seven English endings apart",
             "length": "cut to the length asked for, with the end mark as the last piece",
-            "weights": "the vocabulary is a small one of our own that has every byte",
+            "weights": "the vocabulary is a small one of our own that has every byte; with --weights the original's",
         }
     ),
     code_and_paper="the paper does not speak of cleaning",
 )
+CHECKPOINT = "clip_vocabulary"
 CASES = tuple(
     Case(kind, 1, quick=kind in ("plain", "curly"), options={"prompts": kind}, layers=("preprocess",))
     for kind in (*KINDS, "composed", "soiled")

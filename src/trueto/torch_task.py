@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gzip
 import json
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from trueto.checkpoints import open_checkpoint
+from trueto.checkpoints import Checkpoint, Vocabulary, open_checkpoint
 from trueto.errors import DataError
 from trueto.fixtures.numbers import normal, parameter, whole
 from trueto.fixtures.toys import toy
-from trueto.fixtures.words import write_tokenizer
+from trueto.fixtures.words import MERGES, vocabulary, write_tokenizer
 from trueto.interpose import tensor_of, to_numpy
 from trueto.model import Case
 from trueto.observe import nudge_signs
@@ -68,7 +68,9 @@ class Task:
         self.feature = feature
         self.filled: dict[str, dict[str, list[int]]] = {}
         self.home = home
-        self.checkpoint = open_checkpoint(Path(case.weights)) if case.weights else None
+        given = open_checkpoint(Path(case.weights)) if case.weights else None
+        self.checkpoint = given if isinstance(given, Checkpoint) else None
+        self.words = given if isinstance(given, Vocabulary) else None
         self._given: dict[str, Array] = {}
         self._effects: dict[str, int] = {}
 
@@ -108,10 +110,21 @@ class Task:
         return toy(model if "/" in model else f"{self.home.name}/{model}")
 
     def tokenizer(self, folder: Path) -> Path:
-        """Put the tokenizer into a new folder, the small one of our own or that of the checkpoint; returns the folder."""
-        if self.checkpoint is None:
-            return write_tokenizer(folder)
-        return Path(shutil.copytree(self.checkpoint.tokenizer, folder))
+        """Put the tokenizer into a new folder, the small one of our own or that of the user's; returns the folder."""
+        given = self.checkpoint or self.words
+        return write_tokenizer(folder) if given is None else given.write_tokenizer(folder)
+
+    def vocabulary(self) -> dict[str, int]:
+        """Piece of a word to its number: the small one of our own, or that of the user's."""
+        return vocabulary() if self.words is None else dict(self.words.pieces)
+
+    def merges(self, folder: Path) -> Path:
+        """The merges of that vocabulary as CLIP's original reads them, a gzipped file of lines whose first says nothing."""
+        if self.words is not None:
+            return self.words.write_merges(folder)
+        file = folder / "merges.txt.gz"
+        file.write_bytes(gzip.compress("\n".join(["#", *(" ".join(pair) for pair in MERGES)]).encode()))
+        return file
 
     def unfilled(self) -> contextlib.AbstractContextManager[None]:
         """In which a network is made that `fill` fills: on a checkpoint of the user's without drawing numbers that nobody will see."""

@@ -1,6 +1,7 @@
-"""Checkpoints of users: what weights they hold, under which names and in which sizes; read by their headers, never unpickled."""
+"""Checkpoints of users: what weights they hold, under which names and in which sizes, or which vocabulary; never unpickled."""
 
-from trueto.checkpoints.checkpoint import Checkpoint, digest_of, open_checkpoint
+from trueto.checkpoints.checkpoint import Checkpoint, Given, digest_of, open_checkpoint
+from trueto.checkpoints.clip_vocabulary import Vocabulary
 from trueto.checkpoints.files import Stored
 
-__all__ = ["Checkpoint", "Stored", "digest_of", "open_checkpoint"]
+__all__ = ["Checkpoint", "Given", "Stored", "Vocabulary", "digest_of", "open_checkpoint"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,18 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from trueto.checkpoints import stable_diffusion_v1 as v1
+from trueto.checkpoints.clip_vocabulary import WRITE_TOKENIZER, Vocabulary, digest_of_words, is_vocabulary, open_vocabulary, words_of
 from trueto.checkpoints.files import INDEX, Stored, refuse_pickle, stored_tensors
 from trueto.errors import DataError, UsageError
 from trueto.model import Case
 
-__all__ = ["Checkpoint", "digest_of", "open_checkpoint"]
+__all__ = ["Checkpoint", "Given", "digest_of", "open_checkpoint"]
 
 KIND = "stable_diffusion_v1"
 SHOWN = 5
 TOKENIZER = "tokenizer"
-WRITE_TOKENIZER = (
-    "python -c \"from transformers import CLIPTokenizer as T; T.from_pretrained('openai/clip-vit-large-patch14').save_pretrained('{}')\""
-)
 HEADS = {"unet": ("attention_head_dim", v1.HEADS), "text_encoder": ("hidden_act", "quick_gelu")}
 
 
@@ -75,8 +74,15 @@ class Checkpoint:
         for name, stored in sorted(self.tensors.items()):
             found.update(f"{name}:{stored.dtype}:{_length(stored)}\n".encode())
             found.update(stored.raw().data)
-        found.update(json.dumps(_vocabulary(self.tokenizer), sort_keys=True).encode())
+        found.update(digest_of_words(*words_of(self.tokenizer)))
         return found.hexdigest()
+
+    def write_tokenizer(self, folder: Path) -> Path:
+        """The checkpoint's tokenizer in a new folder."""
+        return Path(shutil.copytree(self.tokenizer, folder))
+
+
+Given = Checkpoint | Vocabulary  # what `--weights` can name
 
 
 def _length(stored: Stored) -> int:
@@ -92,16 +98,18 @@ def digest_of(path: str) -> str:
     return open_checkpoint(Path(path)).digest()
 
 
-def open_checkpoint(path: Path) -> Checkpoint:
-    """What lies at a path; UsageError or DataError say what is wrong with it, and what to type."""
+def open_checkpoint(path: Path) -> Given:
+    """What lies at a path, weights of networks or a vocabulary; UsageError or DataError say what is wrong with it, and what to type."""
     if not path.exists():
         raise UsageError(f"{path} does not exist; expected a checkpoint", "--weights FILE.safetensors, or the folder that diffusers made")
     path = path.resolve()
+    if is_vocabulary(path):
+        return open_vocabulary(path)
     found = _from_folder(path) if path.is_dir() else _from_file(path)
     if wrong := [f"{name} is {stored.dtype}" for name, stored in found.tensors.items() if not stored.exact]:
         said = f"{path}: float32 does not hold the numbers of {len(wrong)} of its weights ({', '.join(wrong[:SHOWN])})"
         raise DataError(said, "--weights PATH of a checkpoint in float32, float16 or bfloat16")
-    words, known = len(_vocabulary(found.tokenizer)[0]), found.sizes["text"]["vocab_size"]
+    words, known = len(words_of(found.tokenizer)[0]), found.sizes["text"]["vocab_size"]
     if words != known:
         said = f"{found.tokenizer} has {words} pieces of words, and the text encoder knows {known}: it belongs to another checkpoint"
         raise DataError(said, WRITE_TOKENIZER.format(found.tokenizer))
@@ -174,16 +182,3 @@ def _with_tokenizer(folder: Path, where: str) -> Path:
     if not folder.is_dir():
         raise DataError(f"there is no {TOKENIZER}/ {where}; expected {folder}", WRITE_TOKENIZER.format(folder))
     return folder
-
-
-def _vocabulary(folder: Path) -> tuple[dict[str, int], list[str]]:
-    """Pieces of words with their numbers, and merges, of a tokenizer's folder as transformers writes it, old or new."""
-    try:
-        if (folder / "vocab.json").is_file():
-            lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
-            merges = [line for line in lines if line and not line.startswith("#version")]
-            return json.loads((folder / "vocab.json").read_text(encoding="utf-8")), merges
-        model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
-        return model["vocab"], [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder} is no tokenizer of CLIP: {error}", WRITE_TOKENIZER.format(folder)) from error

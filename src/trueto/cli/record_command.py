@@ -41,7 +41,8 @@ def command(
     The original runs in a process of its own, in float32 and true float64, on every case. Nothing else can write a golden.
 
     With --weights it runs on a checkpoint of yours: one .safetensors with the names of the released files and a folder
-    `tokenizer` beside it, or a folder of diffusers. `trueto gate diffusers --weights PATH` then judges the same cases on it.
+    `tokenizer` beside it, or a folder of diffusers; CLIP's tokenizer on a vocabulary, as the one in its repository. `trueto
+    gate CANDIDATE --weights PATH` then judges the same cases on it.
 
     \b
     Examples
@@ -81,6 +82,7 @@ def _on_weights(
     base: Codebase, names: list[str], original: Original, path: str, cases: tuple[str, ...], *, named: bool, checking: bool
 ) -> int:
     """Record on a checkpoint of the user's."""
+    from trueto.candidates import claimants
     from trueto.checkpoints import open_checkpoint
     from trueto.recording.source import open_source
     from trueto.recording.weighed import asked, record_on
@@ -93,7 +95,8 @@ def _on_weights(
     for name, file in zip(wanted.cases, written, strict=True):
         click.echo(f"{name}: {len(wanted.cases[name])} cases on {path} kept in {file}")
     chosen = "".join(f" --case {shlex.quote(case)}" for case in cases)
-    click.echo(f"next: trueto gate diffusers --weights {shlex.quote(path)}{' --reference ' + ' --reference '.join(wanted.cases)}{chosen}")
+    candidate = next(iter(claimants(next(iter(wanted.cases)))), "CANDIDATE")
+    click.echo(f"next: trueto gate {candidate} --weights {shlex.quote(path)}{' --reference ' + ' --reference '.join(wanted.cases)}{chosen}")
     return 0
 
 

@@ -18,14 +18,13 @@ from unittest.mock import MagicMock
 
 from trueto.fixtures.pictures import picture_file
 from trueto.fixtures.prompts import LENGTH, prompts
-from trueto.fixtures.words import END, MERGES, vocabulary, write_tokenizer
+from trueto.fixtures.words import END, vocabulary, write_tokenizer
 from trueto.torch_run import Run
 from trueto.torch_task import Task
 
 __all__ = [
     "END",
     "LENGTH",
-    "MERGES",
     "Run",
     "Task",
     "import_file",

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from trueto.checkpoints import Checkpoint, digest_of
+from trueto.checkpoints import Given, digest_of
 from trueto.errors import DataError, NothingSelected, UnknownName, UsageError
 from trueto.recording.recorder import Original, run_original
 from trueto.references import Codebase, reference
@@ -25,7 +25,7 @@ BY_CASE = ("outcome.", "names.")  # how keys of a header begin that speak of one
 class Asked:
     """What is to be recorded: for each reference the ids of its cases, on which checkpoint."""
 
-    checkpoint: Checkpoint
+    checkpoint: Given
     cases: Mapping[str, tuple[str, ...]]
 
     @property
@@ -34,7 +34,7 @@ class Asked:
         return sum(map(len, self.cases.values()))
 
 
-def asked(checkpoint: Checkpoint, names: Sequence[str], patterns: Sequence[str], *, named: bool) -> Asked:
+def asked(checkpoint: Given, names: Sequence[str], patterns: Sequence[str], *, named: bool) -> Asked:
     """The cases of those references that run on such a checkpoint; an error where one that was `named` does not, or none is left."""
     able = [name for name in names if reference(name).checkpoint == checkpoint.kind]
     if not able or (named and len(able) < len(names)):

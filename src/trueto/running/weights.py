@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from trueto.checkpoints import Checkpoint, digest_of, open_checkpoint
+from trueto.checkpoints import Given, digest_of, open_checkpoint
 from trueto.errors import DataError, NothingSelected, UsageError
 from trueto.model import Cell, Claim, Profile
 from trueto.references import load_golden, reference, reference_names
@@ -41,7 +41,7 @@ def planned(candidate: str, claims: Sequence[Claim], selection: Selection, kept:
     return found
 
 
-def _expect_recorded(cells: Sequence[Cell], checkpoint: Checkpoint) -> None:
+def _expect_recorded(cells: Sequence[Cell], checkpoint: Given) -> None:
     """DataError with the command to type where the original was not run on these weights, or not on all of the cases."""
     weights = digest_of(str(checkpoint.path))
     names = dict.fromkeys(cell.claim.reference for cell in cells)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trueto.fixtures.prompts import LENGTH, prompts
-from trueto.fixtures.words import write_tokenizer
 from trueto.model import Case, Claim
 
 if TYPE_CHECKING:
@@ -140,9 +139,9 @@ class TransformersAdapter:
         code = inspect.unwrap(getattr(claimed, "forward", claimed.__init__)).__code__
         return f"transformers/{code.co_filename.rpartition('/transformers/')[2]}:{code.co_firstlineno}"
 
-    def settings(self, claim: Claim, case: Case) -> Mapping[str, Any]:  # noqa: ARG002 - the same for every case
-        """The network, how its weights got there, and its attention."""
-        return dict(claim.settings["network"])
+    def settings(self, claim: Claim, case: Case) -> Mapping[str, Any]:
+        """The network, how its weights got there, and its attention; of the tokenizer its vocabulary."""
+        return {**claim.settings["network"], **({"vocabulary": case.weights} if case.weights else {})}
 
     def sample(self, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:
         """There are no samplers in this library."""
@@ -179,7 +178,7 @@ class TransformersAdapter:
 def tokens(task: Task) -> None:
     """Prompts as numbers by CLIPTokenizer, cut and filled up to a length."""
     with tempfile.TemporaryDirectory() as folder:
-        tokenizer = importlib.import_module("transformers").CLIPTokenizer.from_pretrained(str(write_tokenizer(Path(folder))))
+        tokenizer = importlib.import_module("transformers").CLIPTokenizer.from_pretrained(str(task.tokenizer(Path(folder, "tokenizer"))))
     texts = list(prompts(task.case.options["prompts"], task.case.seed))
     task.give("tokens", tokenizer(texts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt").input_ids)
 
