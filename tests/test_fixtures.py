@@ -7,7 +7,7 @@ from trueto.errors import DataError, UnknownName, UsageError
 from trueto.fixtures import FAMILIES, fixture_digest, network, schedule, start_noise, tape, variance_channels
 from trueto.fixtures.networks import NETWORKS, PARAMETERIZATIONS
 from trueto.fixtures.noise import ORDERS, STEPS
-from trueto.fixtures.schedules import float32_alphas_cumprod, schedule_names, table_names
+from trueto.fixtures.schedules import float32_alphas_cumprod, schedule_names, short_alphas_cumprod, table_names
 from trueto.fixtures.source import family_info, family_tensors
 from trueto.settings import data_root
 from trueto.store import Manifest
@@ -199,6 +199,17 @@ def test_levels_at_whole_times_are_the_table(name):
     assert size(alpha**2 + sigma**2 - 1) < 1e-15
     assert (np.diff(levels.level(np.linspace(0, len(levels) - 1, 5000) * levels.told)[1]) > 0).all()
     assert size(float32_alphas_cumprod(levels) / levels.alphas_cumprod - 1) < 2e-4
+
+
+@pytest.mark.parametrize(("name", "root"), [("sd_v1", 0.5), ("linear", 1)])
+def test_betas_that_stop_short_are_numpys_without_their_end(name, root):
+    """The table of even places without the last; in float32 within its rounding, and it is not the model's own."""
+    levels = schedule(name)
+    ends = [levels.settings[end] ** root for end in ("beta_start", "beta_end")]
+    expected = np.cumprod(1 - np.linspace(*ends, len(levels), endpoint=False) ** (1 / root))
+    assert size(short_alphas_cumprod(levels, np.float64) / expected - 1) < 1e-12
+    assert size(short_alphas_cumprod(levels, np.float32) / expected - 1) < 1e-4
+    assert size(short_alphas_cumprod(levels, np.float64) / levels.alphas_cumprod - 1) > 1e-3
 
 
 def test_learned_variance_looks_at_time_place_and_condition():

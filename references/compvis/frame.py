@@ -11,7 +11,7 @@ import numpy as np
 from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
 from trueto.references.spec import SpecInputs
-from trueto.references.vp import even_times, zero_terminal
+from trueto.references.vp import BETAS, even_times, training_table, zero_terminal
 
 # Known ways in which implementations differ from the original (whose value comes first), with a library that does so.
 KNOBS = {
@@ -28,6 +28,7 @@ KNOBS = {
     "draws": ("original", "sequential"),  # where noise comes from: as many draws as the original, or one for each step taken
     "refusal": ("at_once", "after_first_call"),  # when a step count whose first time is out of range is refused
     "table": ("float64", "float32"),  # precision in which the beta table is built; float32: diffusers
+    **BETAS,
     "terminal": ("own", "zero"),  # signal left at the noisiest training time; zero: Lin et al. 2023 (arXiv 2305.08891), algorithm 1
 }
 PRECISION_KNOBS = ("table",)
@@ -62,13 +63,8 @@ class Walk:
 
 def training_levels(inputs: SpecInputs) -> np.ndarray:
     """alpha_bar of every training time, shape (T,)."""
-    if inputs.knob("terminal", "own") == "zero":
-        dtype = np.float32 if inputs.knob("table", "float64") == "float32" else np.float64
-        table = float32_alphas_cumprod(inputs.schedule) if dtype == np.float32 else inputs.schedule.alphas_cumprod
-        return zero_terminal(table).astype(inputs.dtype)
-    if inputs.knob("table", "float64") == "float32":
-        return float32_alphas_cumprod(inputs.schedule).astype(inputs.dtype)
-    return inputs.schedule.alphas_cumprod.astype(inputs.dtype)
+    table = training_table(inputs)
+    return (zero_terminal(table) if inputs.knob("terminal", "own") == "zero" else table).astype(inputs.dtype)
 
 
 def visited_times(n: int, total: int, spacing: str, offset: int, dtype: np.dtype) -> np.ndarray:

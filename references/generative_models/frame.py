@@ -7,10 +7,10 @@ there, levels are taken from the table of training levels without interpolation,
 import numpy as np
 from trueto_references.k_diffusion.frame import start_scale
 
-from trueto.fixtures.schedules import float32_alphas_cumprod
 from trueto.observe import Observation
 from trueto.references.asked import STRENGTH, first_picture, skipped
 from trueto.references.spec import SpecInputs
+from trueto.references.vp import BETAS, training_table
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
@@ -23,6 +23,7 @@ KNOBS = {
     "final_sigma": ("zero", "sigma_min"),
     "between": ("nearest", "as_it_is"),  # how a level between two training levels is read, where it is raised or half-way
     "table": ("float64", "float32"),  # precision in which the table of levels is built; float32: diffusers
+    **BETAS,
     **STRENGTH,
 }
 # What the option is when a case does not give it, for the rules of ledgers; samplers that have no such option do not read it.
@@ -36,11 +37,9 @@ def training_sigmas(inputs: SpecInputs) -> np.ndarray:
     """sigma(t) = sqrt((1 - alpha_bar) / alpha_bar) for every training time, shape (T,); none where levels are a formula."""
     if inputs.case.grid != "legacy":
         return np.zeros(0, inputs.dtype)
-    if inputs.knob("table", "float64") == "float32":
-        alpha_bar = float32_alphas_cumprod(inputs.schedule)
-        return np.sqrt((1 - alpha_bar) / alpha_bar).astype(inputs.dtype)
-    alpha_bar = inputs.schedule.alphas_cumprod
-    return np.sqrt(((1 - alpha_bar) / alpha_bar).astype(inputs.dtype))
+    alpha_bar = training_table(inputs)
+    squared = (1 - alpha_bar) / alpha_bar
+    return np.sqrt(squared if squared.dtype == np.float32 else squared.astype(inputs.dtype)).astype(inputs.dtype)
 
 
 def visited_times(n: int, total: int, spacing: str) -> np.ndarray:

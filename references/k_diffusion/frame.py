@@ -11,20 +11,21 @@ import numpy as np
 
 from trueto.errors import DataError
 from trueto.fixtures.lists import ays_times
-from trueto.fixtures.schedules import Continuous, float32_alphas_cumprod
+from trueto.fixtures.schedules import Continuous
 from trueto.observe import Observation, Probe
 from trueto.references import edm
 from trueto.references.asked import GIVEN, STRENGTH, beta_quantiles, first_picture, skipped
 from trueto.references.bounded import bounded, returned
 from trueto.references.spec import SpecInputs
-from trueto.references.vp import TERMINAL, nearly_zero_terminal
+from trueto.references.vp import BETAS, TERMINAL, nearly_zero_terminal, training_table
 
 # Known ways in which implementations differ from the original (whose value comes first).
 KNOBS = {
     **STRENGTH,
     **GIVEN,
-    # from_zero counts from the clean end, so that a lone step is there, on every grid.
-    "spacing": ("linspace", "from_zero", "drop_last", "leading", "leading_drop_last", "trailing"),  # which training times the grid visits
+    # Which training times the grid visits. from_zero counts from the clean end, so that a lone step is there, on every grid;
+    # whole_from_zero visits the whole times nearest to those, openvino-genai.
+    "spacing": ("linspace", "from_zero", "whole_from_zero", "drop_last", "leading", "leading_drop_last", "trailing"),
     "interpolation": ("log_sigma", "sigma"),  # between the tabulated levels
     "told": ("exact", "visited", "rounded", "truncated"),  # the time told: from the level, or the one that the level was made from
     "told_mid": ("exact", "rounded", "truncated"),  # the same for calls between two levels
@@ -34,6 +35,7 @@ KNOBS = {
     "terminal": TERMINAL,
     "draws": ("original", "sequential"),  # where noise comes from: the original's sampler, or one normal tensor a step
     "table": ("float64", "float32"),  # precision in which the table of levels is built
+    **BETAS,
     "grid_dtype": ("native", "float64"),  # precision in which the grid is computed before it is stored
     "log_table": ("native", "float32"),  # precision of the logarithms through which levels become times
 }
@@ -44,10 +46,8 @@ def training_sigmas(inputs: SpecInputs) -> np.ndarray:
     """sigma(t) = sqrt((1 - alpha_bar) / alpha_bar) for every training time, shape (T,); only the two ends for a network in EDM form."""
     if isinstance(inputs.schedule, Continuous):
         return np.array([edm.SIGMA_MIN, edm.SIGMA_MAX])
-    if inputs.knob("table", "float64") == "float32":
-        alpha_bar = float32_alphas_cumprod(inputs.schedule)
-    else:
-        alpha_bar = inputs.schedule.alphas_cumprod.astype(inputs.dtype)
+    alpha_bar = training_table(inputs)
+    alpha_bar = alpha_bar if alpha_bar.dtype == np.float32 else alpha_bar.astype(inputs.dtype)
     if inputs.knob("terminal", "own") == "nearly_zero":
         alpha_bar = nearly_zero_terminal(alpha_bar)
     return np.sqrt((1 - alpha_bar) / alpha_bar).astype(inputs.dtype)
@@ -63,6 +63,9 @@ def visited_times(n: int, last: int, spacing: str, dtype: np.dtype) -> np.ndarra
         return ((np.arange(n + 1) * ((last + 1) // (n + 1)))[::-1][:-1] + 1).astype(dtype)
     if spacing == "trailing":
         return (np.round(np.arange(last + 1, 0, -(last + 1) / n)[:n]) - 1).astype(dtype)
+    if spacing == "whole_from_zero":  # places are worked out in float32, and halves go up
+        places = np.arange(n, dtype=np.float32) * (np.float32(last) / np.float32(max(n - 1, 1)))
+        return np.floor(places + np.float32(0.5))[::-1].astype(dtype)
     if spacing == "from_zero":  # the same from 2 steps on; a lone step is at time 0 instead of the last
         return np.linspace(0, last, n, dtype=dtype)[::-1]
     return np.linspace(last, 0, n, dtype=dtype)

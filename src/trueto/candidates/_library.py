@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import importlib.machinery
 import importlib.util
@@ -15,7 +17,9 @@ from typing import Any
 
 from trueto.model import Case, Claim
 
-__all__ = ["Library", "bare_package", "stand_in"]
+__all__ = ["Library", "bare_package", "one_arena", "stand_in"]
+
+ARENA_MAX = -8  # M_ARENA_MAX of glibc
 
 
 class Library:
@@ -80,6 +84,12 @@ def bare_package(name: str, **names: Any) -> None:
     package.__spec__ = found
     vars(package).update(names)
     sys.modules[name] = package
+
+
+def one_arena() -> None:
+    """Let all threads from now on share one arena of malloc: each asks for its own otherwise, beyond what a run may take."""
+    with contextlib.suppress(AttributeError):  # not every libc has it
+        ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
 
 
 class _Absent(ModuleType):

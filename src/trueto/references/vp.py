@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from trueto.fixtures.schedules import float32_alphas_cumprod
+from trueto.fixtures.schedules import float32_alphas_cumprod, short_alphas_cumprod
 from trueto.observe import EMPTY, Observation, StepError
 from trueto.references.spec import SpecInputs
 
 __all__ = [
     "ADAMS_BASHFORTH",
+    "BETAS",
     "PREDICTS",
     "TERMINAL",
     "Told",
@@ -33,6 +34,7 @@ __all__ = [
     "refused",
     "rounded_table",
     "strided_times",
+    "training_table",
     "transfer",
     "zero_terminal",
 ]
@@ -81,6 +83,18 @@ def ddim_sigma(a: Any, b: Any) -> Any:
 def ddim_step(x0: Array, eps: Array, b: Any, sigma: Any) -> Array:
     """The state at b without its fresh noise of size sigma: x0 and the 'direction pointing to x_t' (Song et al. 2020, equation 12)."""
     return np.sqrt(b) * x0 + np.sqrt(1 - b - sigma**2) * eps
+
+
+# Where the even places end that betas are made from. short_of_end: openvino-genai, where the last beta is the last but one of T + 1.
+BETAS = {"betas": ("to_end", "short_of_end")}
+
+
+def training_table(inputs: SpecInputs) -> Array:
+    """alpha_bar of every training time (T,), by the knobs `table` and `betas`: in float32 if the table is, else in float64."""
+    lower = inputs.knob("table", "float64") == "float32"
+    if inputs.knob("betas", "to_end") == "short_of_end":
+        return short_alphas_cumprod(inputs.schedule, np.float32 if lower else np.float64)
+    return float32_alphas_cumprod(inputs.schedule) if lower else inputs.schedule.alphas_cumprod
 
 
 def rounded_table(inputs: SpecInputs) -> Array:

@@ -6,7 +6,6 @@ Its states are (B, H, W, C). Its draws are JAX's, which no generator of torch ma
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import io
 import sys
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trueto.candidates._library import Library, bare_package
+from trueto.candidates._library import Library, bare_package, one_arena
 from trueto.candidates.flaxdiff.claims import CLAIMS, NO_CLAIMS
 from trueto.fixtures import tape
 from trueto.model import Case, Claim
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ADAPTER", "FlaxdiffAdapter"]
 
-ARENA_MAX = -8  # M_ARENA_MAX of glibc
 COUNTED = 1000  # steps are counted so, from noise to picture, whatever a schedule counts
 
 
@@ -43,12 +41,8 @@ class FlaxdiffAdapter(Library):
     modules = ("flaxdiff",)
 
     def load(self) -> None:
-        """Import samplers, schedules and predictions, without models, encoders and data. No array is made: JAX has no fork after that.
-
-        Each of its threads asks for an arena of malloc; one for all leaves room within what a run may take.
-        """
-        with contextlib.suppress(AttributeError):  # not every libc has it
-            ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
+        """Import samplers, schedules and predictions, without models, encoders and data. No array is made: JAX has no fork after that."""
+        one_arena()
         bare_package("flax")
         bare_package("flax.linen", Module=object, compact=_as_it_is)
         for package in ("flaxdiff", "flaxdiff.models"):
