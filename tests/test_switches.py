@@ -18,6 +18,7 @@ from trueto.torch_task import Task
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
+from diffusers.hooks import group_offloading  # noqa: E402 - after the check that it is there
 from diffusers.models import attention_processor  # noqa: E402 - after the check that it is there
 
 from trueto.candidates.diffusers import ADAPTER  # noqa: E402
@@ -80,6 +81,7 @@ def nothing(*_, **__):
         ("compiled_blocks@unet", UNET, "compile_repeated_blocks"),
         ("compiled_networks@unet", torch, "compile"),
         ("compiled_networks@autoencoder", torch, "compile"),
+        ("group_offload@unet", UNET, "enable_group_offload"),
     ],
 )
 def test_a_switch_that_does_nothing_is_not_judged(claim, home, name, monkeypatch):
@@ -141,6 +143,16 @@ def network_compiled_wrongly(function, **said):
     return lambda *args, **kwargs: type(found := compiled(*args, **kwargs))(found.sample * 1.001)
 
 
+def brought_in_wrongly(self):
+    """Weights that come back from their file a thousandth larger."""
+    onload(self)
+    for tensor in self.key_to_tensor.values():
+        tensor.data *= 1.001
+
+
+onload = group_offloading.ModuleGroup._onload_from_disk
+
+
 def forgetful(self):
     """Checkpointing that computes a block from something else on the way back."""
     from torch.utils.checkpoint import checkpoint
@@ -170,6 +182,7 @@ def forgetful(self):
          "gradient of decoder.up_blocks.0.resnets.0.conv1.weight"),
         ("compiled_blocks@unet", UNET, "compile_repeated_blocks", compiled_wrongly, "down 0"),
         ("compiled_networks@unet", torch, "compile", network_compiled_wrongly, "out"),
+        ("group_offload@unet", group_offloading.ModuleGroup, "_onload_from_disk", brought_in_wrongly, "conv_in"),
     ],
 )  # fmt: skip
 def test_a_switch_that_changes_y_is_a_difference(claim, home, name, fault, first, monkeypatch):
@@ -189,6 +202,15 @@ def test_machine_code_changes_nothing(claim):
     found = judged(f"features/{claim}", twin=True, backend="inductor")
     assert (Verdict.FAITHFUL, True) == (found.verdict, found.evidence["twin"]["valid"]), found.reason
     assert found.evidence["effect"].startswith("compiled program called")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("network", ["unet", "autoencoder"])
+def test_weights_from_elsewhere_change_no_bit(network, number):
+    """Group offloading in memory and to disk, of blocks and of single layers: groups were brought in, and every part is the same."""
+    found = judged(f"features/group_offload@{network}", number=number, twin=True)
+    assert Verdict.IDENTICAL is found.verdict, found.reason
+    assert found.evidence["effect"].startswith("groups of weights brought in: ")
 
 
 LEDGER = load_ledger(ledger_path("diffusers"), "diffusers")

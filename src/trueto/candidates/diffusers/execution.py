@@ -1,9 +1,13 @@
-"""Switches that change how a network of diffusers is executed, and not what it computes: torch.compile; imports torch."""
+"""Switches that change how a network of diffusers is executed, and not what it computes: torch.compile, offloading; imports torch."""
 
 from __future__ import annotations
 
+import importlib
+import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch._dynamo.backends.registry import lookup_backend  # no public name makes of a compiler's name what `backend` takes
@@ -66,5 +70,38 @@ def compiled_networks(network: Any, task: Task) -> None:
         task.give(name, value)
 
 
-OWN: dict[str, Callable[[Any, Task], None]] = {"compiled_blocks": compiled_blocks, "compiled_networks": compiled_networks}
+def sent(held: Any, device: Any, **_: Any) -> Any:
+    """In the place of accelerate's `send_to_device`, without which offloading stops: tensors on that device, also in tuples and by name."""
+    if isinstance(held, torch.Tensor):
+        return held.to(device)
+    if isinstance(held, tuple | list):
+        return type(held)(sent(part, device) for part in held)
+    return {name: sent(part, device) for name, part in held.items()} if isinstance(held, dict) else held
+
+
+def group_offload(network: Any, task: Task) -> None:
+    """enable_group_offload(), in memory or to disk, of groups of blocks or of each layer by itself."""
+    offloading = importlib.import_module("diffusers.hooks.group_offloading")
+    net, whole = switches.built(network, task), offloading.ModuleGroup.onload_
+
+    def brought_in(group: Any) -> None:
+        task.took_effect("groups of weights brought in")
+        whole(group)
+
+    with ExitStack() as left:
+        left.enter_context(patch.object(offloading.ModuleGroup, "onload_", brought_in))
+        if not hasattr(offloading, "send_to_device"):  # accelerate is not installed
+            left.enter_context(patch.object(offloading, "send_to_device", sent, create=True))
+        if task.feature:
+            folder = {"offload_to_disk_path": left.enter_context(tempfile.TemporaryDirectory())} if task.case.options["disk"] else {}
+            more = {"num_blocks_per_group": 1} if task.case.options["groups"] == "block_level" else {}
+            net.enable_group_offload(torch.device(task.device), offload_type=task.case.options["groups"], **more, **folder)
+        switches.run(net, network, task)
+
+
+OWN: dict[str, Callable[[Any, Task], None]] = {
+    "compiled_blocks": compiled_blocks,
+    "compiled_networks": compiled_networks,
+    "group_offload": group_offload,
+}
 SWITCHES = {**switches.SWITCHES, **OWN}

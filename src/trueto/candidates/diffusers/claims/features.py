@@ -98,6 +98,13 @@ CLAIMS: tuple[Claim, ...] = (
         "torch.compile(fullgraph=True, backend='aot_eager'), of a U-Net, or of an autoencoder's encode and decode",
     ),
     *switch(
+        "group_offload",
+        "diffusers, apply_group_offloading, which enable_group_offload() calls",
+        "It works by offloading groups of internal layers, (either `torch.nn.ModuleList` or `torch.nn.Sequential`). This method uses lower "
+        "memory than module-level offloading.",
+        "enable_group_offload(device, offload_type=..., num_blocks_per_group=1, offload_to_disk_path=...)",
+    ),
+    *switch(
         "threads",
         "PyTorch documentation, torch.set_num_threads; diffusers says nothing of it",
         "Sets the number of threads used for intraop parallelism on CPU.",
