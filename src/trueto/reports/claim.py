@@ -155,9 +155,10 @@ def plot_label(view: Overview, cell: dict[str, Any]) -> str:
 
 
 def _numbers(series: Series) -> Html:
+    named = [f"{step}: {name}" for step, name in zip(series.steps, series.names, strict=False)]
     rows = "".join(
         f"<tr><td>{el('span', s)}<td>{number(d)}<td>{number(f)}<td>{number(r)}"
-        for s, d, f, r in zip(series.names or series.steps, series.drift, series.floor, series.ratio, strict=True)
+        for s, d, f, r in zip(named or series.steps, series.drift, series.floor, series.ratio, strict=True)
     )
     head = f"<tr><th>{'output' if series.names else 'step'}<th>distance<th>its own rounding<th>times"
     return el("details", el("summary", "The numbers"), el("div", el("table", raw(f"<thead>{head}<tbody>{rows}")), class_="scroll"))

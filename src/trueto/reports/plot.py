@@ -20,6 +20,7 @@ MOST_ROWS = 64
 MOST_PLOTS = 5
 MOST_QUIET = 3
 MOST_TICKS = 7
+LETTER = 10  # width of one under an axis, on a phone
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 STANDALONE_STYLE = """
 svg{--ink:#1f2933;--soft:#52606d;--line:#d9dee4;--band:#e3efe6;--floor:#3c7a52;--plot:#2f5aa8;--out:#b3261e;background:#fff}
@@ -124,8 +125,11 @@ def _axes(frame: _Frame, series: Series) -> Html:
         parts.append(el("text", _power(exponent), x=LEFT - 8, y=f"{y + 4:.0f}"))
     ends, middles = el("g", *parts, text_anchor="end"), list[Html]()
     jump = -(-len(series.steps) // 10)
-    for row in range(0, len(series.steps), jump):
-        middles.append(el("text", series.steps[row], x=f"{frame.x(row):.0f}", y=bottom + 17))
+    named = bool(series.names) and max(map(len, series.names)) * LETTER < frame.x(1) - frame.x(0)
+    for row in range(0, len(series.steps), 1 if named else jump):
+        last = named and row == len(series.steps) - 1  # which would stand out of the picture
+        place = {"x": WIDTH - RIGHT, "text_anchor": "end"} if last else {"x": f"{frame.x(row):.0f}"}
+        middles.append(el("text", series.names[row] if named else series.steps[row], y=bottom + 17, **place))
     title = el("text", "distance", x=4, y=14)
     return join([el("path", class_="grid", d=lines), ends, el("g", *middles, text_anchor="middle"), title])
 
