@@ -281,7 +281,7 @@ def test_named_outputs_are_called_by_their_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "shown"), [(("conv_in", "middle", "out"), True), ((*(["down_blocks.0.resnets.1.conv_shortcut"] * 3),), False)]
+    ("names", "shown"), [(("conv_in", "middle", "out"), True), (("down_blocks.0.resnets.1.conv_shortcut", "b", "c"), False)]
 )
 def test_outputs_have_their_names_under_the_plot_where_there_is_room(names: tuple[str, ...], shown: bool) -> None:
     """Short names stand below their dots; long ones would run into each other, so that there are numbers, which the table has too."""
