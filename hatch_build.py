@@ -10,6 +10,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).parent
 FOLDERS = ("suites", "fixtures", "references")
+SHOWN = 3  # problems that a message names
 LEFT_OUT = ("dvc.yaml", "dvc.lock", "*.pyc", ".*")  # DVC's files name stages that do not exist outside the repository
 
 
@@ -31,8 +32,9 @@ class DataHook(BuildHookInterface):  # type: ignore[type-arg]
 
         problems = check_manifests(ROOT)
         if problems:
-            listed = "\n".join(f"- {problem}" for problem in problems)
-            raise SystemExit(f"trueto: no wheel without the exact fixtures and goldens:\n{listed}")
+            more = f"\n- and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+            listed = "\n".join(f"- {problem}" for problem in problems[:SHOWN]) + more
+            raise SystemExit(f"trueto: no wheel without the exact fixtures and goldens:\n{listed}\nin a clone: make data, then again")
         for folder in FOLDERS:
             for file in sorted((ROOT / folder).rglob("*")):
                 if travels(file):

@@ -184,7 +184,16 @@ HEAD = "a" * 40
 def artifact(folder: Path, *, recorded: list[dict[str, Any]] | None = None, **changes: Any) -> Path:
     """What `trueto ci gate` would have left on a pull request: the result for request 7 at HEAD, and a record."""
     folder.mkdir(exist_ok=True, parents=True)
-    result = {"schema": 1, "verdict": "failed", "exit_code": 1, "counts": {}, "proposed": [], "digest": "", "approved": False}
+    result = {
+        "schema": 1,
+        "verdict": "failed",
+        "exit_code": 1,
+        "counts": {},
+        "proposed": [],
+        "digest": "",
+        "approved": False,
+        "comment": True,
+    }
     (folder / "result.json").write_text(json.dumps({**result, "number": 7, "head": HEAD, **changes}))
     write(folder / "run.jsonl", recorded or events(hostile=True))
     return folder

@@ -134,21 +134,26 @@ def test_the_reusable_workflow_judges_and_says_how_it_ended(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("now", "judged"), [(HEAD, HEAD), ("b" * 40, HEAD), (HEAD, "b" * 40)], ids=["same", "moved", "other"])
-def test_the_comment_is_posted_where_the_head_is_what_was_judged(tmp_path, now, judged):
-    """The second workflow posts what it makes of the artifact; not where the request has moved on or the artifact is of another commit."""
+@pytest.mark.parametrize(
+    ("now", "judged", "asked"),
+    [(HEAD, HEAD, True), ("b" * 40, HEAD, True), (HEAD, "b" * 40, True), (HEAD, HEAD, False)],
+    ids=["same", "moved", "other", "unasked"],
+)
+def test_the_comment_is_posted_where_the_head_is_what_was_judged(tmp_path, now, judged, asked):
+    """The second workflow posts what it makes of the artifact; not where the request has moved on or is another, or none is asked for."""
     flow = (ROOT / ".github/workflows/comment.yml").read_text()
     root = repository(tmp_path, "faithful", {".github/workflows/comment.yml": flow, ".github/workflows/trueto.yml": COMMENTER})
-    artifact(tmp_path / "artifacts" / "trueto", head=HEAD)
+    artifact(tmp_path / "artifacts" / "trueto", head=HEAD, comment=asked)
     event = {"workflow_run": {"id": 1, "event": "pull_request", "head_sha": judged}}
     posted = tmp_path / "posted.md"
     more = ("--env", f"HEAD_OF_7={now}", "--env", f"POSTED={posted}")
     seen = ran(tmp_path, root, "workflow_run", event, *more, programs={"gh": GH})
-    wanted = (now, judged) == (HEAD, HEAD)
+    wanted = (now, judged, asked) == (HEAD, HEAD, True)
     assert (int(judged != HEAD), wanted) == (seen.code, posted.exists()), seen.log
     assert wanted == ("pr comment 7 --repo" in seen.log)
     assert (now != HEAD) == ("request 7 has moved on" in seen.log)
     assert (judged != HEAD) == ("the artifact is of commit" in seen.log)
+    assert asked or "told to leave the request without a comment" in seen.log
     assert not wanted or "differs undeclared" in posted.read_text()
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 import records
+from click.testing import CliRunner
 from pull_request import ADAPTER, DRIFT, SAMPLERS, opened
 from support import trueto
 
 from trueto.action import make_comment, run_gate
 from trueto.action.guard import LABEL, look
 from trueto.action.inputs import read_inputs
+from trueto.cli.ci_command import comment
 from trueto.errors import DataError, UsageError
 from trueto.settings import data_root
 
@@ -156,6 +158,20 @@ def test_a_comment_is_made_of_the_record_alone(tmp_path):
     assert len(text) < 65_536
 
 
+def test_a_gate_that_was_told_so_leaves_the_request_without_a_comment(tmp_path):
+    """With `comment: false` the job writes none, and the second workflow makes none of what it keeps."""
+    env = opened(tmp_path / "repo", {}) | {"TRUETO_CI_QUICK": "true", "TRUETO_CI_COMMENT": "false"}
+    ran(env)
+    out = tmp_path / "repo" / "trueto-report"
+    assert not (out / "comment.md").exists()
+    assert json.loads((out / "result.json").read_text())["comment"] is False
+    folder = records.artifact(tmp_path / "artifact", comment=False)
+    assert make_comment(folder, records.HEAD, tmp_path / "comment.md") is None
+    said = CliRunner().invoke(comment, [str(folder), "--head", records.HEAD, "--output", str(tmp_path / "comment.md")])
+    assert (0, "") == (said.exit_code, said.output)
+    assert not (tmp_path / "comment.md").exists()
+
+
 WRONG = [
     {"head": "b" * 40},
     {"head": "a"},
@@ -167,6 +183,7 @@ WRONG = [
     {"proposed": [1]},
     {"digest": "x" * 16},
     {"approved": "yes"},
+    {"comment": "no"},
 ]
 
 

@@ -25,16 +25,19 @@ HINT = "the artifact of `trueto ci gate`, downloaded into this folder"
 MARK = "<!-- trueto -->\n"
 
 
-def make_comment(folder: Path, head: str, target: Path) -> int:
+def make_comment(folder: Path, head: str, target: Path) -> int | None:
     """Write the comment for the commit `head` to `target`, and return the number of the pull request that the artifact names.
 
-    DataError for whatever is not exactly an artifact of that commit.
+    None, and nothing is written, where the gate was told to leave the request without one. DataError for whatever is not exactly an
+    artifact of that commit.
     """
     if not SHA.fullmatch(head):
         raise UsageError(f"the judged commit is '{head}', which is no commit", "--head ${{ github.event.workflow_run.head_sha }}")
     result = _result(_plain_file(folder, "result.json"))
     if result["head"] != head:
         raise DataError(f"the artifact is of commit {result['head']}, and the workflow judged {head}", HINT)
+    if not result["comment"]:
+        return None
     begin = MARK + proposal(result["proposed"], result["digest"], approved=result["approved"])
     if not (folder / "run.jsonl").exists():
         write_text(target, f"{begin}**trueto could not judge this request: the log of its job says why.**\n")
@@ -73,7 +76,7 @@ def _result(path: Path) -> Mapping[str, Any]:
         and all(isinstance(name, str) for name in found["proposed"])
         and isinstance(found.get("digest"), str)
         and (not found["digest"] or (len(found["digest"]) == 16 and set(found["digest"]) <= set("0123456789abcdef")))
-        and isinstance(found.get("approved"), bool)
+        and all(isinstance(found.get(name), bool) for name in ("approved", "comment"))
     )
     if not fine:
         raise DataError(f"{path} is not what `trueto ci gate` writes on a pull request", HINT)

@@ -140,7 +140,8 @@ def _reports(inputs: Inputs, guard: Guard, end: _End) -> None:
         whole = begin + to_markdown(run, room=SUMMARY_ROOM - max(CLOSING, len(begin.encode())) - CLOSING, most=None)
         for form, name in FILES.items():
             write_text(out / name, render(run, form) + "\n")
-        write_text(out / "comment.md", begin + to_markdown(run))
+        if inputs.comment:
+            write_text(out / "comment.md", begin + to_markdown(run))
         write_site(run.path, out / "site")
         if (base := _base(inputs)) and base.is_file():
             shutil.copyfile(base, out / "base.jsonl")
@@ -167,6 +168,7 @@ def _result(inputs: Inputs, guard: Guard, end: _End) -> dict[str, Any]:
         "exit_code": end.code,
         "counts": dict(end.run.counts) if end.run is not None else {},
         "proposed": list(guard.proposed),
+        "comment": inputs.comment,
         "digest": guard.digest,
         "approved": guard.approved,
         "number": request.get("number"),

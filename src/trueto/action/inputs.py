@@ -23,6 +23,7 @@ INPUTS = {
     "ledger": "declared deviations, a file inside the repository; without it deviations.toml beside the candidate",
     "fail-on": "undeclared, any or none",
     "baseline": "a run record inside the repository's folder, as restored from an artifact: fail only on what is new",
+    "comment": "whether the pull request gets a comment from the second workflow: true, or false",
     "quick": "true for one or two cases a claim",
     "laws": "none, dev, ci or nightly: how many X to draw beyond the recorded ones (docs/laws.md)",
     "protected": "more files that decide what is judged, as helpers of the adapter: on pull requests taken from the merge base",
@@ -63,6 +64,11 @@ class Inputs:
         found = (self.request or {}).get("labels") or []
         return tuple(str(label.get("name")) for label in found if isinstance(label, dict))
 
+    @property
+    def comment(self) -> bool:
+        """Whether a comment is asked for, as it is where nothing is said."""
+        return self.given["comment"] != "false"
+
     def arguments(self) -> list[str]:
         """Options of `trueto gate`; each is one word, so that no value becomes an option of its own."""
         chosen = [f"--{option}={value}" for name, option in LISTS.items() for value in re.split(r"[\s,]+", self.given[name]) if value]
@@ -99,8 +105,9 @@ def read_inputs(env: Mapping[str, str]) -> Inputs:
         raise UsageError(f"fail-on is '{given['fail-on']}'", "fail-on: undeclared, any or none")
     if given["laws"] not in ("", "none", "dev", "ci", "nightly"):
         raise UsageError(f"laws is '{given['laws']}'", "laws: none, dev, ci or nightly")
-    if given["quick"] not in ("", "true", "false"):
-        raise UsageError(f"quick is '{given['quick']}'", "quick: true")
+    for name in ("comment", "quick"):
+        if given[name] not in ("", "true", "false"):
+            raise UsageError(f"{name} is '{given[name]}'", f"{name}: true or false")
     if is_file(given["candidate"]):
         given["candidate"] = inside(root, given["candidate"], "candidate")
     elif given["candidate"] and not re.fullmatch(r"[A-Za-z0-9_]+(==[A-Za-z0-9.]+)?", given["candidate"]):

@@ -27,8 +27,8 @@ def gate() -> int:
     On a pull request [tool.trueto], adapter, ledger and workflows are those of the merge base; what the request changes of them is
     `proposed` and red until a label approves just that.
 
-    Options are variables of the step: TRUETO_CI_CANDIDATE, _REFERENCES, _LAYERS, _PROFILES, _LEDGER, _FAIL_ON, _BASELINE, _QUICK, _LAWS,
-    _PROTECTED and _OUTPUT (docs/ci.md). Reports are in trueto-report/.
+    Options are variables of the step: TRUETO_CI_CANDIDATE, _REFERENCES, _LAYERS, _PROFILES, _LEDGER, _FAIL_ON, _BASELINE, _COMMENT, _QUICK,
+    _LAWS, _PROTECTED and _OUTPUT (docs/ci.md). Reports are in trueto-report/.
 
     \b
     Exit code: that of `trueto gate`, and 1 for what is only proposed
@@ -50,9 +50,13 @@ def gate() -> int:
 def comment(folder: Path, head: str, output: Path) -> int:
     """Check the artifact in FOLDER, write the comment, and print the number of the pull request that it names.
 
+    Nothing is written or printed where the gate was told to leave the request without a comment.
+
     Ask GitHub whether the head of that request is SHA before anything is posted.
     """
     from trueto.action import make_comment
 
-    click.echo(make_comment(folder, head, output))
+    number = make_comment(folder, head, output)
+    if number is not None:
+        click.echo(number)
     return 0
