@@ -123,11 +123,14 @@ def test_a_damaged_golden_makes_no_wheel(copy, tmp_path):
 
 
 def test_a_missing_fixture_makes_no_wheel(copy, tmp_path):
-    """A fixture that was not pulled stops the build."""
+    """Fixtures and goldens that were not pulled stop the build, which names a few of them and then what to type."""
     (copy / "fixtures" / "noise" / "data" / "noise.safetensors").unlink()
+    for golden in sorted(copy.glob("references/k_diffusion/goldens/*.safetensors"))[:3]:
+        golden.unlink()
     seen = build(copy, "wheel", tmp_path / "dist")
     assert seen.returncode != 0
     assert "fixtures/noise/data/noise.safetensors is missing" in seen.stderr
+    assert seen.stderr.rstrip().endswith(" more\nin a clone: make data, then again")
 
 
 def test_a_source_distribution_can_build_the_wheel(tmp_path):
