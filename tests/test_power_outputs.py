@@ -8,8 +8,13 @@ from support import trueto
 from toy_network import CANDIDATE, recorded
 
 from trueto.candidates import load_candidate
-from trueto.references import reference
+from trueto.model import Layer
+from trueto.references import load_golden, reference
+from trueto.running.client import Limits, Worker
 from trueto.running.configurations import drawn_cases
+from trueto.running.plan import covers
+from trueto.running.profiles import profile
+from trueto.workers.protocol import NETS
 
 pytest.importorskip("torch")
 
@@ -116,6 +121,29 @@ def test_what_changes_nothing_is_equivalent(certificate):
     never = [fault for fault in certificate["toy/net@right"]["faults"] if fault["outcome"] == "equivalent"]
     assert never
     assert all("float64 output on" in fault["note"] or "none of" in fault["note"] for fault in never)
+
+
+@pytest.mark.slow
+def test_every_function_of_diffusers_can_be_run_on_other_numbers():
+    """Faults are compared on drawn cases, which have other names and seeds than those of the suites: each claim of outputs runs on one."""
+    worker = Worker("diffusers", profile("default"))
+    try:
+        claims = [claim for claim in load_candidate("diffusers").claims if reference(claim.reference).of_outputs]
+        assert len(claims) > 30
+        for claim in claims:
+            cases = [case for case in reference(claim.reference).cases if covers(claim, case)]
+            for case in drawn_cases(claim, cases, len(cases), 0):
+                done = worker.run(claim, case, NETS[Layer(case.layers[0])], Limits(), twin=False)
+                told = (claim.id, case.id, done.raised, done.died, done.failed)
+                assert done.outputs is not None or refused(claim.reference, cases, case), told
+    finally:
+        worker.close()
+
+
+def refused(name, cases, drawn):
+    """Whether the original refuses the case of which that one was drawn, whatever the numbers."""
+    origin = cases[int(drawn.id.partition("-")[2]) % len(cases)]
+    return bool(reference(name).codebase.files) and load_golden(name).refusal(origin.id) is not None
 
 
 def test_draws_are_other_numbers():
