@@ -12,7 +12,7 @@ from trueto.cli.timeline import change_line
 from trueto.events import read_run
 from trueto.history.changes import Change
 from trueto.references import reference, reference_names
-from trueto.reports import to_markdown, write_site
+from trueto.reports import to_annotations, to_markdown, write_site
 from trueto.reports.words import size_words
 from trueto.running.profiles import absent, profile, profile_names
 from trueto.running.screen import failure_screen
@@ -111,3 +111,40 @@ def test_more_than_255_grey_levels_are_not_counted(tmp_path: Path) -> None:
 def test_sizes_in_words(grey: float, said: str) -> None:
     """Up to 255 the number is said."""
     assert said == size_words("another image", grey)
+
+
+def apart(*pairs: tuple[str, str], verdict: str = "drifted") -> list[dict[str, object]]:
+    """Cells of one claim by case and layer."""
+    return [cell(verdict, case=case, layer=layer) for case, layer in pairs]
+
+
+def test_one_cause_is_told_once(tmp_path: Path) -> None:
+    """An update that differs on five inputs, and with it five whole runs, is one thing to look at: the update, and how often besides."""
+    cases = [f"karras-{steps}" for steps in (7, 10, 12, 15, 20)]
+    said = table(tmp_path, *apart(*((case, layer) for case in cases for layer in ("trajectory", "update"))))
+    assert re.search(rf"^{NAME} · layer update · case karras-\d+ · profile cpu: DRIFTED$", said, re.MULTILINE)
+    assert "besides       the same in 9 more: update 4, trajectory 5" in said
+    assert said.count("DRIFTED") == 1
+
+
+def test_what_no_part_explains_is_told_apart(tmp_path: Path) -> None:
+    """A whole run that differs where no part of it does, and one of another verdict, are things of their own, in all reports."""
+    cells = apart(("karras-20", "update"), ("karras-20", "trajectory"), ("karras-10", "trajectory"))
+    cells += apart(("karras-20", "schedule"), verdict="stale")
+    said = table(tmp_path, *cells)
+    assert "3 to look at in 4 cells, worst first:" in said
+    assert said.count("the same in 1 more: trajectory 1") == 1
+    run = read_run(tmp_path / "run.jsonl")
+    rows = [line for line in to_markdown(run).splitlines() if line.startswith("| ✗ drifted")]
+    assert [("update", "2"), ("trajectory", "1")] == sorted(
+        ((row.split("|")[2].split(":")[1], row.split("|")[3].strip()) for row in rows), reverse=True
+    )
+    assert f"{NAME}:update:karras-20" in to_annotations(run, tmp_path)
+
+
+def test_of_many_causes_ten_are_told(tmp_path: Path) -> None:
+    """Eleven claims that differ are counted, and the first ten of them shown."""
+    cells = [records.cell(f"{NAME}@{letter}", "karras-20", "update", verdict="drifted") for letter in "abcdefghijk"]
+    said = table(tmp_path, *cells)
+    assert "11 to look at in 11 cells, worst first, the first ten:" in said
+    assert said.count("\n  drifted: ") == 10

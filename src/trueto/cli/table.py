@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from trueto.events import RunRecord
 from trueto.model import LAYERS, Verdict
+from trueto.reports.view import alike
 from trueto.running.screen import failure_screen
 from trueto.running.words import number
 
@@ -60,6 +62,7 @@ def _size(cells: Sequence[dict[str, Any]]) -> str:
 
 # Originals that are not claimed are named up to so many: a small library claims few of some hundred.
 FEW = 8
+MOST = 10  # causes that are shown
 
 
 def summary_table(run: RunRecord, path: Path, *, terminal: bool) -> str:
@@ -113,14 +116,24 @@ def _undeclared(run: RunRecord) -> list[str]:
     if not bad:
         return []
     bad.sort(key=lambda cell: (-ORDER.index(Verdict(cell["verdict"])), -(cell["ratio"] or 0)))
-    if len(bad) == 1:
-        return ["", failure_screen(bad[0])]
-    lines = ["", f"{len(bad)} to look at, worst first" + (", the first ten:" if len(bad) > 10 else ":")]
-    for cell in bad[:10]:
+    groups = alike(bad)
+    if len(groups) == 1:
+        more = _more(groups[0])
+        return ["", failure_screen(groups[0][0]), *([f"besides       {more}"] if more else [])]
+    lines = ["", f"{len(groups)} to look at in {len(bad)} cells, worst first" + (", the first ten:" if len(groups) > MOST else ":")]
+    for group in groups[:MOST]:
+        cell = group[0]
         ratio = f" ({number(cell['ratio'])} × rounding)" if cell["ratio"] is not None else ""
         lines.append(f"  {cell['verdict']}: {cell['claim']} · {cell['layer']} · {cell['case']}{ratio}: {cell['reason']}")
-        lines.append(f"      {_next(cell)}")
+        lines += [f"      {said}" for said in (_more(group), _next(cell)) if said]
     return lines
+
+
+def _more(group: list[dict[str, Any]]) -> str:
+    """The cells of one cause beside the one that is shown, counted by layer."""
+    counts = Counter(cell["layer"] for cell in group[1:])
+    said = ", ".join(f"{layer} {counts[layer]}" for layer in LAYERS if counts[layer])
+    return f"the same in {len(group) - 1} more: {said}" if said else ""
 
 
 def _next(cell: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from trueto.events import RunRecord
 from trueto.reports.matrix import plain, sentence
 from trueto.reports.place import place_of
-from trueto.reports.view import badness, cell_name, overview
+from trueto.reports.view import alike, badness, cell_name, overview
 from trueto.reports.words import plural, verdict_of
 
 __all__ = ["MOST_ANNOTATIONS", "command", "to_annotations"]
@@ -39,7 +39,7 @@ def to_annotations(record: RunRecord, root: Path | None = None) -> str:
     lines = [command("error", view.incomplete(), title="trueto")] if view.incomplete() else []
     room = MOST_ANNOTATIONS - len(lines) - (len(loud) > MOST_ANNOTATIONS - len(lines))
     for claim in loud[:room]:
-        cell = max(claim.cells, key=badness)
+        cell = alike(sorted(claim.cells, key=badness, reverse=True))[0][0]
         file, line = place_of(cell, root) or (None, None)
         kind = "error" if claim.verdict.bad else "warning"
         why = cell["evidence"].get("explain") or cell["evidence"].get("command") or ""

@@ -35,13 +35,14 @@ class _Section:
 
 
 def _rows(cells: Cells) -> list[str]:
-    """One row for each group of cells alike; `cells` is worst first."""
+    """One row for each cause; `cells` is worst first."""
     lines: list[str] = []
     for group in alike(cells):
         cell = group[0]
         verdict = verdict_of(cell)
         size = size_words(cell["size"], cell["grey_levels"]) if isinstance(cell["ratio"], int | float) else "not known"
-        what = sentence(cell) if len({c["layer"] for c in group}) == 1 else f"{LEGEND[verdict].word}: several parts"
+        several = verdict.unknown and len({c["layer"] for c in group}) > 1
+        what = f"{LEGEND[verdict].word}: several parts" if several else sentence(cell)
         values = (cell_name(cell), len(group), cell["profile"], what, size, cell["reason"])
         lines.append(f"| {LEGEND[verdict].symbol} {verdict} | " + " | ".join(escape(v, 240) for v in values) + " |")
     return lines

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trueto.events import RunRecord
-from trueto.model import LAYERS, Verdict
+from trueto.model import LAYERS, Layer, Verdict
 from trueto.references import Reference, reference
 from trueto.reports.words import RANK, size_words, verdict_of
 
@@ -18,6 +18,7 @@ __all__ = ["Cells", "ClaimView", "Overview", "alike", "badness", "cell_name", "o
 
 Cells = list[dict[str, Any]]
 SLUG_LENGTH = 60
+PARTS = (Layer.SCHEDULE, Layer.START, Layer.UPDATE)  # of a whole run
 
 
 def badness(cell: dict[str, Any]) -> tuple[int, float]:
@@ -41,13 +42,23 @@ def cell_name(cell: dict[str, Any]) -> str:
 def alike(cells: Cells) -> list[Cells]:
     """All inputs of a claim, layer and profile with the same verdict as one group, told by its first; `cells` is worst first.
 
-    What could not be judged for one and the same reason is one group over all layers.
+    A whole run that differs where a part of it already does, on the same input, belongs to that part. What could not be judged for one
+    and the same reason is one group over all layers.
     """
+    parts: dict[tuple[Any, ...], set[str]] = {}
+    for cell in cells:
+        parts.setdefault(_input(cell), set()).add(cell["layer"])
     groups: dict[tuple[Any, ...], Cells] = {}
     for cell in cells:
-        part = cell["reason"] if verdict_of(cell).unknown else cell["layer"]
+        within = parts[_input(cell)].intersection(PARTS) if cell["layer"] == Layer.TRAJECTORY else ()
+        layer = min(within, key=PARTS.index, default=cell["layer"])
+        part = cell["reason"] if verdict_of(cell).unknown else layer
         groups.setdefault((cell["claim"], part, cell["profile"], cell["verdict"]), []).append(cell)
-    return list(groups.values())
+    return [sorted(group, key=lambda cell: cell["layer"] == Layer.TRAJECTORY) for group in groups.values()]
+
+
+def _input(cell: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(cell[name] for name in ("claim", "case", "profile", "verdict"))
 
 
 def steps_of(cell: dict[str, Any]) -> list[Any]:
