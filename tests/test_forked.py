@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import threading
 import time
@@ -195,3 +196,51 @@ def test_no_fork_where_something_is_compiled():
         assert first._process is None
     finally:
         first.close()
+
+
+def in_a_thread(function):
+    """Call it in another thread, and wait for its end."""
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+def test_whoever_waits_for_the_end_of_a_fork_is_not_disturbed_by_who_closes_it(first, monkeypatch):
+    """The fork is closed by another thread just as one begins to wait for its end: it has ended, and that is no error."""
+    other = first.fork()
+    waited, real = [], select.select
+
+    def closed_first(reading, *rest):
+        if not waited:
+            waited.append(reading)
+            in_a_thread(other.close)
+        return real(reading, *rest)
+
+    process = other._process
+    monkeypatch.setattr(select, "select", closed_first)
+    process.wait()
+    assert waited
+    assert gone(process.pid)
+
+
+def test_whoever_waits_for_an_answer_never_hears_another_file(first, monkeypatch):
+    """A worker is closed by another thread as one begins to listen, and the number of its pipe becomes another file's at once."""
+    first.describe()
+    number, real, written = first._process.stdout.fileno(), select.select, []
+
+    def closed_first(reading, *rest):
+        if not written:
+            in_a_thread(first.close)
+            listening, speaking = os.pipe()
+            os.write(speaking, b'{"protocol": 0, "said": "to somebody else"}\n')
+            if listening != number:
+                os.dup2(listening, number)
+            written.extend({listening, speaking, number})
+        return real(reading, *rest)
+
+    monkeypatch.setattr(select, "select", closed_first)
+    try:
+        assert first._ask({"op": "describe"}, WAIT)["died"].startswith("worker ")
+    finally:
+        for descriptor in written:
+            os.close(descriptor)

@@ -37,7 +37,7 @@ def test_a_gate_that_ends_while_a_worker_loads_is_quiet(monkeypatch, ends):
     """Streams that are shut while a thread waits for an answer are no error of that thread, which nobody could catch."""
     worker, failed, shut_down = Worker("k_diffusion", profile("default")), [], threading.Event()
 
-    def shut(process, seconds):
+    def shut(descriptor, seconds):
         worker.close()
         shut_down.set()
         raise ends

@@ -215,11 +215,13 @@ class Worker:
             if self._ended:
                 raise WorkerError("the worker was closed", "trueto doctor")
             process = self._process = self._process or self._start()
-        assert process.stdin is not None
+            assert process.stdin is not None
+            assert process.stdout is not None
+            heard = os.dup(process.stdout.fileno())  # `close` may close the stream's own, whose number is another file's then
         try:
             process.stdin.write((json.dumps(request) + "\n").encode())
             process.stdin.flush()
-            line = self._read_line(process, seconds)
+            line = self._read_line(heard, seconds)
         except TimeoutError:
             self._drop()
             return {"died": "time-out"}
@@ -227,6 +229,8 @@ class Worker:
             status = process.wait()
             self._drop()
             return {"died": f"worker {_exit_words(status)}"}
+        finally:
+            os.close(heard)
         try:
             reply = json.loads(line)
         except ValueError:
@@ -237,10 +241,8 @@ class Worker:
             return {"died": "garbage: its answer belongs to another request"}
         return reply
 
-    def _read_line(self, process: subprocess.Popen[bytes] | Forked, seconds: float) -> bytes:
-        assert process.stdout is not None
+    def _read_line(self, descriptor: int, seconds: float) -> bytes:
         deadline = time.monotonic() + seconds
-        descriptor = process.stdout.fileno()
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
             if left <= 0 or len(self._buffer) > MAX_LINE:

@@ -31,9 +31,12 @@ class Forked:
         link.close()  # once both files are closed too
 
     def wait(self) -> None:
-        """Return when it has ended; nothing is known of how."""
-        if (handle := self._handle) >= 0:
+        """Return when it has ended; nothing is known of how. Another thread may close it meanwhile."""
+        with self._closing:
+            handle = os.dup(self._handle) if self._handle >= 0 else -1
+        if handle >= 0:
             select.select([handle], [], [], GRACE)
+            os.close(handle)
 
     def close(self) -> None:
         """End it; what it started ends with it. It may be closed twice, by two threads at once."""

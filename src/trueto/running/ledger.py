@@ -127,7 +127,8 @@ def load_ledger(path: Path | None, candidate: str, release: str = "") -> Ledger:
     if unknown:
         raise LedgerError(f"ledger {path} has unknown keys: {', '.join(sorted(unknown))}; expected candidate and [[deviation]]")
     if data.get("candidate") != candidate:
-        raise LedgerError(f"ledger {path} is for candidate {data.get('candidate')!r}, not for {candidate!r}", "--ledger FILE")
+        said = f"ledger {path} is for candidate {data.get('candidate')!r}, not for {candidate!r}"
+        raise LedgerError(said, f'candidate = "{candidate}" in {path} where it is yours, or --ledger with another file')
     if not isinstance(data.get("deviation", []), list):
         raise LedgerError(f"ledger {path}: write [[deviation]] with two brackets, one for each entry")
     entries = [_entry(raw, _named(path, number, raw)) for number, raw in enumerate(data.get("deviation", []), 1)]
