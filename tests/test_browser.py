@@ -157,6 +157,8 @@ def test_a_point_opens_its_explanation_and_the_command_by_keyboard(tab: Tab, pag
     assert "trueto gate diffusers==0.27.2 --claim k_diffusion/dpmpp_2m --quick" in said
     assert "trueto explain diffusers==0.27.2 k_diffusion/dpmpp_2m:" in said
     assert "0.27.2, noise levels: " in said
+    assert "the ledger says of spacing=drop_last: visits the first n of n + 1 evenly spaced training times" in said
+    assert "told=rounded" not in said  # what it says of Karras levels, which this is not about
     assert "SUMMARY" == tab.run("document.activeElement.tagName")
     shared = tab.run("location.href")
     tab.open("about:blank")

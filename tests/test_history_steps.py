@@ -12,6 +12,7 @@ from support import trueto
 from trueto.events import read_run
 from trueto.history import Release, changes, read_release, with_header, write_release
 from trueto.reports import history_page
+from trueto.reports.declared import entries_of
 from trueto.trackers._sources import sources
 
 CLAIM = "k_diffusion/dpmpp_2m"
@@ -122,3 +123,22 @@ def test_the_day_of_a_release_stands_beside_its_version(tmp_path: Path) -> None:
     assert 5 == done.returncode
     (tmp_path / "history").rename(tmp_path / "diffusers")
     assert "1.1 of 2024-02-13 (1.0 of 2024-01-17 was otherwise)" in trueto("history", "diffusers", "--history", ".", cwd=tmp_path).stdout
+
+
+def test_what_a_ledger_says_is_found_by_the_claim(tmp_path: Path) -> None:
+    """By patterns, of which one with an exclamation mark leaves a claim out; without a ledger that can be read there are no entries."""
+    adapter = tmp_path / "mine.py"
+    adapter.write_text("")
+    assert [] == entries_of(str(adapter))
+    ledger = tmp_path / "deviations.toml"
+    ledger.write_text(
+        '[[deviation]]\nreference = "k_diffusion/*"\nclaims = ["*", "!k_diffusion/euler@edm"]\nlayers = ["update"]\n'
+        'variant = "a=b"\nreason = "because"\n[[deviation]]\nreference = "*"\nlayers = ["update"]\nband = [1, 2]\n'
+    )
+    (entry,) = entries_of(str(adapter))
+    assert ("a=b", "because", ("update",)) == (entry.variant, entry.reason, entry.layers)
+    spoken_of = [claim for claim in ("k_diffusion/euler", "k_diffusion/euler@edm", "compvis/ddim") if entry.speaks_of(claim)]
+    assert ["k_diffusion/euler"] == spoken_of
+    ledger.write_text("[[deviation]\n")
+    assert [] == entries_of(str(adapter))
+    assert [] == entries_of("no such library")

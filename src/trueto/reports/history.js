@@ -137,6 +137,19 @@ function stepwise(line, layer, place) {
 /* What a claim was at one release, layer by layer, and what to type. */
 const under = ([profile, seed]) => (profile === "default" ? "" : " --profile " + quoted(profile)) + (chosen.seed ? " --seed " + quoted(seed) : "");
 const quoted = (text) => /^[\w@%+=:,./-]+$/.test(text) ? text : "'" + text.replaceAll("'", "'\"'\"'") + "'";
+/* What the ledger says of a part that is as it declares: the entries whose knobs are all among those that were found. */
+function declared(line, place) {
+  const told = new Set();
+  for (const layer of layersOf(line)) {
+    const found = cell(line, layer, place), knobs = found && found[1] ? found[1].split(",") : [];
+    for (const [layers, variant, reason, link] of line.ledger.map((number) => data.ledger[number])) {
+      if (!layers.includes(layer) || !variant.split(",").every((knob) => knobs.includes(knob))) continue;
+      told.add("the ledger says of " + variant + ": " + reason + (link ? " (" + link + ")" : ""));
+    }
+  }
+  return [...told].map((textContent) => make("li", { textContent }));
+}
+
 function tell(details, line, place) {
   const name = data.candidate + "==" + versions[place], worst = unpacked(line).worst[place], found = worst && cell(line, worst, place);
   const parts = layersOf(line).filter((layer) => cell(line, layer, place)).map((layer) => make("li", { textContent: look(line, layer, place)[0] }));
@@ -147,7 +160,7 @@ function tell(details, line, place) {
   const links = [held && ["its run in MLflow", held.href.replace("&releases", "") + "&" + asks], page && ["what the ledger says, and why", page + "#declared"]].filter(Boolean);
   const ways = links.map(([textContent, href]) => make("li", {}, make("a", { textContent, href })));
   details.dataset.place = place;
-  details.replaceChildren(one("summary", details), make("ul", { className: "at" }, ...parts), ...layersOf(line).map((layer) => stepwise(line, layer, place)).filter(Boolean), make("pre", { className: "wrap", textContent: typed.join("\n") }), ...(ways.length ? [make("ul", { className: "ways" }, ...ways)] : []));
+  details.replaceChildren(one("summary", details), make("ul", { className: "at" }, ...parts, ...declared(line, place)), ...layersOf(line).map((layer) => stepwise(line, layer, place)).filter(Boolean), make("pre", { className: "wrap", textContent: typed.join("\n") }), ...(ways.length ? [make("ul", { className: "ways" }, ...ways)] : []));
 }
 
 function draw(section) {

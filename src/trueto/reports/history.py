@@ -8,6 +8,7 @@ from pathlib import Path
 from trueto.history import Change, Release, changes, environments, first_part, read_history
 from trueto.judge import factor
 from trueto.model import LAYERS, Verdict
+from trueto.reports.declared import entries_of
 from trueto.reports.markup import EMPTY, Html, data, el, icon, join
 from trueto.reports.page import card, document, gateway, terms
 from trueto.reports.spans import KIND_SIGNS, KIND_WORDS, spans
@@ -181,7 +182,7 @@ def history_page(releases: Sequence[Release], back: str = "", pages: Mapping[str
         _unjudged(releases),
         _environments(releases),
         _legend(),
-        data(compact(candidate, {_anchor(line): line for line in lines}, pages), "data"),
+        data(compact(candidate, {_anchor(line): line for line in lines}, pages, entries_of(candidate)), "data"),
     ]
     span = f"Made by trueto from the records of {releases[0].named} to {releases[-1].named}."
     return document(f"{candidate} over its releases", header, body, span, "history.css", "history.js")

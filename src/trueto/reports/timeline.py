@@ -10,6 +10,7 @@ from typing import Any
 from trueto.history import Release, far
 from trueto.judge import factor
 from trueto.model import LAYERS
+from trueto.reports.declared import Entry
 from trueto.reports.markup import spoken
 from trueto.reports.view import badness
 from trueto.reports.words import LAYER_WORDS, LEGEND, RANK, number
@@ -128,13 +129,14 @@ def _row(line: Line, part: Part, kinds: _Table, curves: _Table, wheres: Sequence
     return (*row, ",".join(steps)) if any(steps) else row
 
 
-def compact(candidate: str, lines: Mapping[str, Line], pages: Mapping[str, str]) -> dict[str, Any]:
+def compact(candidate: str, lines: Mapping[str, Line], pages: Mapping[str, str], ledger: Sequence[Entry] = ()) -> dict[str, Any]:
     """All that the script needs of these lines, by their anchors. Text with commas has a value a release, and nothing for nothing.
 
     `kinds` are verdict, variant and case of a cell, `reasons` why there is none, `curves` distances by step, `wheres` profile and seed. A
     row is one layer under one of these, and has a kind and a distance from the original for each release, and the number of its curve
     where there is one; `why` is the reason where there is none. `changed` has the place of a release, and under which `wheres` it is seen.
-    `signs` end with how bad they are. `pages` are addresses of the pages of claims in the report, by claim.
+    `signs` end with how bad they are. `ledger` has what entries say, and a line the numbers of those that speak of it. `pages` are
+    addresses of the pages of claims in the report, by claim.
     """
     kinds, reasons, curves, told, wheres = _Table(), _Table(), _Table(), list[dict[str, Any]](), wheres_of(lines.values())
     for slug, line in lines.items():
@@ -145,6 +147,7 @@ def compact(candidate: str, lines: Mapping[str, Line], pages: Mapping[str, str])
                 "claim": spoken(line.claim),
                 "why": ",".join(str(reasons.number(reason)) if reason else "" for reason in line.missing),
                 "changed": changed,
+                "ledger": [number for number, entry in enumerate(ledger) if entry.speaks_of(line.claim)],
                 "rows": [_row(line, part, kinds, curves, wheres) for part in line.parts],
             }
         )
@@ -155,6 +158,7 @@ def compact(candidate: str, lines: Mapping[str, Line], pages: Mapping[str, str])
         "factor": factor(),
         "layers": {name: words[0] for name, words in LAYER_WORDS.items()},
         "wheres": wheres,
+        "ledger": [[e.layers, *map(spoken, (e.variant, e.reason, e.link))] for e in ledger],
         "signs": {str(verdict): (sign.tone, sign.icon, verdict.same, RANK[verdict]) for verdict, sign in LEGEND.items()},
         "kinds": kinds.values(),
         "curves": [text for (text,) in curves.values()],
