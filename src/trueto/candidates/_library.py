@@ -39,9 +39,18 @@ class Library:
         return version(self.distribution)
 
     def load(self) -> None:
-        """Import what is claimed."""
-        for claim in self.claims:
+        """Import what is claimed; AttributeError where a release has nothing of it."""
+        missing = [claim for claim in self.claims if self.lacks(claim)]
+        if len(missing) == len(self.claims):
+            self.claimed(missing[0])
+
+    def lacks(self, claim: Claim) -> str:
+        """What this release has not: the function, class or method that a claim names."""
+        try:
             self.claimed(claim)
+        except AttributeError:
+            return f"has no such name: {claim.implementation.replace(':', '.')}"
+        return ""
 
     def claimed(self, claim: Claim) -> Callable[..., Any]:
         """The function, class or method that a claim names: `module:name` or `module:Class.method` below the library."""

@@ -19,7 +19,7 @@ from trueto.errors import TruetoError, UsageError
 from trueto.events import SUITE, RunRecord
 from trueto.fixtures import fixture_digest
 from trueto.history import read_history, read_release, release_file, stood_on, with_header, write_release
-from trueto.model import SAMPLER_LAYERS, Judgement
+from trueto.model import SAMPLER_LAYERS, Judgement, Layer
 from trueto.references import load_golden, reference, reference_names
 from trueto.running.circumstances import environment, now
 from trueto.running.client import Worker
@@ -31,10 +31,10 @@ from trueto.settings import GATE_OPTIONS
 
 __all__ = ["OPTIONS", "Swept", "goldens_digest", "history_folder", "judge_release", "recorded", "sweep"]
 
-# What `trueto gate` does when nothing is said, on the quick cells of samplers.
+# What `trueto gate` does when nothing is said, on the quick cells of samplers, of training and of what reads pictures and prompts.
 OPTIONS: Mapping[str, Any] = {
     **{option.name: () if option.multiple else option.default for option in GATE_OPTIONS},
-    "layer": tuple(str(layer) for layer in SAMPLER_LAYERS),
+    "layer": tuple(map(str, (*SAMPLER_LAYERS, Layer.PREPROCESS, Layer.TRAINING))),
     "quick": True,
 }
 Progress = Callable[[Judgement], None]

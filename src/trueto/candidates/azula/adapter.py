@@ -6,6 +6,7 @@ originals' own levels are given, and how the first latents are scaled is not jud
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -133,6 +134,11 @@ def _inputs(run: Run) -> SpecInputs:
     return SpecInputs(run.case, np.dtype(NUMPY_OF[run.dtype]), run.schedule, run.probe, np.zeros(0), tape(run.case.seed, run.case.shape))
 
 
+def _quiet(sampler: Any) -> dict[str, bool]:
+    """No bar that counts steps, where a release draws one."""
+    return {"silent": True} if any("silent" in inspect.signature(made.__init__).parameters for made in sampler.__mro__) else {}
+
+
 def multistep(sampler: Any, run: Run, torch: Any) -> None:
     """Adams-Bashforth on k-diffusion's levels, where alpha is 1."""
     from trueto.interpose import to_numpy, to_torch
@@ -150,7 +156,7 @@ def multistep(sampler: Any, run: Run, torch: Any) -> None:
     model = Denoiser(run, torch.ones_like(sigmas), sigmas, mean)
     order = run.case.options.get("order", LMS_ORDER)
     x = run.start_noise() * sigmas[0]
-    sample = sampler(model, order=order, steps=len(levels) - 1, silent=True)(x)
+    sample = sampler(model, order=order, steps=len(levels) - 1, **_quiet(sampler))(x)
     ends = [(sigmas[place] ** 2 + 1) ** 0.5 for place in (0, -1)]
     run.finish(levels=sigmas, level_kind="sigma", start=x / ends[0], sample=sample / ends[1])
 
@@ -184,7 +190,7 @@ def preserving(sampler: Any, run: Run, torch: Any, levels: Any, told: Any, optio
 
     model = Denoiser(run, alphas, sigmas, mean)
     start = run.start_noise()
-    return start, sampler(model, **options, steps=len(levels) - 1, silent=True)(start)
+    return start, sampler(model, **options, steps=len(levels) - 1, **_quiet(sampler))(start)
 
 
 ADAPTER = AzulaAdapter()

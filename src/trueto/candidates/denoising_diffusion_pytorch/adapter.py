@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ADAPTER", "DenoisingDiffusionAdapter"]
 
-UNUSED = ("torchvision", "torchvision.transforms", "ema_pytorch", "accelerate")  # of its Trainer
+UNUSED = (  # of its Trainer, in some release or other
+    *("torchvision", "torchvision.transforms", "ema_pytorch", "accelerate"),
+    *("lion_pytorch", "pytorch_fid", "pytorch_fid.inception", "pytorch_fid.fid_score"),
+)
 CHURN = {"s_churn": "S_churn", "s_min": "S_tmin", "s_max": "S_tmax", "s_noise": "S_noise"}
 WITHOUT_CHURN = {"S_churn": 0.0, "S_tmin": 0.0, "S_tmax": float("inf"), "S_noise": 1.0}
 
@@ -78,7 +81,7 @@ def _network(run: Run, **names: Any) -> Any:
             super().__init__()
             self.where = torch.nn.Parameter(torch.zeros(1, dtype=run.dtype), requires_grad=False)
             self.channels = self.out_dim = run.case.shape[1]
-            self.self_condition = False
+            self.self_condition = self.random_or_learned_sinusoidal_cond = False
             vars(self).update(names)
 
         def forward(self, x: Any, t: Any, self_cond: None = None) -> Any:  # noqa: ARG002 - nothing is conditioned on itself

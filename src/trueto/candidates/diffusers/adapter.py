@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib
+import importlib.util
 import inspect
 import json
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from trueto.torch_task import Task
 
 __all__ = ["ADAPTER", "DiffusersAdapter"]
+
+PROCESSOR, ITS_HOME = "VaeImageProcessor", "diffusers.image_processor"
 
 
 class DiffusersAdapter:
@@ -53,11 +56,9 @@ class DiffusersAdapter:
             return f"has no such class: {claim.implementation}"
         if "dummy_" in place:
             return f"has no such class without packages that it cannot have here: {claim.implementation}"
-        return (
-            ""
-            if claim.reference in OUTPUTS
-            else older.lacks(getattr(importlib.import_module("diffusers.schedulers"), claim.implementation), claim)
-        )
+        if claim.reference in OUTPUTS:
+            return older.lacks_name(claim)
+        return older.lacks(getattr(importlib.import_module("diffusers.schedulers"), claim.implementation), claim)
 
     def ignored(self, claim: Claim, case: Case) -> list[str]:
         """Settings that the claim's class does not know, and passes over in silence."""
@@ -131,12 +132,15 @@ def _place(claim: Claim) -> str:
         return "diffusers.loaders.single_file_utils"  # a function inside the library, for which the run itself has to look
     home = importlib.import_module("diffusers" if claim.reference in OUTPUTS else "diffusers.schedulers")
     lazy: Mapping[str, str] = getattr(home, "_class_to_module", {}) if claim.reference in OUTPUTS else {}
+    if claim.implementation == PROCESSOR:  # named at the top of the library in later releases only
+        return ITS_HOME if importlib.util.find_spec(ITS_HOME) else ""
     return lazy.get(claim.implementation) or getattr(getattr(home, claim.implementation, None), "__module__", "")
 
 
 def _class(claim: Claim) -> Any:
     """What a claim names: a scheduler, a network, or a function that makes one of an original's checkpoint."""
-    network = "diffusers.loaders.single_file_utils" if claim.implementation.startswith("create_") else "diffusers"
+    apart = {PROCESSOR: ITS_HOME}.get(claim.implementation, "diffusers")
+    network = "diffusers.loaders.single_file_utils" if claim.implementation.startswith("create_") else apart
     module = importlib.import_module(network if claim.reference in OUTPUTS else "diffusers.schedulers")
     return older.as_today(getattr(module, claim.implementation))
 

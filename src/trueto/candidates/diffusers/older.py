@@ -14,9 +14,10 @@ from typing import Any
 
 from packaging.version import Version
 
+from trueto.candidates.diffusers.older_average import by_parameters, keeps_a_module
 from trueto.model import Claim
 
-__all__ = ["as_today", "check_times", "lacks", "offset_of_levels"]
+__all__ = ["as_today", "check_times", "lacks", "lacks_name", "offset_of_levels"]
 
 ANSWERS = Version("0.18")  # the first release of which every class has all that the loops ask
 PREVIOUS_BY_STRIDE = Version("0.13")  # DDPM steps over the stride of its times; before, always to the time before
@@ -27,7 +28,9 @@ LOOKING = ("LMSDiscreteScheduler", "EulerDiscreteScheduler", "EulerAncestralDisc
 
 def as_today(found: Any) -> Any:
     """A scheduler's class of the installed release, through which the loops can ask what they ask of today's; anything else as it is."""
-    return _answering(found) if inspect.isclass(found) and _release() < ANSWERS else found
+    if not inspect.isclass(found) or _release() >= ANSWERS:
+        return found
+    return by_parameters(found) if keeps_a_module(found) else _answering(found)
 
 
 def lacks(found: Any, claim: Claim) -> str:
@@ -45,6 +48,12 @@ def lacks(found: Any, claim: Claim) -> str:
     except NotImplementedError as error:
         return f"has no such method: {str(error)[:100]}"
     return ""
+
+
+def lacks_name(claim: Claim) -> str:
+    """What this release has not yet of what a claim says that it needs beside its class; nothing where it has it."""
+    need = claim.settings.get("needs", {})
+    return f"has no such name: {need['name']}" if need and _release() < Version(need["since"]) else ""
 
 
 def check_times(scheduler: Any, times: Sequence[int]) -> None:

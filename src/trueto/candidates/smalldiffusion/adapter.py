@@ -117,6 +117,12 @@ class _Model:
 
         return torch.randn((batchsize, *self.run.case.shape[1:]), dtype=self.run.dtype)
 
+    def __call__(self, x: Any, sigma: Any, cond: Any = None) -> Any:
+        """The noise in x, as releases before 0.3 ask for it."""
+        return self.predict_eps_cfg(x, sigma, cond, 0.0)
+
+    predict_eps = __call__  # as 0.3 asks for it
+
     def predict_eps_cfg(self, x: Any, sigma: Any, cond: Any, scale: float) -> Any:  # noqa: ARG002 - nothing is guided
         """The noise in x."""
         import torch

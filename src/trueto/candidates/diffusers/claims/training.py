@@ -23,7 +23,8 @@ CLAIMS: tuple[Claim, ...] = (
                 "weights": "seeded, converted by from_single_file",
                 "step": STEP,
                 "example": EXAMPLE,
-            }
+            },
+            "needs": {"name": "UNet2DConditionModel.from_single_file", "since": "0.28"},
         },
     ),
     Claim(
@@ -51,7 +52,10 @@ CLAIMS: tuple[Claim, ...] = (
         "The Min-SNR weighting strategy can help with training by rebalancing the loss to achieve faster convergence. The training script "
         "supports predicting `epsilon` (noise) or `v_prediction`, but Min-SNR is compatible with both prediction types.",
         cases=("v-*", "eps-min*", "eps-plain", "eps-linear*"),  # no picture as target; with epsilon, zero terminal SNR is NaN
-        settings={"network": {"class": "DDPMScheduler", "losses": LOSSES}},
+        settings={
+            "network": {"class": "DDPMScheduler", "losses": LOSSES},
+            "needs": {"name": "training_utils.compute_snr", "since": "0.22"},
+        },
     ),
 )
 NO_CLAIMS: dict[str, str] = {}

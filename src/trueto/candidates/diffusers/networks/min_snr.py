@@ -20,7 +20,7 @@ def _scheduler(scheduler: Any, options: Any) -> Any:
     return scheduler(
         beta_schedule=BETAS[options["schedule"]],
         prediction_type=PREDICTION[options["predicts"]],
-        rescale_betas_zero_snr=options.get("zero_snr", False),
+        **({"rescale_betas_zero_snr": True} if options.get("zero_snr") else {}),
     )
 
 
