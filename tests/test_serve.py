@@ -20,6 +20,7 @@ from urllib.parse import unquote
 import pytest
 import records
 import serving
+from support import trueto
 
 from trueto.reports import write_site
 from trueto.trackers import publish
@@ -153,7 +154,15 @@ def test_a_database_of_an_older_mlflow_is_said(folder: Path, tmp_path: Path) -> 
     said = refused(tmp_path, "--port", str(serving.free_port()))
     assert "made by an older MLflow" in said
     assert "try: mlflow db upgrade sqlite:///mlflow.db" in said
+    sent = trueto("publish", str(folder / "1.1.jsonl"), cwd=tmp_path)
+    assert (2, True) == (sent.returncode, "made by an older MLflow. The run record stays in" in sent.stderr), sent.stderr
+    assert "try: mlflow db upgrade sqlite:///mlflow.db" in sent.stderr
     assert before == (tmp_path / "mlflow.db").read_bytes()
+    with sqlite3.connect(tmp_path / "mlflow.db") as store:
+        store.execute("update alembic_version set version_num = 'ffffffffffff'")
+    store.close()
+    newer = trueto("publish", str(folder / "1.1.jsonl"), cwd=tmp_path)
+    assert ("made by a newer MLflow" in newer.stderr, "try: pip install -U mlflow" in newer.stderr) == (True, True), newer.stderr
 
 
 def test_names_and_passwords_are_asked_for_by_both(tmp_path: Path, folder: Path) -> None:

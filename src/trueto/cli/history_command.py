@@ -37,6 +37,7 @@ def command(candidate: str, claims: tuple[str, ...], history: Path, **shown: Any
       trueto history diffusers --claim 'k_diffusion/*' --size visible
       trueto bisect diffusers k_diffusion/dpmpp_2m --good 0.25.1 --bad 0.26.3
     """
+    from trueto.candidates import check_spec
     from trueto.cli.timeline import history_text
     from trueto.errors import NothingSelected
     from trueto.history import changes, read_history
@@ -44,6 +45,7 @@ def command(candidate: str, claims: tuple[str, ...], history: Path, **shown: Any
 
     releases = read_history(history_folder(history, candidate))
     if not releases:
+        check_spec(candidate)
         raise NothingSelected(f"no release of {candidate} is recorded in {history}", f"trueto sweep {candidate} --last-patch")
     if shown["page"] is not None:
         return _page(releases, shown["page"])

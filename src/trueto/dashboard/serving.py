@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from typing import IO
 from trueto.errors import TruetoError, UsageError
 from trueto.settings import TRACKING_URI, serving_environment
 from trueto.trackers import TrackerError, shown
+from trueto.trackers._reach import of_another_age
 
 __all__ = ["Server", "serve"]
 
@@ -31,7 +31,6 @@ READY = 120.0  # seconds; a new database is made first, which takes about ten of
 END = 10.0
 EVERY = 0.25
 LOCAL = f"trueto serve --tracking-uri {TRACKING_URI}"
-OLD = "out-of-date database schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +91,8 @@ def _failed(log: IO[bytes], uri: str) -> TruetoError:
     """Why the server ended before it answered."""
     log.seek(0)
     lines = [line.strip() for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    if any(OLD in line for line in lines):
-        hint = f"mlflow db upgrade {shlex.quote(uri if shown(uri) == uri else shown(uri))}   (make a copy of the database first)"
-        return TrackerError(f"the database {shown(uri)} was made by an older MLflow", hint)
+    if error := of_another_age("\n".join(lines), uri):
+        return error
     told = [line for line in lines if re.search(r"error|exception|refuse|failed", line, re.IGNORECASE)] or lines
     said = told[-1][-500:] if told else "it said nothing"
     return TrackerError(f"MLflow's server did not start: {said}", "trueto doctor")

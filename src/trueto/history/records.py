@@ -159,7 +159,7 @@ def _filled(event: Mapping[str, Any], header: Mapping[str, Any]) -> Cell:
 
 def read_release(path: Path) -> Release:
     """The record of one release; DataError names one that is damaged."""
-    again = "git checkout -- reports/history, or trueto sweep CANDIDATE --versions ==VERSION --again"
+    again = f"git checkout -- {path}, or trueto sweep {path.parent.name} --versions =={path.stem} --again"
     try:
         events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         header, last = events[0], events[-1]
@@ -173,6 +173,8 @@ def read_release(path: Path) -> Release:
             _ = [cell[name] for name in ALWAYS]
         lacks = dict(header.get("lacks") or {event["reference"]: event["reason"] for event in events if event["event"] == "no_claim"})
         Version(header["version"])
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path} is damaged or half-written: there is a line that is not JSON", again) from error
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, InvalidVersion) as error:
         raise DataError(f"{path} cannot be read as the record of a release: {type(error).__name__}: {error}", again) from error
     return Release(str(header["candidate"]), str(header["version"]), header, cells, lacks, str(last.get("unjudged", "")))

@@ -40,7 +40,7 @@ class Bisection:
     source: Path | None = None  # a repository, where versions are commits of it
     known: dict[str, Release] = field(default_factory=dict)
     judged: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, TruetoError] = field(default_factory=dict)
 
     def read(self) -> None:
         """Take what sweeps and earlier searches have recorded of the claim."""
@@ -60,7 +60,7 @@ class Bisection:
             try:
                 self._judge(version)
             except TruetoError as error:
-                self.failed[version] = error.message
+                self.failed[version] = error
         return self.known.get(version)
 
     def _judge(self, version: str) -> None:
@@ -79,7 +79,8 @@ class Bisection:
         found = self.release(version)
         if found is not None:
             return found
-        raise UsageError(f"{flag} {version}: {self.failed[version]}", f"trueto gate {self.name}=={version} --claim {self.claim} --quick")
+        why = self.failed[version]
+        raise UsageError(f"{flag} {version}: {why.message}", why.hint or f"trueto gate {self.name}=={version} --claim {self.claim} --quick")
 
 
 def _ordered(good: str, bad: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
+import shlex
 import socket
 import urllib.request
 from pathlib import Path
@@ -10,7 +13,7 @@ from urllib.parse import urlsplit
 
 from trueto.trackers import TrackerError, shown
 
-__all__ = ["DATABASES", "database_file", "reachable"]
+__all__ = ["DATABASES", "database_file", "of_another_age", "reachable"]
 
 CONNECT_SECONDS = 3.0
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -29,6 +32,19 @@ def reachable(uri: str) -> None:
         socket.create_connection((parts.hostname, parts.port or PORTS[scheme]), CONNECT_SECONDS).close()
     if scheme in DATABASES:
         _driver(uri)
+
+
+def of_another_age(said: str, uri: str) -> TrackerError | None:
+    """What to say where MLflow has said that the tables of a database are not of its own version; None where it has not."""
+    found = re.search(r"out-of-date database schema \(found version (\w+)", said)
+    if found is None:
+        return None
+    mlflow = importlib.util.find_spec("mlflow")
+    known = [] if mlflow is None or mlflow.origin is None else Path(mlflow.origin).parent.glob("store/db_migrations/versions/*.py")
+    if any(path.name.startswith(f"{found[1]}_") for path in known):
+        hint = f"mlflow db upgrade {shlex.quote(shown(uri))}   (make a copy of the database first)"
+        return TrackerError(f"the database {shown(uri)} was made by an older MLflow", hint)
+    return TrackerError(f"the database {shown(uri)} was made by a newer MLflow than the one that is installed", "pip install -U mlflow")
 
 
 def _driver(uri: str) -> None:

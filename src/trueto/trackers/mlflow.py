@@ -25,7 +25,7 @@ from trueto.trackers import Published, TrackerError, shown
 from trueto.trackers._held import RELEASES, drift_page, held, release_page
 from trueto.trackers._images import write_images
 from trueto.trackers._plan import RunPlan, text
-from trueto.trackers._reach import DATABASES, database_file, reachable
+from trueto.trackers._reach import DATABASES, database_file, of_another_age, reachable
 from trueto.trackers._sources import OVER, Source, batched, pages_of, sources
 
 __all__ = ["DATABASES", "drift_page", "held", "publish", "reachable", "release_page"]
@@ -81,6 +81,8 @@ def publish(
     except ModuleNotFoundError as error:
         raise TrackerError(f"MLflow is not installed: {error}. {stays}", "pip install 'trueto[mlflow]'") from error
     except Exception as error:
+        if aged := of_another_age(str(error), uri):
+            raise TrackerError(f"{aged.message}. {stays}", aged.hint) from error
         why = text(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__, 300)
         raise TrackerError(f"MLflow at {shown(uri)} did not take the run: {why}. {stays}", resend) from error
     return done
