@@ -142,3 +142,17 @@ def test_what_a_ledger_says_is_found_by_the_claim(tmp_path: Path) -> None:
     ledger.write_text("[[deviation]\n")
     assert [] == entries_of(str(adapter))
     assert [] == entries_of("no such library")
+
+
+def test_what_is_sent_of_a_history_is_told_apart_by_profile_and_seed(tmp_path: Path) -> None:
+    """A curve over the releases for each profile; in the run of a release the worst of each seed has the seed for a step."""
+    places = [("default", 0, 1.0), ("default", 7, 41.0), ("bf16", 0, 3.0)]
+    base = records.cell(CLAIM, "model-4", "update")
+    cells = [{**base, "profile": profile, "seed": seed, "ratio": ratio} for profile, seed, ratio in places]
+    folder = release(tmp_path, "1.0", *cells).parent
+    over, one = sources(folder)
+    assert {("diffusers over 1 releases", "default"), ("diffusers over 1 releases bf16", "bf16")} == {
+        (plan.name, plan.tags["profile"]) for plan in over.plans
+    }
+    by_seed = {plan.profile: {m.step: m.value for m in plan.metrics if m.name == "worst_ratio_by_seed/update"} for plan in one.plans}
+    assert {"default": {0: 1.0, 7: 41.0}, "bf16": {0: 3.0}} == by_seed

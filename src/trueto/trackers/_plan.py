@@ -128,6 +128,7 @@ def _metrics(cells: Cells, reference_name: str) -> Iterator[Metric]:
         if values:
             yield Metric(figure, 0, max(values))
     yield from _by_layer(cells)
+    yield from _by_seed(cells)
     yield from _from_original(cells)
     ratios = [float(c["ratio"]) for c in cells if isinstance(c["ratio"], int | float)]
     if ratios:
@@ -142,6 +143,17 @@ def _by_layer(cells: Cells) -> Iterator[Metric]:
         ratios = [float(c["ratio"]) for c in cells if c["layer"] == layer and isinstance(c["ratio"], int | float)]
         if ratios:
             yield Metric(name("worst_ratio", layer), 0, max(ratios))
+
+
+def _by_seed(cells: Cells) -> Iterator[Metric]:
+    """The worst ratio of each layer for each seed, with the seed for a step."""
+    worst: dict[tuple[str, int], float] = {}
+    for cell in cells:
+        if isinstance(cell["seed"], int) and isinstance(cell["ratio"], int | float):
+            key = str(cell["layer"]), cell["seed"]
+            worst[key] = max(float(cell["ratio"]), worst.get(key, 0.0))
+    for (layer, seed), ratio in sorted(worst.items()):
+        yield Metric(name("worst_ratio_by_seed", layer), seed, ratio)
 
 
 def _tags(record: RunRecord, cells: Cells, key: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from trueto.trackers._plan import Cells, Metric, RunPlan, log10_or_least, name, 
 __all__ = ["OVER", "Source", "batched", "pages_of", "sources"]
 
 OVER = "trueto.over"
+USUAL = "default"  # the profile that is not named
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +80,21 @@ def _curves(steps: Sequence[tuple[int, Cells]]) -> Iterator[Metric]:
 
 
 def _over(path: Path, releases: Sequence[Release]) -> Source:
-    """One run a claim with a step a release, so that MLflow draws when Y moved; made anew when a release is added."""
+    """One run a claim and profile with a step a release, so that MLflow draws when Y moved; made anew when a release is added."""
     record = release_run(releases[-1], path)
     candidate, found = releases[-1].candidate, list[RunPlan]()
-    for claim in sorted({str(cell["claim"]) for release in releases for cell in release.cells}):
-        steps = [(step_of(r.version), cells) for r in releases if (cells := [c for c in r.cells if c["claim"] == claim])]
+    for claim, profile in sorted({(str(cell["claim"]), str(cell["profile"])) for release in releases for cell in release.cells}):
+        mine = ((r, [c for c in r.cells if (c["claim"], c["profile"]) == (claim, profile)]) for r in releases)
+        steps = [(step_of(release.version), cells) for release, cells in mine if cells]
+        under = "" if profile == USUAL else f" {profile}"
         metrics = tuple(sorted(set(_curves(steps))))
-        reference, over = str(steps[-1][1][0]["reference"]), text(f"{candidate} {claim}")
+        reference, over = str(steps[-1][1][0]["reference"]), text(f"{candidate} {claim}{under}")
         content = json.dumps([over, [(m.name, m.step, m.value) for m in metrics]])
         key = hashlib.sha256(content.encode("ascii")).hexdigest()
-        label = text(f"{candidate} over {len(steps)} releases" + (f" · {claim}" if claim != reference else ""), 250)
+        label = text(f"{candidate} over {len(steps)} releases{under}" + (f" · {claim}" if claim != reference else ""), 250)
         note = "Distance from the original by release: step 2603 is release 0.26.3. Ratios are in units of the original's own rounding."
-        tags: dict[str, Any] = {"trueto.key": key, OVER: over, "candidate": candidate, "claim": claim, "mlflow.note.content": note}
+        tags: dict[str, Any] = {"trueto.key": key, OVER: over, "candidate": candidate, "claim": claim, "profile": profile}
+        tags["mlflow.note.content"] = note
         tags["command"] = f"trueto history {candidate} --claim '{claim}'"
         told = {tag: text(value) for tag, value in tags.items()}
         cells = steps[-1][1]
