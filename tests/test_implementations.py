@@ -38,16 +38,18 @@ def release(folder: Path, candidate: str, version: str, *cells: tuple[str, str, 
 
 @pytest.fixture
 def histories(tmp_path: Path) -> Path:
-    """Two libraries: one with more releases than are shown, one with two."""
+    """Two libraries: one that never changed, and had a release that could not be judged, one that changed once."""
     folder = tmp_path / "history"
     for version in ("1.0", "1.1", "1.2", "1.10"):
         release(folder, "many", version, (EULER, "update", "identical", 0.0), lacks="k_diffusion/heun")
+    release(folder, "two", "0.8", (EULER, "update", "drifted", 12.4), (f"{EULER}@other", "update", "identical", 0.0))
     release(folder, "two", "0.9", (EULER, "update", "drifted", 12.4), (f"{EULER}@other", "update", "identical", 0.0))
     release(folder, "two", "1.0", (EULER, "update", "declared", 0.05), ("k_diffusion/heun", "update", "broken", 0.0))
+    release(folder, "many", "1.11")
     return folder
 
 
-def test_few_releases_have_a_column_each_and_many_the_newest(histories: Path) -> None:
+def test_what_changed_seldom_has_a_column_for_each_time_and_else_the_newest(histories: Path) -> None:
     """Columns are libraries by name; 1.10 is newer than 1.2; the worst claim of an original decides."""
     found = implementations_of(histories)
     assert [("many", "1.10"), ("two", "0.9"), ("two", "1.0")] == [(column.candidate, column.version) for column in found.columns]

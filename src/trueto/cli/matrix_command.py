@@ -19,7 +19,8 @@ __all__ = ["command"]
 def command(form: str, page: Path | None, history: Path) -> int:
     """Show the worst verdict of each recorded library on each original. Runs nothing.
 
-    Records are made by `trueto sweep`. Of a library with few recorded releases each has a column, of others the newest.
+    Records are made by `trueto sweep`. Of a library the newest has a column, and the last before each
+    change, where these are few.
 
     \b
     Examples

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from trueto.history import Release, newest_first, read_history
+from trueto.history import Release, changes_between, read_history
 from trueto.likeness import GREY_LEVELS
 from trueto.model import Verdict
 from trueto.reports.markup import EMPTY, Html, el, icon, join
@@ -19,7 +20,7 @@ from trueto.reports.words import LAYER_WORDS, LEGEND, plural
 
 __all__ = ["Implementations", "as_data", "beside", "implementations_of", "implementations_page", "implementations_table"]
 
-FEW = 3  # of a library with no more releases than these, each has a column; of others the newest
+FEW = 3  # of a library that computed no more different things than these, one release of each has a column; of others the newest
 LEAST = 0.1  # of a grey level: what is less is not told apart
 NOTHING = "not claimed"
 LEAD = (
@@ -41,12 +42,18 @@ class Implementations:
         return len({column.candidate for column in self.columns})
 
 
+def _columns(releases: Sequence[Release]) -> list[Release]:
+    """The newest that was judged, and the last before each change, where these are few."""
+    judged = [release for release in releases if release.cells] or list(releases)
+    apart = [before for before, after in pairwise(judged) if changes_between(before, after)]
+    return [*(apart if len(apart) < FEW else ()), *judged[-1:]]
+
+
 def implementations_of(folder: Path) -> Implementations:
     """What is recorded below a folder of histories; libraries by name, the releases of one from old to new."""
     columns: list[Release] = []
     for history in sorted(path for path in folder.glob("*") if path.is_dir()) if folder.is_dir() else []:
-        releases = read_history(history)
-        columns += releases if len(releases) <= FEW else newest_first(releases)[:1]
+        columns += _columns(read_history(history))
     names = sorted({str(cell["reference"]) for column in columns for cell in column.cells})
     return Implementations(tuple(columns), {name: tuple(_claimed(name, column) for column in columns) for name in names})
 
