@@ -148,3 +148,15 @@ def test_of_many_causes_ten_are_told(tmp_path: Path) -> None:
     said = table(tmp_path, *cells)
     assert "11 to look at in 11 cells, worst first, the first ten:" in said
     assert said.count("\n  drifted: ") == 10
+
+
+def test_the_command_that_repeats_can_be_copied(tmp_path: Path) -> None:
+    """It stands as code, letter by letter, where it is a command of trueto; anything else is text without markup or mention."""
+    asked = "trueto gate diffusers --claim 'k_diffusion/euler@flow' --layer update --case karras-20"
+    for said, shown in (
+        (asked, f"Repeat the worst one: `{asked}`\n"),
+        ("trueto gate @everybody `x`", "Repeat the worst one: trueto gate @\u200beverybody \\`x\\`\n"),
+    ):
+        found = cell("drifted")
+        table(tmp_path, {**found, "evidence": {**found["evidence"], "command": said}})
+        assert shown in to_markdown(read_run(tmp_path / "run.jsonl"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from trueto.errors import UsageError
 from trueto.events import RunRecord
 from trueto.model import Verdict
-from trueto.reports.matrix import escape, headline, sentence, table
+from trueto.reports.matrix import escape, headline, sentence, table, typed
 from trueto.reports.view import Cells, Overview, alike, badness, cell_name, overview
 from trueto.reports.words import LEGEND, gate_says, plural, size_words, verdict_of
 
@@ -108,7 +108,7 @@ def to_markdown(record: RunRecord, *, room: int = COMMENT_ROOM, most: int | None
         if section.what == "row" and section.rows:
             worst = max(record.cells, key=badness)
             command = worst["evidence"].get("command")
-            lines += [f"Repeat the worst one: {escape(command)}", ""] if command else []
+            lines += [f"Repeat the worst one: {typed(command)}", ""] if command else []
     counts = ", ".join(f"{record.counts[v]} {v}" for v in LEGEND if record.counts.get(v))
     gate = gate_says(verdict_of(c) for c in record.cells) if record.complete else "incomplete"
     lines += [f"Left out here, for length: {', '.join(out)}. The full report has them.", ""] if out else []

@@ -11,10 +11,11 @@ from trueto.reports.power import figures
 from trueto.reports.view import ClaimView, Overview
 from trueto.reports.words import DECLARED_MEANS, LAYER_WORDS, LEGEND, against, gate_says, plural, step_words, times, verdict_of
 
-__all__ = ["escape", "headline", "matrix", "plain", "sentence", "table"]
+__all__ = ["escape", "headline", "matrix", "plain", "sentence", "table", "typed"]
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~])")
 LINK = re.compile(r"https?://[\w./#%?=&:~+,;()\-]+")
+COMMAND = re.compile(r"trueto [\w ./:=,@'\"*?+-]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ud800-\udfff]+")
 
 
@@ -29,6 +30,12 @@ def escape(text: Any, limit: int = 600) -> str:
     flat = SPECIAL.sub(r"\\\1", plain(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
     flat = re.sub(r"@(?=\w)|#(?=\d)", lambda m: m.group() + "\u200b", flat)  # neither a mention nor a link to an issue
     return flat.replace("://", "&#58;//").replace("www.", "www&#46;")
+
+
+def typed(command: Any, limit: int = 600) -> str:
+    """A command of trueto as code, so that it can be copied; escaped as any text where it has what no such command needs."""
+    flat = plain(command, limit)
+    return f"`{flat}`" if COMMAND.fullmatch(flat) and not re.search(r"(?<!\w)@|//|www\.", flat) else escape(flat, limit)
 
 
 def _name(text: Any) -> str:
