@@ -5,6 +5,7 @@ import pytest
 
 from trueto.distances import measure
 from trueto.fixtures import schedule
+from trueto.references import observe_spec, reference
 from trueto.references.spaced import beta_quantiles, spaced_levels, told_times, whole_times
 
 TABLE = np.sqrt(1 / schedule("sd_v1").alphas_cumprod - 1)
@@ -41,3 +42,14 @@ def test_times_of_levels_are_those_of_the_table():
 def test_whole_times(spacing, wanted):
     """Three whole training times of each spacing, as table 2 of arXiv 2305.08891 has them, and the end."""
     assert wanted == whole_times(spacing, 3, 1000).tolist()
+
+
+@pytest.mark.parametrize("ramp", ["even", "thousandths"])
+def test_edms_levels_in_the_precision_of_the_network_are_worked_out_in_it(ramp):
+    """In float32 the base of the seventh power is rounded too, which moves levels by many of their last places; in float64 by none."""
+    ref, case = reference("edm/heun"), reference("edm/heun").case("edm-40")
+    found = {kind: observe_spec(ref, case, "idle", {"ramp": ramp, "grid_dtype": kind}) for kind in ("native", "float64")}
+    exact = found["native"].exact.levels[:-1]
+    off = {kind: measure(result.native.levels[:-1].astype(np.float64) / exact, np.ones(40))[1] for kind, result in found.items()}
+    assert off["float64"] < 2**-24
+    assert 10 * 2**-24 < off["native"] < 64 * 2**-24

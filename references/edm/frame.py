@@ -118,7 +118,7 @@ def discretized(case, low: float, high: float, dtype: np.dtype, *, rounded: bool
     """The levels before each step (table 1, the row 'Time steps'), shape (n,); a lone step is not defined, since it divides by n - 1."""
     ramp = np.arange(case.steps, dtype=dtype) / dtype.type(case.steps - 1)
     if rounded:
-        ramp = 1 - counted_places(TIMES, case.steps, dtype) * dtype.type(1 / TIMES)
+        ramp = 1 - counted_places(TIMES, case.steps, dtype).astype(dtype) * dtype.type(1 / TIMES)
     if case.grid == "vp":
         return vp_sigma(1 + ramp * (FIRST_TIME - 1), *betas_of(low, high))
     if case.grid == "ve":

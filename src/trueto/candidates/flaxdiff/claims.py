@@ -27,12 +27,6 @@ CASES = {"ermongroup/ddim": ("uniform-*",), "k_diffusion/euler": ("edm-*",), "ed
 UNCLIPPED = "; before the clip to [-1, 1] that ends it, as every pipeline ends"
 OWN = "on the original's own steps, which `steps_override` takes, from latents of the user's" + UNCLIPPED
 SHIPPED = "as shipped: so many steps of the library's own, from latents as it scales them" + UNCLIPPED
-
-WITHOUT_40 = ("edm-[!4]*",)
-LEFT_OUT = (
-    "; without 40 steps: there the float32 sample is 7 times the rounding away from the variant that the ledger declares, its float64 "
-    "twin is the same, and no knob explains it"
-)
 WRAPPED = "; around a network that is a denoiser already, since the library's own wrapper adds 1e-8 to its divisors"
 
 
@@ -46,10 +40,9 @@ def _claim(reference: str, sampler: str, said: tuple[str, str], walk: dict[str, 
         "options": {},
         "walk": {**walk, "shipped": shipped},
     }
-    cases = WITHOUT_40 if shipped and exploding else CASES[reference]
     identity = f"{reference}@{name}" if name else reference
-    note = (SHIPPED if shipped else OWN) + (WRAPPED if exploding else "") + (LEFT_OUT if cases == WITHOUT_40 else "")
-    return Claim(identity, reference, f"samplers:{sampler}", *said, cases, settings, note)
+    note = (SHIPPED if shipped else OWN) + (WRAPPED if exploding else "")
+    return Claim(identity, reference, f"samplers:{sampler}", *said, CASES[reference], settings, note)
 
 
 TWO_CALLS = {**EXPLODING, "calls": 2}
