@@ -205,6 +205,8 @@ def test_a_plot_is_drawn_when_somebody_comes_near(tab: Tab, page: str) -> None:
     assert 3 == tab.run(f"document.querySelectorAll('#{MOVED} .change').length")
     signs = tab.run(f"[...document.querySelectorAll('#{MOVED} g.row[data-layer=schedule] title')].map(t => t.textContent)")
     assert 42 == len(signs)
+    low = "[...document.querySelectorAll('#%s svg.time text')].every(t => end(t) <= end(t.closest('svg')))"
+    assert tab.run(f"(end => {low % MOVED})(one => one.getBoundingClientRect().bottom)")
     assert "0.26.3, noise levels: declared, 8.4e5 times the rounding, as spacing=drop_last,table=float32" in signs
     kept = "document.querySelector('#%s figure').offsetHeight >= document.querySelector('#%s svg.time').getBoundingClientRect().height"
     assert tab.run(kept % (MOVED, MOVED))

@@ -69,7 +69,7 @@ def test_history_in_the_terminal_and_as_data(swept):
     folder = swept[0]
     shown = trueto("history", str(TOY), cwd=folder)
     assert 0 == shown.returncode, shown.stderr
-    assert "1.2 (1.1 was otherwise) · update, trajectory" in shown.stdout
+    assert "1.2 of 2024-02-03 (1.1 of 2024-01-02 was otherwise) · update, trajectory" in shown.stdout
     assert "? 2.1 not judged" in re.sub(" +", " ", shown.stdout)
     data = json.loads(trueto("history", str(TOY), "--format", "json", cwd=folder).stdout)
     assert {"1.2", "2.0"} == {change["after"] for change in data}
@@ -108,7 +108,7 @@ def test_bisecting_by_records_runs_nothing(swept):
     folder = swept[0]
     done = trueto("bisect", str(TOY), EULER, "--good", "1.0", "--bad", "1.3", cwd=folder, PIP_NO_INDEX="1", PIP_CONFIG_FILE="/dev/null")
     assert 0 == done.returncode, done.stderr
-    assert f"{EULER} changed at {TOY} 1.2; 1.1 is as 1.0" in done.stdout
+    assert f"{EULER} changed at {TOY} 1.2 of 2024-02-03; 1.1 of 2024-01-02 is as 1.0" in done.stdout
     assert "0 releases judged for this" in done.stdout
     assert re.search(r"update · model-20: same as the original → differs in algorithm.* grey levels, from step \d+ on", done.stdout)
 
@@ -121,7 +121,7 @@ def test_bisecting_without_records_judges_what_is_needed(swept, tmp_path):
     assert 0 == first.returncode, first.stderr
     assert ["1.0", "1.3", "1.2", "1.1"] == re.findall(r"^judging \S+ (\S+)$", first.stdout, re.MULTILINE)
     assert "changed at" in first.stdout
-    assert " 1.2; 1.1 is as 1.0" in first.stdout
+    assert " 1.2 of 2024-02-03; 1.1 of 2024-01-02 is as 1.0" in first.stdout
     assert "judging" not in trueto("bisect", str(TOY), EULER, "--good", "1.0", "--bad", "1.3", cwd=tmp_path, **pip).stdout
 
 
@@ -202,7 +202,7 @@ def test_the_page_says_where_y_changed(swept):
     assert [[2, [0]], [4, [0]]] == plots[EULER]["changed"]
     assert [["default", "0"]] == told(page)["wheres"]
     assert [] == plots["k_diffusion/heun"]["changed"]
-    assert "1.2</b> moved away from the original (1.1 was as before)" in page
+    assert "1.2</b> of 2024-02-03 moved away from the original (1.1 of 2024-01-02 was as before)" in page
     assert "this release does not start" in page
     assert 1 == page.count("<script>")
     assert not re.findall(r"https?://(?!www\.w3\.org)", page)

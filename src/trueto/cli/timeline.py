@@ -9,7 +9,7 @@ import click
 
 from trueto.history import Change, Release, environments, first_part
 from trueto.likeness import grey_words
-from trueto.model import LAYERS, Verdict
+from trueto.model import LAYERS, SAMPLER_LAYERS, Verdict
 from trueto.running.words import number
 
 __all__ = ["change_line", "history_text"]
@@ -42,6 +42,8 @@ def _size(cell: Mapping[str, Any]) -> str:
 def change_line(change: Change) -> str:
     """What it was, what it is, how large and from which step on."""
     cell = change.worse
+    if cell["layer"] not in SAMPLER_LAYERS:  # it makes no picture, and has no steps of a sampler
+        return change.what
     step = f", from step {cell['first_step']} on" if isinstance(cell["first_step"], int) else ""
     return f"{change.what}: {_size(change.was)} → {_size(change.now)}{step}"
 

@@ -67,7 +67,8 @@ def said(cell: Cell) -> str:
         return f"broken ({cell['evidence'].get('error') or cell['cause'] or 'no result'})"
     if verdict.unknown:
         return "not judged"
-    return f"differs in {words}" if (words := cell["cause"]) else "differs"
+    words = str(cell["cause"])
+    return "differs" + (f", {words}" if words.startswith("not ") else f" in {words}" if words else "")
 
 
 def _state(cell: Cell) -> tuple[str, ...]:

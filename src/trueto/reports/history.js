@@ -51,7 +51,7 @@ function look(line, asks, place) {
 }
 
 /* The plot: distance on a logarithmic axis, below it a sign for each layer and release. */
-const LEFT = 128, COLUMN = 34, TOP = 28, PLOT = 130, ROW = 24, BOTTOM = 88, SIGN = 16, LOWEST = -1;
+const LEFT = 128, COLUMN = 34, TOP = 28, PLOT = 130, ROW = 24, BOTTOM = 108, SIGN = 16, LOWEST = -1;
 const NS = "http://www.w3.org/2000/svg", at = (place) => LEFT + COLUMN * (place + 0.5);
 function svg(tag, about, ...inside) {
   const made = document.createElementNS(NS, tag);
@@ -181,7 +181,6 @@ function sketch(section) {
   const box = make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "time line of " + line.claim });
   box.append(plot(line, about + " The signs below the plot are the verdicts of each layer."));
   one("figure", section).replaceChildren(box);
-  box.scrollLeft = box.scrollWidth; // as in the table, the newest releases are in sight
   for (const details of all("details", section)) {
     if (details.open) tell(details, line, +details.dataset.place);
     else details.replaceChildren(one("summary", details));

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trueto.history import Change, first_part, said
-from trueto.model import Verdict
+from trueto.model import SAMPLER_LAYERS, Verdict
 from trueto.reports.markup import Html, el, icon, join
 from trueto.reports.timeline import Line, where_of
 from trueto.reports.words import LAYER_WORDS, LEGEND, size_words, verdict_of
@@ -31,6 +31,11 @@ KIND_SIGNS = {
     "broke": Verdict.BROKEN,
     "repaired": Verdict.FAITHFUL,
 }
+
+
+def _pictured(cell: Mapping[str, Any]) -> bool:
+    """Whether a part is one of those that make a picture, so that its difference can be said in grey levels."""
+    return cell["layer"] in SAMPLER_LAYERS
 
 
 def _size(cell: Mapping[str, Any]) -> str:
@@ -58,10 +63,11 @@ def _changed(line: Line, several: Sequence[Change]) -> tuple[Verdict, Html, str]
     """Sign, sentence and figures of a change."""
     first = first_part(several)
     layers = dict.fromkeys(LAYER_WORDS.get(change.layer, (change.layer,))[0] for change in several)
-    step = f", from step {first.worse['first_step']} on" if isinstance(first.worse["first_step"], int) else ""
+    step = f", from step {first.worse['first_step']} on" if isinstance(first.worse["first_step"], int) and _pictured(first.worse) else ""
     sizes = " → ".join(map(_size, (first.was, first.now)))
+    picture = f" The finished picture against the original: {sizes}." if _pictured(first.worse) else ""
     text = f" {KIND_WORDS[first.kind]} ({line.named[first.before]} was as before). {first.what}. "
-    figures = f"Parts: {', '.join(layers)}{step}. The finished picture against the original: {sizes}.{_only(line, several)}"
+    figures = f"Parts: {', '.join(layers)}{step}.{picture}{_only(line, several)}"
     return KIND_SIGNS[first.kind], join([_named(line, first.after), text]), figures
 
 
@@ -72,7 +78,7 @@ def _began(line: Line, place: int) -> tuple[Verdict, Html, str]:
     layer, (profile, seed) = next(part for part, found in line.cells[place].items() if found is cell)
     where = f" Of {LAYER_WORDS.get(layer, (layer,))[0]}, profile {profile}, seed {seed}." if len({w for _, w in line.parts}) > 1 else ""
     begun = join([_named(line, line.versions[place]), f" is the first that is recorded: {said(cell)}. "])
-    return verdict_of(cell), begun, f"{_size(cell)}.{where}"
+    return verdict_of(cell), begun, (f"{_size(cell)}." if _pictured(cell) else "") + where
 
 
 def spans(line: Line, groups: Mapping[str, Sequence[Change]], slug: str) -> tuple[Html, dict[str, str]]:

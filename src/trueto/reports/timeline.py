@@ -21,7 +21,7 @@ Cell = dict[str, Any]
 Where = tuple[str, str]  # profile and seed
 Part = tuple[str, Where]  # layer, and where it was judged
 ZERO_POWER, LOWEST, HIGHEST = 45, -10, 79  # in tenths of a power of ten from the letter "-", so from "#" to "|"
-PLOT, ROW = 260, 24  # height of a plot without its rows, and of each of them, in history.js
+PLOT, ROW = 280, 24  # height of a plot without its rows, and of each of them, in history.js
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +107,21 @@ def sweep(
             try:
                 outcome, said = judge_release(spec, folder, options, say)
                 _beside(spec, folder, controls, say)
-                _dated(spec, folder)
             except TruetoError as error:
                 outcome, said = "failed", error.message
             yield Swept(version, outcome, said, time.monotonic() - began)
 
 
+def _day(spec: str) -> dict[str, str]:
+    """The day of a release as its record has it; nothing where it is not known."""
+    return {"released": day} if (day := released_on(spec)) else {}
+
+
 def _dated(spec: str, folder: Path) -> None:
-    """Put the day of a release into its record, where it is known and not there."""
-    release, day = read_release(release_file(folder, parted(spec)[1])), released_on(spec)
-    if day and release.header.get("released") != day:
-        with_header(release_file(folder, release.version), released=day)
+    """Put the day of a release into a record that was made before it was known."""
+    release, day = read_release(release_file(folder, parted(spec)[1])), _day(spec)
+    if day and release.header.get("released") != day["released"]:
+        with_header(release_file(folder, release.version), **day)
 
 
 Controls = dict[str, list[dict[str, Any]]]
@@ -164,10 +168,11 @@ def judge_release(
         worker.close()
     if why := loaded.get("failed") or loaded.get("died"):
         header = {"id": uuid.uuid4().hex[:12], "started": now(), "candidate": who["candidate"], "version": who["version"]}
-        empty = RunRecord(Path(), {**header, "environment": environment(spec), "selection": _selection(options)}, [], [], [])
+        empty = RunRecord(Path(), {**header, "environment": environment(spec), "selection": _selection(options), **_day(spec)}, [], [], [])
         write_release(folder, empty, goldens=goldens_digest([]), unjudged=f"cannot be imported: {why}")
         return "unjudged", f"cannot be imported: {why}"
     with tempfile.TemporaryDirectory(prefix="trueto-sweep-") as place:
         run = judged_run(spec, Path(place) / "run.jsonl", options)
-    write_release(folder, run, goldens=goldens_digest([str(cell["reference"]) for cell in run.cells]))
+    dated = replace(run, header={**run.header, **_day(spec)})
+    write_release(folder, dated, goldens=goldens_digest([str(cell["reference"]) for cell in run.cells]))
     return "judged", ", ".join(f"{count} {verdict}" for verdict, count in sorted(run.counts.items()))
