@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,10 @@ class OpenvinoGenaiAdapter(Library):
         """Import the pipelines, and make the operations known that ask the network."""
         one_arena()
         self._operations = operations(self._asked)
+
+    def claimed(self, claim: Claim) -> Callable[..., Any]:  # noqa: ARG002 - schedulers have no names there
+        """The pipeline. Which scheduler it has is said by a file."""
+        return importlib.import_module(self.name).Text2ImagePipeline
 
     def settings(self, claim: Claim, case: Case) -> Mapping[str, Any]:
         """scheduler_config.json, and what a user would ask of `generate`."""
