@@ -36,7 +36,9 @@ class DiffusersAdapter:
     claims = CLAIMS
     no_claims = NO_CLAIMS
     modules = ("diffusers.schedulers",)
-    computing = tuple(f"diffusers.{part}" for part in ("models", "pipelines", "image_processor", "loaders.single_file", "training_utils"))
+    computing = tuple(
+        f"diffusers.{part}" for part in ("models", "pipelines", "image_processor", "loaders.single_file", "training_utils", "hooks")
+    )
 
     def version(self) -> str:
         """The installed version, without importing the library."""
