@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from support import in_release
+from support import in_release, trueto
 
 from trueto.distances import measure
 from trueto.fixtures import network, schedule, start_noise
@@ -42,7 +42,7 @@ class Drawn(openvino_genai.Generator):
 def made(name, **more):
     home = Path(tempfile.mkdtemp())
     folder.write(home, SHAPE[1], {"_class_name": name, **BETAS, **more}, *kinds)
-    return folder.make(home)
+    return folder.make(home, of_images=True)
 
 def listened(answer):
     told, states, latents = [], [], []
@@ -72,6 +72,16 @@ def level(name, time):
         return float(states[0].ravel()[0])
     return mixed(0, 1.0) / mixed(255, 0.0)
 
+def flow(shipped=False):
+    home = Path(tempfile.mkdtemp())
+    folder.write(home, SHAPE[1], {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "shift": 3.0}, *kinds)
+    pipeline, told = folder.make(home, of_images=False)[0], listened(lambda x, t, _: np.zeros_like(x))[0]
+    if shipped:
+        config = openvino_genai.Text2ImagePipeline(home).get_generation_config()
+        pipeline.set_generation_config(config)
+    pipeline.generate(".", generator=Drawn([1.0]), num_inference_steps=28, guidance_scale=1.0, height=1, width=1)
+    return len(told)
+
 def marks(x, t, prompts):
     seen.append(prompts[:, 0, 0].tolist())
     return np.zeros_like(x)
@@ -88,6 +98,7 @@ print(json.dumps({
     "ancestral": {n: sampled(n, "EulerAncestralDiscreteScheduler", timestep_spacing="linspace")["told"] for n in (1, 7, 15)},
     "lcm": {n: sampled(n, "LCMScheduler")["told"] for n in (4, 7)},
     "marks": seen[0],
+    "flow": [flow(), flow(shipped=True)],
 }))
 """
 
@@ -157,3 +168,17 @@ def test_a_lone_step_of_pndm_asks_once(found):
 def test_prompts_are_told_apart_in_the_order_of_guidance(found):
     """With guidance the network is asked about no prompt first, then about the prompt, each once for every picture."""
     assert [0.0, 0.0, 1.0, 1.0] == found["marks"]
+
+
+def test_stable_diffusion_3_is_asked_in_half_of_the_steps_by_default(found):
+    """28 steps ask the network 28 times without the cache of its answers, and 14 times as the pipeline is made."""
+    assert [28, 14] == found["flow"]
+
+
+def test_every_claim_runs(tmp_path):
+    """The adapter itself loads the library in a worker, and each claim runs a case."""
+    home = {"TRUETO_ENVIRONMENTS": str(tmp_path / "environments")}
+    assert 0 == trueto("env", f"openvino_genai=={RELEASE}", cwd=tmp_path, **home).returncode
+    done = trueto("smoke", f"openvino_genai=={RELEASE}", cwd=tmp_path, **home)
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "6 of 6 claims run" in done.stdout

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ADAPTER", "OpenvinoGenaiAdapter"]
 
-SOURCES = {"EulerDiscrete": "euler_discrete", "EulerAncestralDiscrete": "euler_ancestral_discrete"}
+SOURCES = {
+    "EulerDiscrete": "euler_discrete",
+    "EulerAncestralDiscrete": "euler_ancestral_discrete",
+    "FlowMatchEulerDiscrete": "flow_match_euler_discrete",
+}
 PROMPT = "."  # its length is what the network is told: 1 of a prompt, and 0 of none
 
 
@@ -55,15 +59,12 @@ class OpenvinoGenaiAdapter(Library):
 
     def settings(self, claim: Claim, case: Case) -> Mapping[str, Any]:
         """scheduler_config.json, and what a user would ask of `generate`."""
-        betas = schedule(case.schedule).settings
         said = {name: case.options[name] for name in claim.settings["options"] if name in case.options}
         guided = {"guidance_scale": 1.0} if case.guidance is None else {"guidance_scale": case.guidance}
         return {
             "scheduler": {
                 **claim.settings["scheduler"],
-                "num_train_timesteps": len(schedule(case.schedule)),
-                **{name: betas[name] for name in ("beta_schedule", "beta_start", "beta_end")},
-                "prediction_type": claim.settings["parameterizations"][case.parameterization],
+                **(_betas(claim, case) if claim.settings["walk"]["levels"] != "flow" else {}),
                 **said,
             },
             "num_inference_steps": case.steps,
@@ -80,7 +81,7 @@ class OpenvinoGenaiAdapter(Library):
         assert self._operations is not None
         home, scheduler = tempfile.TemporaryDirectory(), self.settings(claim, case)["scheduler"]
         write(Path(home.name), case.shape[1], scheduler, *self._operations)
-        text, image = make(Path(home.name))
+        text, image = make(Path(home.name), of_images=claim.settings["walk"]["levels"] != "flow")
         return SimpleNamespace(home=home, text=text, levels=Levels(image, self._asked, Path(home.name) / "lone_step.json", scheduler))
 
     def sample(self, claim: Claim, run: Run, flags: Mapping[str, Any]) -> None:  # noqa: ARG002 - no flag concerns these pipelines
@@ -104,6 +105,13 @@ class OpenvinoGenaiAdapter(Library):
         _finish(claim, run, decoded[0], run.built.levels)
 
 
+def _betas(claim: Claim, case: Case) -> dict[str, Any]:
+    """The training schedule of a case and what its network predicts, in the words of a scheduler_config.json."""
+    levels = schedule(case.schedule)
+    betas = {name: levels.settings[name] for name in ("beta_schedule", "beta_start", "beta_end")}
+    return {"num_train_timesteps": len(levels), **betas, "prediction_type": claim.settings["parameterizations"][case.parameterization]}
+
+
 def _generator(run: Run) -> Any:
     """What the pipeline draws from: the library's own, on torch's numbers, or the recorded draws."""
     openvino, genai = (importlib.import_module(name) for name in ("openvino", "openvino_genai"))
@@ -121,18 +129,22 @@ def _generator(run: Run) -> Any:
 
 
 def _finish(claim: Claim, run: Run, latents: Any, own: Levels) -> None:
-    """Levels are those at the times that the network was told, and at the end; the pipeline keeps its own list to itself."""
+    """Levels are those at the times that the network was told, and at the end; the pipeline keeps its own list to itself.
+
+    In flow matching a time told is the share of noise, in thousandths.
+    """
     import torch
 
-    told, start = [int(time) for time in run.probe.told], torch.from_numpy(run.probe.states[0])
-    if claim.settings["walk"]["asks_twice"] and len(told) > 1:
+    walk, told, start = claim.settings["walk"], list(run.probe.told), torch.from_numpy(run.probe.states[0])
+    if walk["asks_twice"] and len(told) > 1:
         run.relabel([0, *range(len(told) - 1)])
         del told[1]
-    last = claim.settings["walk"]["last"]
-    sigmas = np.array([*map(own.at, told), last if last == 0 else own.at(0)])
-    kind = claim.settings["walk"]["levels"]
-    levels = run.table(sigmas if kind == "sigma" else 1 / (1 + sigmas**2))
-    run.finish(levels=levels, level_kind=kind, start=start, sample=torch.from_numpy(latents))
+    if walk["levels"] == "flow":
+        levels = np.append(np.array(told) / 1000, 0.0)
+    else:
+        sigmas = np.array([*(own.at(int(time)) for time in told), walk["last"] if walk["last"] == 0 else own.at(0)])
+        levels = sigmas if walk["levels"] == "sigma" else 1 / (1 + sigmas**2)
+    run.finish(levels=run.table(levels), level_kind=walk["levels"], start=start, sample=torch.from_numpy(latents))
 
 
 ADAPTER = OpenvinoGenaiAdapter()

@@ -34,7 +34,7 @@ def _claim(  # noqa: PLR0913 - a claim is a row of a table, with these columns
 ) -> Claim:
     settings: dict[str, Any] = {
         "grids": {grid: {}},
-        "parameterizations": {form: {"eps": "epsilon", "v": "v_prediction", "x0": "sample"}[form] for form in forms},
+        "parameterizations": {form: {"eps": "epsilon", "v": "v_prediction", "flow": ""}[form] for form in forms},
         "options": dict.fromkeys(options, "config"),
         "scheduler": {"_class_name": scheduler, **config},
         "walk": {"levels": levels, "last": last, "asks_twice": reference == "compvis/plms"},
@@ -102,6 +102,19 @@ CLAIMS: tuple[Claim, ...] = (
         cases=("model-*", "v-*", "linear-*", "small-*"),
         forms=("eps", "v"),
         note="with linspace, as the original spaces its times; it has no eta",
+    ),
+    _claim(
+        "sd3/euler",
+        "FlowMatchEulerDiscreteScheduler",
+        (MODELS, "Stable Diffusion 3 [...] stabilityai/stable-diffusion-3-medium-diffusers"),
+        grid="released",
+        levels="flow",
+        last=0,
+        config={"num_train_timesteps": 1000, "shift": 3.0},
+        forms=("flow",),
+        options=("shift",),
+        note="in the configuration that Stable Diffusion 3 Medium was released with, without its third text encoder, and with "
+        "taylorseer_config=None: by default a cache guesses the network's answers in half of the steps",
     ),
 )
 

@@ -24,6 +24,15 @@ INDEX = {
     "unet": ["diffusers", "UNet2DConditionModel"],
     "vae": ["diffusers", "AutoencoderKL"],
 }
+INDEX_3 = {
+    "_class_name": "StableDiffusion3Pipeline",
+    "text_encoder": ["transformers", "CLIPTextModelWithProjection"],
+    "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
+    "text_encoder_3": [None, None],
+    "transformer": ["diffusers", "SD3Transformer2DModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}
+FLOW = "FlowMatchEulerDiscreteScheduler"
 VAE = {"scaling_factor": 1.0, "block_out_channels": [1]}  # latents are as large as pictures
 NOWHERE = "a folder that is not there"
 
@@ -91,56 +100,102 @@ def operations(asked: Asked) -> tuple[Any, Any]:
 
 
 def write(home: Path, channels: int, scheduler: Mapping[str, Any], network: Any, latents: Any) -> None:
-    """A folder of models for latents of so many channels, with scheduler_config.json as given."""
-    openvino, tokenizers = (importlib.import_module(name) for name in ("openvino", "openvino_tokenizers"))
-    ops, kinds = openvino.opset13, openvino.Type
-
-    def given(name: str, shape: list[int], kind: Any) -> Any:
-        made = ops.parameter(shape, kind, name=name)
-        made.output(0).set_names({name})
-        return made
-
-    def save(part: str, inputs: list[Any], *results: tuple[str, Any]) -> None:
-        for name, result in results:
-            result.output(0).set_names({name})
-        (home / part).mkdir()
-        file = "openvino_tokenizer.xml" if part == "tokenizer" else "openvino_model.xml"
-        openvino.save_model(openvino.Model([result for _, result in results], inputs, part), home / part / file, compress_to_fp16=False)
-
-    x, states = given("sample", [-1, channels, -1, -1], kinds.f32), given("encoder_hidden_states", [-1, -1, 1], kinds.f32)
-    t = given("timestep", [1], kinds.i64)
-    save("unet", [x, t, states], ("out_sample", network([x, t, states])))
-    ids = given("input_ids", [-1, -1], kinds.i64)
-    save("text_encoder", [ids], ("last_hidden_state", ops.unsqueeze(ops.convert(ids, "f32"), np.int64(2))))
-    prompts = given("prompts", [-1], kinds.string)
-    parts = tokenizers._get_factory().create("StringTensorUnpack", [prompts.output(0)])  # noqa: SLF001 - no other way to the operation
-    lengths = ops.convert(ops.unsqueeze(ops.subtract(parts.output(1), parts.output(0)), np.int64(1)), "i64")
-    ones = ops.add(ops.multiply(lengths, np.int64(0)), np.int64(1))
-    save("tokenizer", [prompts], ("input_ids", lengths), ("attention_mask", ones))
-    last = given("latent_sample", [-1, channels, -1, -1], kinds.f32)
-    save("vae_decoder", [last], ("sample", latents([last])))
-    picture = given("picture", [-1, 3, -1, -1], kinds.f32)  # from -1 for black to 1 for white
-    grey = ops.multiply(ops.add(ops.reduce_max(picture, np.array([1]), keep_dims=True), np.float32(1)), np.float32(0.5))
-    save("vae_encoder", [picture], ("latent_sample", ops.concat([grey] * channels, 1)))
+    """A folder of models for latents of so many channels, with scheduler_config.json as given: of Stable Diffusion 3 for flow matching."""
+    if scheduler["_class_name"] == FLOW:
+        _write_transformer(home, channels, network)
+        index, parts = INDEX_3, ("text_encoder", "text_encoder_2")
+    else:
+        _write_unet(home, channels, network)
+        index, parts = INDEX, ("text_encoder",)
+    last, x = (
+        _given("latent_sample", [-1, channels, -1, -1]),
+        _given("picture", [-1, 3, -1, -1]),
+    )  # a picture from -1 for black to 1 for white
+    _save(home / "vae_decoder", [last], sample=latents([last]))
+    ops = _operators()
+    grey = ops.multiply(ops.add(ops.reduce_max(x, np.array([1]), keep_dims=True), np.float32(1)), np.float32(0.5))
+    _save(home / "vae_encoder", [x], latent_sample=ops.concat([grey] * channels, 1))
     files: dict[str, Mapping[str, Any]] = {
-        "model_index.json": {**INDEX, "scheduler": ["diffusers", scheduler["_class_name"]]},
+        "model_index.json": {**index, "scheduler": ["diffusers", scheduler["_class_name"]]},
         "scheduler/scheduler_config.json": scheduler,
-        "unet/config.json": {"in_channels": channels, "sample_size": 1},
-        "text_encoder/config.json": {"max_position_embeddings": 1, "num_hidden_layers": 1},
-        "vae_decoder/config.json": VAE | {"latent_channels": channels},
-        "vae_encoder/config.json": VAE | {"latent_channels": channels},
+        **{f"{part}/config.json": {"max_position_embeddings": 1, "num_hidden_layers": 1} for part in parts},
+        **{f"vae_{part}/config.json": VAE | {"latent_channels": channels} for part in ("decoder", "encoder")},
     }
     (home / "scheduler").mkdir()
     for name, values in files.items():
         (home / name).write_text(json.dumps(values))
 
 
-def make(home: Path) -> tuple[Any, Any]:
-    """The pipelines from text and from an image of a folder, with the same models in float32 on one thread.
+def _write_unet(home: Path, channels: int, network: Any) -> None:
+    """The network, text encoder and tokenizer of Stable Diffusion."""
+    x, t, states = _given("sample", [-1, channels, -1, -1]), _given("timestep", [1], "i64"), _given("encoder_hidden_states", [-1, -1, 1])
+    _save(home / "unet", [x, t, states], out_sample=network([x, t, states]))
+    (home / "unet" / "config.json").write_text(json.dumps({"in_channels": channels, "sample_size": 1}))
+    _save(home / "text_encoder", [ids := _given("input_ids", [-1, -1], "i64")], last_hidden_state=_hidden(ids))
+    _write_tokenizer(home / "tokenizer")
 
-    Compiling lets Python go, so that the operations in Python can be asked; loading onto a device does not.
+
+def _write_transformer(home: Path, channels: int, network: Any) -> None:
+    """The network of Stable Diffusion 3, and its two text encoders of CLIP; the third, which can be left out, is."""
+    ops = _operators()
+    x, t, states = _given("hidden_states", [-1, channels, -1, -1]), _given("timestep", [1]), _given("encoder_hidden_states", [-1, -1, 2])
+    pooled = _given("pooled_projections", [-1, 2])
+    marks = ops.unsqueeze(ops.gather(pooled, np.array([0]), np.int64(1)), np.int64(2))
+    _save(home / "transformer", [x, t, states, pooled], out_sample=network([x, t, marks]))
+    sizes = {"in_channels": channels, "sample_size": 1, "patch_size": 1, "joint_attention_dim": 2}
+    (home / "transformer" / "config.json").write_text(json.dumps(sizes))
+    for number in ("", "_2"):
+        ids = _given("input_ids", [-1, -1], "i64")
+        _save(home / f"text_encoder{number}", [ids], text_embeds=ops.convert(ids, "f32"), last=_hidden(ids), first=_hidden(ids))
+        _write_tokenizer(home / f"tokenizer{number}")
+
+
+def _write_tokenizer(home: Path) -> None:
+    """One that tells a prompt by its length."""
+    ops, tokenizers = _operators(), importlib.import_module("openvino_tokenizers")
+    prompts = _given("prompts", [-1], "string")
+    parts = tokenizers._get_factory().create("StringTensorUnpack", [prompts.output(0)])  # noqa: SLF001 - no other way to the operation
+    lengths = ops.convert(ops.unsqueeze(ops.subtract(parts.output(1), parts.output(0)), np.int64(1)), "i64")
+    ones = ops.add(ops.multiply(lengths, np.int64(0)), np.int64(1))
+    _save(home, [prompts], "openvino_tokenizer.xml", input_ids=lengths, attention_mask=ones)
+
+
+def _operators() -> Any:
+    return importlib.import_module("openvino").opset13
+
+
+def _hidden(ids: Any) -> Any:
+    """The numbers of a prompt's pieces (B, L) as what a text encoder says of each (B, L, 1)."""
+    ops = _operators()
+    return ops.unsqueeze(ops.convert(ids, "f32"), np.int64(2))
+
+
+def _given(name: str, shape: list[int], kind: str = "f32") -> Any:
+    """An input of a model."""
+    made = _operators().parameter(shape, getattr(importlib.import_module("openvino").Type, kind), name=name)
+    made.output(0).set_names({name})
+    return made
+
+
+def _save(home: Path, inputs: list[Any], file: str = "openvino_model.xml", **results: Any) -> None:
+    """A model in a new folder, by its inputs and its named results."""
+    openvino = importlib.import_module("openvino")
+    for name, result in results.items():
+        result.output(0).set_names({name})
+    home.mkdir()
+    openvino.save_model(openvino.Model(list(results.values()), inputs, home.name), home / file, compress_to_fp16=False)
+
+
+def make(home: Path, *, of_images: bool) -> tuple[Any, Any]:
+    """The pipeline from text of a folder, in float32 on one thread, and with the same models that from an image, where it is asked for.
+
+    Compiling lets Python go, so that the operations in Python can be asked; loading onto a device does not. The network is asked in every
+    step: transformers have a cache otherwise that guesses every other answer (`taylorseer_config`).
     """
     genai = importlib.import_module("openvino_genai")
-    image = genai.Image2ImagePipeline(home)
-    image.compile("CPU", INFERENCE_PRECISION_HINT="f32", INFERENCE_NUM_THREADS=1)
-    return genai.Text2ImagePipeline(image), image
+    first = (genai.Image2ImagePipeline if of_images else genai.Text2ImagePipeline)(home)
+    first.compile("CPU", INFERENCE_PRECISION_HINT="f32", INFERENCE_NUM_THREADS=1)
+    config = first.get_generation_config()
+    config.taylorseer_config = None
+    first.set_generation_config(config)
+    return (genai.Text2ImagePipeline(first), first) if of_images else (first, None)
