@@ -10,6 +10,7 @@ from trueto.fixtures.pictures import picture_file
 from trueto.model import Verdict
 from trueto.references import load_golden, reference
 from trueto.running.ledger import load_ledger
+from trueto.running.likewise import held_by_float32
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
@@ -77,6 +78,39 @@ def test_damaged_files_are_refused_by_both(case, error):
     assert error.__name__ == refused.type
     with pytest.raises(error):
         judged(ADAPTER, "stable_diffusion/picture", case, LEDGER)
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(0.0, Verdict.FAITHFUL), (1e-6, Verdict.DRIFTED)])
+def test_a_picture_read_by_another_formula_is_the_same_within_float32(monkeypatch, off, verdict):
+    """Pictures are read in float32 in either precision: a product with 1/255 is rounding, a millionth is not, and the twin has no say."""
+
+    def read(images):
+        images = images if isinstance(images, list) else [images]
+        return np.stack([np.array(image).astype(np.float32) * np.float32((1 + off) / 255) for image in images])
+
+    monkeypatch.setattr(diffusers.image_processor.VaeImageProcessor, "pil_to_numpy", staticmethod(read))
+    found = judged(ADAPTER, "stable_diffusion/picture", "grey16-64x32")
+    assert verdict is found.verdict, found.reason
+    assert not found.evidence["twin"]["valid"]
+    assert "picture holds float32 numbers" in found.evidence["twin"]["why"]
+
+
+@pytest.mark.parametrize(
+    ("values", "held"),
+    [
+        (np.linspace(0, 1, 99).astype(np.float32).astype(np.float64), True),
+        (np.linspace(0, 1, 99), False),
+        (np.append(np.float64(np.float32(0.1)) + np.zeros(1 << 16), 0.1), False),
+        (np.arange(99.0), False),
+        (np.array([0.5]), False),
+        (np.array([0.1, np.nan]), False),
+        (np.array([1e300, 0.5]), False),
+        (np.linspace(0, 1, 99, dtype=np.float32), False),
+    ],
+)
+def test_numbers_of_float32_are_known(values, held):
+    """All of several, a few of them fractions: whole numbers, a single one, what is no number and float32 itself say nothing."""
+    assert held is held_by_float32(values)
 
 
 def test_a_prompt_that_is_no_text_is_refused_by_both():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["apart", "distances", "index_of", "largest", "measure", "norms", "rows", "same_bits", "sizes"]
+__all__ = ["BLOCK", "apart", "distances", "index_of", "largest", "measure", "norms", "rows", "same_bits", "sizes"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from trueto.distances import measure
+from trueto.distances import BLOCK, measure, same_bits
 from trueto.judge import Expected, Spread, compare, expect, factor
 from trueto.model import Comparison
 from trueto.outputs import Outputs
+from trueto.running.client import Outcome
 from trueto.running.truth import seen_in_float64
 
-__all__ = ["compare_outputs", "expected_of", "ill_conditioned", "is_picture"]
+__all__ = ["compare_outputs", "expected_of", "held_by_float32", "ill_conditioned", "is_picture", "valid_twin"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -108,3 +109,35 @@ def compare_outputs(got: Outputs, exact: Outputs, native: Outputs, dtype: str) -
         first_step=beyond,
         worst_step=rows.index(worst),
     )
+
+
+def valid_twin(twin: Outcome | None, exact: Outputs) -> tuple[Outputs | None, str]:
+    """The float64 twin's outputs, or why it has no say: it ended, or something in it was computed in less than float64.
+
+    Numbers that float32 holds and that are not the original's were computed in float32, whatever was asked for, as numpy is by `astype`.
+    """
+    if twin is None:
+        return None, "this profile has no float64 twin"
+    if twin.outputs is None:
+        return None, f"not valid: {twin.died or twin.failed or (twin.raised and twin.raised.message) or 'no answer'}"
+    if twin.meta.get("below"):
+        return None, f"not valid: {twin.meta['below']} still returns less than float64"
+    found = twin.outputs.arrays
+    if low := next((name for name, value in found.items() if value.dtype.kind == "f" and value.dtype != np.float64), None):
+        return None, f"not valid: {low} is {found[low].dtype}"
+    single = (name for name, value in found.items() if name in exact.arrays and not same_bits(value, exact.arrays[name]))
+    if low := next((name for name in single if held_by_float32(found[name])), None):
+        return None, f"not valid: {low} holds float32 numbers, whatever is asked for"
+    return twin.outputs, ""
+
+
+def held_by_float32(values: Array) -> bool:
+    """Whether float32 holds every one of several numbers, of which some are no whole ones; in constant memory."""
+    flat, fractions = values.reshape(-1), False
+    for begin in range(0, flat.size if values.dtype == np.float64 and values.size > 1 else 0, BLOCK):
+        part = flat[begin : begin + BLOCK]
+        with np.errstate(over="ignore"):
+            if not (part == part.astype(np.float32)).all():
+                return False
+        fractions = fractions or bool((part != np.rint(part)).any())
+    return fractions

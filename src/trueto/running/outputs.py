@@ -20,7 +20,7 @@ from trueto.running.client import Outcome
 from trueto.running.faults import cause_of_death, ineffective, out_of_memory
 from trueto.running.judging import Seen, declared_text, joined, stale_words, union
 from trueto.running.ledger import Deviation, Ledger
-from trueto.running.likewise import compare_outputs, is_picture
+from trueto.running.likewise import compare_outputs, is_picture, valid_twin
 from trueto.running.pictures import pictures
 from trueto.running.profiles import profile as named_profile
 from trueto.running.words import number
@@ -164,24 +164,11 @@ def _truth(context: _Context) -> Truth | Judgement:
     return found
 
 
-def _twin(calls: Calls) -> tuple[Outputs | None, str]:
-    """The float64 twin's outputs, or why it has no say."""
-    twin = calls.twin
-    if twin is None:
-        return None, "this profile has no float64 twin"
-    if twin.outputs is None:
-        return None, f"not valid: {twin.died or twin.failed or (twin.raised and twin.raised.message) or 'no answer'}"
-    if twin.meta.get("below"):
-        return None, f"not valid: {twin.meta['below']} still returns less than float64"
-    low = [name for name, value in twin.outputs.arrays.items() if value.dtype.kind == "f" and value.dtype != np.float64]
-    return (None, f"not valid: {low[0]} is {twin.outputs.arrays[low[0]].dtype}") if low else (twin.outputs, "")
-
-
 def _compare(context: _Context, truth: Truth) -> Seen | str:
     """Both arms against the original or a variant, or why they cannot be compared."""
     context.evidence["names"] = list(truth["float64"].arrays)
     native = _outputs(context)
-    twin, note = _twin(context.calls)
+    twin, note = valid_twin(context.calls.twin, truth["float64"])
     found = compare_outputs(native, truth["float64"], truth["float32"], "float32")
     other = None if twin is None else compare_outputs(twin, truth["float64"], truth["float32"], "float64")
     if isinstance(found, str):
