@@ -226,6 +226,7 @@ def test_whoever_waits_for_the_end_of_a_fork_is_not_disturbed_by_who_closes_it(f
 def test_whoever_waits_for_an_answer_never_hears_another_file(first, monkeypatch):
     """A worker is closed by another thread as one begins to listen, and the number of its pipe becomes another file's at once."""
     first.describe()
+    os.kill(first._process.pid, signal.SIGSTOP)  # so that it has not answered when it is closed
     number, real, written = first._process.stdout.fileno(), select.select, []
 
     def closed_first(reading, *rest):
