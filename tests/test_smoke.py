@@ -7,6 +7,9 @@ import pytest
 from support import BASE, HOSTILE
 
 from trueto import cli
+from trueto.candidates import load_candidate
+from trueto.references import reference
+from trueto.running.smoke import _effort
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -104,3 +107,11 @@ def test_time_that_is_over_is_not_green(monkeypatch, capsys):
     """Claims that were not tried are counted, and the exit code says so."""
     code, out, _ = smoke(monkeypatch, capsys, BASE, "--seconds", "0")
     assert (2, True) == (code, "0 of 2 claims run, 2 not tried in 0 s" in out), out
+
+
+def test_what_is_quick_is_tried_first():
+    """All samplers of diffusers before any network, and networks that have to be compiled at the very end."""
+    claims = sorted(load_candidate("diffusers").claims, key=_effort)
+    of_outputs = [reference(claim.reference).of_outputs for claim in claims]
+    assert sorted(of_outputs) == of_outputs
+    assert {"features/compiled_networks"} == {claim.reference for claim in claims[-2:]}

@@ -9,7 +9,7 @@ __all__ = ["command"]
 
 @click.command("smoke", context_settings={"show_default": True})
 @click.argument("candidate", required=False)
-@click.option("--seconds", type=float, default=8.0, help="how long to try claims; the rest is named")
+@click.option("--seconds", type=float, default=6.0, help="how long to try claims; the rest is named")
 def command(candidate: str | None, seconds: float) -> int:
     """Look whether CANDIDATE starts, says what it claims, and runs one case for each claim. Judges nothing.
 
@@ -28,7 +28,8 @@ def command(candidate: str | None, seconds: float) -> int:
     try:
         for one in tried(spec, here, seconds):
             found.append(one)
-            said = one.problem or f"{one.calls} network calls in {one.seconds:.2f} s"
+            ran = f"{one.calls} network calls in" if one.calls else "ran in"
+            said = one.problem or f"{ran} {one.seconds:.2f} s"
             click.echo(f"{'✗' if one.problem else '✓'} {one.claim:{width}}  {one.case or '-'}: {said}")
             if one.problem:
                 click.echo(f"    try: {one.hint}")
