@@ -9,7 +9,7 @@ __all__ = ["command"]
 
 @click.command("smoke", context_settings={"show_default": True})
 @click.argument("candidate", required=False)
-@click.option("--seconds", type=float, default=6.0, help="how long to try claims; the rest is named")
+@click.option("--seconds", type=float, default=5.0, help="how long to try claims; the rest is named")
 def command(candidate: str | None, seconds: float) -> int:
     """Look whether CANDIDATE starts, says what it claims, and runs one case for each claim. Judges nothing.
 
