@@ -193,9 +193,10 @@ def test_failure_screen_ends_in_what_to_type_next(tmp_path):
     assert "restores agreement" in again.stdout
 
 
-def test_summary_of_several_ends_in_why(tmp_path):
-    """Several undeclared differences are listed each with the command that explains it."""
+def test_what_one_cause_explains_is_told_once_with_why(tmp_path):
+    """Two whole runs that differ by one cause have one screen, which ends in the command that explains it and counts the other."""
     done = trueto(
         "gate", str(HOSTILE / "drifts.py"), "--case", "model-2", "--case", "model-7", "--layer", "trajectory", "--jobs", "1", cwd=tmp_path
     )
-    assert 2 == done.stdout.count("why: trueto explain ")
+    assert 1 == done.stdout.count("trueto explain ")
+    assert "besides       the same in 1 more: trajectory 1" in done.stdout
