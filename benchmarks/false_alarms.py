@@ -21,10 +21,10 @@ from typing import Any
 from trueto import __version__
 from trueto.candidates import ledger_path
 from trueto.events import SUITE
+from trueto.ledger import load_ledger
 from trueto.model import Claim
 from trueto.running.alarms import Cell, judged_profile, judged_rewrites, summary
 from trueto.running.client import Worker
-from trueto.running.ledger import load_ledger
 from trueto.running.profiles import absent, profile
 from trueto.running.seeded_outputs import checks_of
 from trueto.workers.protocol import claim_from_json

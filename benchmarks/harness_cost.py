@@ -16,10 +16,10 @@ from figures import Figure, best_seconds, text_of
 
 from trueto.candidates import load_candidate
 from trueto.fixtures import network, schedule, start_noise
+from trueto.ledger import load_ledger
 from trueto.model import SAMPLER_LAYERS, Case, Cell, Layer, Verdict
 from trueto.references import reference
 from trueto.running.client import Limits, Outcome, Worker
-from trueto.running.ledger import load_ledger
 from trueto.running.profiles import profile
 from trueto.running.verdict import Runs, judge_cell
 from trueto.workers.protocol import NETS, run_request

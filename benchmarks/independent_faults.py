@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from trueto.candidates import ledger_path
+from trueto.ledger import load_ledger
 from trueto.power import Fault
 from trueto.power.fault import spliced
 from trueto.running.client import Worker
-from trueto.running.ledger import load_ledger
 from trueto.running.profiles import profile
 from trueto.running.seeded import Checks, Found, timed
 from trueto.running.seeded_outputs import checks_of

@@ -7,11 +7,11 @@ import torch
 
 from trueto.errors import TruetoError
 from trueto.interpose import TORCH_OF, Interposer
+from trueto.ledger import Ledger
 from trueto.model import Cell, Judgement, Layer
 from trueto.observe import StepError
 from trueto.references import reference
 from trueto.running.client import Outcome
-from trueto.running.ledger import Ledger
 from trueto.running.outputs import Calls, judge_outputs
 from trueto.running.profiles import profile
 from trueto.torch_task import Task

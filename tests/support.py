@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from trueto.ledger import Ledger
 from trueto.model import Cell, Claim, Judgement, Layer
 from trueto.references import library, observe_spec
 from trueto.running.client import Outcome
-from trueto.running.ledger import Ledger
 from trueto.running.profiles import profile
 from trueto.running.verdict import Runs, judge_cell
 from trueto.settings import data_root

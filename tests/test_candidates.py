@@ -10,8 +10,8 @@ from support import lines, trueto
 from trueto.candidates import candidate_names, ledger_path, load_candidate
 from trueto.candidates._library import bare_package, stand_in
 from trueto.errors import LedgerError
+from trueto.ledger import load_ledger
 from trueto.references import reference, reference_names, sampler_names
-from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection, plan
 from trueto.running.releases import missing, written_for
 

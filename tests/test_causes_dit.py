@@ -7,8 +7,8 @@ import pytest
 from driving_networks import judged
 
 from trueto.candidates import ledger_path
+from trueto.ledger import load_ledger
 from trueto.model import Verdict
-from trueto.running.ledger import load_ledger
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")

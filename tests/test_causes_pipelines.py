@@ -7,9 +7,9 @@ from PIL import Image, UnidentifiedImageError
 
 from trueto.candidates import ledger_path
 from trueto.fixtures.pictures import picture_file
+from trueto.ledger import load_ledger
 from trueto.model import Verdict
 from trueto.references import load_golden, reference
-from trueto.running.ledger import load_ledger
 from trueto.running.likewise import held_by_float32
 
 torch = pytest.importorskip("torch")

@@ -8,8 +8,8 @@ from driving_networks import judged
 
 from trueto.candidates import ledger_path
 from trueto.fixtures import schedule
+from trueto.ledger import load_ledger
 from trueto.model import Verdict
-from trueto.running.ledger import load_ledger
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")

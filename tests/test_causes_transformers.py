@@ -11,9 +11,9 @@ transformers = pytest.importorskip("transformers")
 pytest.importorskip("torch")
 
 from trueto.candidates.transformers import ADAPTER  # noqa: E402 - after the check that its library is there
+from trueto.ledger import load_ledger  # noqa: E402
 from trueto.model import Verdict  # noqa: E402
 from trueto.references import load_golden  # noqa: E402
-from trueto.running.ledger import load_ledger  # noqa: E402
 
 NAME = "openai_clip/tokens"
 LEDGER = load_ledger(ledger_path("transformers"), "transformers")

@@ -6,11 +6,11 @@ import pytest
 from support import cell, judged, runs_of_spec
 
 from trueto.candidates.diffusers.claims import CLAIMS
+from trueto.ledger.rules import Rule
 from trueto.model import Layer, Verdict
 from trueto.references import reference
 from trueto.running.covering import chosen, pairs_of
 from trueto.running.domain import Domain, drawn_case
-from trueto.running.rules import Rule
 from trueto.running.search import Search
 
 DEIS, EULER = (next(claim for claim in CLAIMS if claim.id == name) for name in ("deis/t_ab", "k_diffusion/euler"))

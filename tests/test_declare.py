@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import HOSTILE, lines, trueto
 
-from trueto.running.ledger import load_ledger
+from trueto.ledger import load_ledger
 
 pytestmark = pytest.mark.slow
 

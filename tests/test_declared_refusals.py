@@ -3,11 +3,11 @@
 import pytest
 from support import cell, judged
 
+from trueto.ledger import load_ledger
 from trueto.model import Layer, Verdict
 from trueto.observe import StepError
 from trueto.references import observe_spec, reference
 from trueto.running.client import Outcome
-from trueto.running.ledger import load_ledger
 from trueto.running.verdict import Runs
 
 NAME = "pndm/pndm"

@@ -9,10 +9,10 @@ from support import cell, judged, runs_of_spec, trueto
 
 from trueto.errors import UsageError
 from trueto.events import RunWriter, read_run
+from trueto.ledger import Ledger, load_ledger
 from trueto.model import Layer, Verdict
 from trueto.references import reference
 from trueto.reports.dispute import disputed
-from trueto.running.ledger import Ledger, load_ledger
 from trueto.running.verdict import Runs
 
 NAME, CASE = "k_diffusion/dpmpp_2m", "karras-20"

@@ -11,13 +11,13 @@ from support import cell, judged, runs_of_spec
 
 from trueto.candidates.diffusers.claims import CLAIMS
 from trueto.errors import LedgerError, UsageError
+from trueto.ledger.rules import Rule
 from trueto.model import Case, Layer, Verdict
 from trueto.references import reference
 from trueto.running.arms import Bench
 from trueto.running.domain import Domain, drawn_case, knobs_of, read_case
 from trueto.running.draws import cases
 from trueto.running.profiles import profile
-from trueto.running.rules import Rule
 from trueto.running.search import sampled
 
 BY_ID = {claim.id: claim for claim in CLAIMS}

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from trueto.errors import UsageError
+from trueto.ledger import Ledger
 from trueto.model import Layer, Verdict
 from trueto.references import reference
 from trueto.running.explain import explain, explanation_record, explanation_text, subject_of
 from trueto.running.explain.knob_words import knob_words
 from trueto.running.gate import Gate
-from trueto.running.ledger import Ledger
 from trueto.running.plan import Selection
 
 PORTS = str(Path(__file__).parent / "mistaken" / "ports.py")

@@ -3,12 +3,12 @@
 import pytest
 
 from trueto.candidates import ledger_path
+from trueto.ledger import Ledger, load_ledger
 from trueto.model import Verdict
 from trueto.references import reference
 from trueto.running.explain import explain, explanation_text, subject_of
 from trueto.running.explain.convergence import convergence
 from trueto.running.gate import Gate
-from trueto.running.ledger import Ledger, load_ledger
 from trueto.running.plan import Selection
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from trueto.ledger import Ledger
 from trueto.power import Fault
 from trueto.running.alarms import judged_rewrites, summary
 from trueto.running.client import Worker
-from trueto.running.ledger import Ledger
 from trueto.running.profiles import profile
 from trueto.running.seeded import Checks
 from trueto.workers.protocol import claim_from_json

@@ -9,10 +9,11 @@ import pytest
 import records
 from support import trueto
 
+from trueto.candidates import ledger_path
 from trueto.events import read_run
 from trueto.history import Release, changes, read_release, with_header, write_release
-from trueto.reports import history_page
-from trueto.reports.declared import entries_of
+from trueto.ledger import load_ledger
+from trueto.reports import history, history_page
 from trueto.trackers._sources import sources
 
 CLAIM = "k_diffusion/dpmpp_2m"
@@ -126,22 +127,26 @@ def test_the_day_of_a_release_stands_beside_its_version(tmp_path: Path) -> None:
 
 
 def test_what_a_ledger_says_is_found_by_the_claim(tmp_path: Path) -> None:
-    """By patterns, of which one with an exclamation mark leaves a claim out; without a ledger that can be read there are no entries."""
-    adapter = tmp_path / "mine.py"
-    adapter.write_text("")
-    assert [] == entries_of(str(adapter))
+    """By patterns, of which one with an exclamation mark leaves a claim out, in whatever layer and on whatever case."""
     ledger = tmp_path / "deviations.toml"
     ledger.write_text(
-        '[[deviation]]\nreference = "k_diffusion/*"\nclaims = ["*", "!k_diffusion/euler@edm"]\nlayers = ["update"]\n'
-        'variant = "a=b"\nreason = "because"\n[[deviation]]\nreference = "*"\nlayers = ["update"]\nband = [1, 2]\n'
+        'candidate = "mine"\n[[deviation]]\nreference = "k_diffusion/*"\nclaims = ["*", "!k_diffusion/euler@edm"]\nlayers = ["update"]\n'
+        'band = [1, 2]\nreason = "because"\nowner = "mine"\nsince = "1.0"\n'
     )
-    (entry,) = entries_of(str(adapter))
-    assert ("a=b", "because", ("update",)) == (entry.variant, entry.reason, entry.layers)
-    spoken_of = [claim for claim in ("k_diffusion/euler", "k_diffusion/euler@edm", "compvis/ddim") if entry.speaks_of(claim)]
-    assert ["k_diffusion/euler"] == spoken_of
-    ledger.write_text("[[deviation]\n")
-    assert [] == entries_of(str(adapter))
-    assert [] == entries_of("no such library")
+    (entry,) = load_ledger(ledger, "mine").entries
+    claims = ("k_diffusion/euler", "k_diffusion/euler@edm", "compvis/ddim")
+    assert ["k_diffusion/euler"] == [claim for claim in claims if entry.speaks_of(claim.partition("@")[0], claim)]
+
+
+def test_a_page_has_the_variants_of_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that a built-in candidate declares; nothing of a library that has no ledger here, or one that the gate refuses."""
+    declared = [entry.to_json() for entry in load_ledger(ledger_path("azula"), "azula").entries if entry.variant]
+    assert declared
+    assert declared == [entry.to_json() for entry in history._declared("azula")]
+    assert [] == history._declared("no such library")
+    (tmp_path / "deviations.toml").write_text("[[deviation]\n")
+    monkeypatch.setattr(history, "ledger_path", lambda _: tmp_path / "deviations.toml")
+    assert [] == history._declared("azula")
 
 
 def test_what_is_sent_of_a_history_is_told_apart_by_profile_and_seed(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from support import HOSTILE, cell, judged, lines, runs_of_spec, trueto
 from trueto.candidates.diffusers.claims import CLAIMS
 from trueto.errors import UnknownName, UsageError
 from trueto.events import RunRecord
+from trueto.ledger import load_ledger
 from trueto.model import Layer, Verdict
 from trueto.references import observe_spec, reference
 from trueto.running import laws
@@ -20,7 +21,6 @@ from trueto.running.domain import Domain, drawn_case, law_of, read_case
 from trueto.running.draws import cases
 from trueto.running.exact import distance_from_exact
 from trueto.running.kept import Kept, from_record, keep, load_kept
-from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection, covers, plan
 from trueto.running.profiles import profile
 from trueto.running.search import Search, applies, database, prepared, sampled

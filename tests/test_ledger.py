@@ -8,10 +8,10 @@ from support import cell, judged, runs_of_spec
 
 import trueto.candidates
 from trueto.errors import LedgerError
+from trueto.ledger import load_ledger
 from trueto.model import Layer, Verdict
 from trueto.references import load_golden
 from trueto.running.client import Outcome
-from trueto.running.ledger import load_ledger
 from trueto.running.verdict import Runs
 
 NAME = "k_diffusion/dpmpp_2m"

@@ -11,13 +11,13 @@ from support import lines, trueto
 from toy_network import CANDIDATE, NET, recorded
 
 from trueto.fixtures.numbers import normal, parameter, whole
+from trueto.ledger import Ledger
 from trueto.model import Cell, Claim, Layer, Verdict
 from trueto.observe import StepError
 from trueto.outputs import Outputs
 from trueto.recording.recorder import _outputs_beyond_floor
 from trueto.references import load_golden, reference
 from trueto.running.client import Outcome
-from trueto.running.ledger import Ledger
 from trueto.running.likewise import compare_outputs
 from trueto.running.outputs import Calls, judge_outputs
 from trueto.running.profiles import profile

@@ -7,13 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from trueto.candidates import ledger_path, load_candidate
+from trueto.ledger import Ledger, load_ledger
 from trueto.model import Layer
 from trueto.references import reference
 from trueto.running.ahead import Ahead
 from trueto.running.client import Limits, Worker
 from trueto.running.gate import Gate
 from trueto.running.judging import union
-from trueto.running.ledger import Ledger, load_ledger
 from trueto.running.plan import Selection, plan
 from trueto.running.pool import SWITCH, Pool, _Queue, _Task
 from trueto.running.profiles import profile

@@ -9,12 +9,12 @@ from support import trueto
 
 from trueto.candidates import ledger_path
 from trueto.errors import DataError
+from trueto.ledger import Ledger, load_ledger
 from trueto.power import Certificate, read_certificate, write_certificate
 from trueto.power.certificate import counts_of, said_of
 from trueto.power.fault import Fault, spliced
 from trueto.running.client import Worker
 from trueto.running.configurations import drawn_cases, lawful_cases
-from trueto.running.ledger import Ledger, load_ledger
 from trueto.running.power import judged
 from trueto.running.profiles import profile
 from trueto.running.seeded import Checks

@@ -17,11 +17,11 @@ from support import trueto
 from trueto.errors import UsageError, WorkerError
 from trueto.events import RunWriter
 from trueto.fixtures import tape
+from trueto.ledger import Ledger
 from trueto.model import Verdict
 from trueto.references import reference
 from trueto.running.client import Limits, Worker
 from trueto.running.gate import Gate, run_all
-from trueto.running.ledger import Ledger
 from trueto.running.plan import Selection
 from trueto.running.profiles import profile
 from trueto.settings import data_root

@@ -6,11 +6,11 @@ import pytest
 from support import cell
 
 from trueto.errors import LedgerError
+from trueto.ledger import load_ledger
+from trueto.ledger.rules import Rule
 from trueto.model import Case, Layer
 from trueto.references import reference
 from trueto.running.domain import drawn_case
-from trueto.running.ledger import load_ledger
-from trueto.running.rules import Rule
 
 ENTRY = (
     'candidate = "toy"\n[[deviation]]\nreference = "k_diffusion/dpmpp_2m"\nlayers = ["schedule"]\n'

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from trueto.candidates import ledger_path
+from trueto.ledger import Ledger, load_ledger
 from trueto.model import Cell, Layer, Verdict
 from trueto.references import reference
 from trueto.running.client import Outcome
-from trueto.running.ledger import Ledger, load_ledger
 from trueto.running.outputs import Calls, judge_outputs
 from trueto.running.profiles import profile
 from trueto.torch_task import Task

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from support import cell, judged, runs_of_spec
 
 from trueto.errors import DataError
+from trueto.ledger import Ledger
 from trueto.model import SAMPLER_LAYERS, Layer, Verdict
 from trueto.observe import StepError
 from trueto.references import load_golden, reference
 from trueto.running.client import Outcome
-from trueto.running.ledger import Ledger
 from trueto.running.profiles import profile
 from trueto.running.verdict import Runs, judge_cell
 from trueto.workers.protocol import check_form

@@ -10,12 +10,12 @@ from support import HOSTILE
 
 from trueto.errors import WorkerError
 from trueto.events import RunWriter
+from trueto.ledger import Ledger
 from trueto.model import Claim, Verdict
 from trueto.references import reference
 from trueto.running import client
 from trueto.running.client import Limits, Worker
 from trueto.running.gate import Gate, run_all
-from trueto.running.ledger import Ledger
 from trueto.running.plan import Selection
 from trueto.running.profiles import profile
 from trueto.workers.protocol import claim_from_json

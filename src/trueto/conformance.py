@@ -19,10 +19,10 @@ from typing import Any
 
 from trueto.errors import UsageError
 from trueto.events import cell_record
+from trueto.ledger import load_ledger
 from trueto.model import Case, Cell, Claim, Judgement, Layer
 from trueto.references import observe_spec, reference, reference_names
 from trueto.running.client import Limits, Outcome, answered
-from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection, plan
 from trueto.running.profiles import profile
 from trueto.running.screen import failure_screen

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from trueto.candidates import ledger_path
+from trueto.errors import TruetoError
 from trueto.history import Change, Release, changes, environments, first_part, read_history
 from trueto.judge import factor
+from trueto.ledger import Deviation, load_ledger
 from trueto.model import LAYERS, Verdict
-from trueto.reports.declared import entries_of
 from trueto.reports.markup import EMPTY, Html, data, el, icon, join
 from trueto.reports.page import card, document, gateway, terms
 from trueto.reports.spans import KIND_SIGNS, KIND_WORDS, spans
@@ -182,10 +184,19 @@ def history_page(releases: Sequence[Release], back: str = "", pages: Mapping[str
         _unjudged(releases),
         _environments(releases),
         _legend(),
-        data(compact(candidate, {_anchor(line): line for line in lines}, pages, entries_of(candidate)), "data"),
+        data(compact(candidate, {_anchor(line): line for line in lines}, pages, _declared(candidate)), "data"),
     ]
     span = f"Made by trueto from the records of {releases[0].named} to {releases[-1].named}."
     return document(f"{candidate} over its releases", header, body, span, "history.css", "history.js")
+
+
+def _declared(candidate: str) -> list[Deviation]:
+    """The variants that a candidate's ledger names; none where it has no ledger here, or one that the gate refuses, and says why."""
+    try:
+        ledger = load_ledger(ledger_path(candidate), candidate)
+    except TruetoError:
+        return []
+    return [entry for entry in ledger.entries if entry.variant]
 
 
 def _tally(found: Sequence[Change]) -> Html:

@@ -9,8 +9,8 @@ from typing import Any
 
 from trueto.history import Release, far
 from trueto.judge import factor
+from trueto.ledger import Deviation
 from trueto.model import LAYERS
-from trueto.reports.declared import Entry
 from trueto.reports.markup import spoken
 from trueto.reports.view import badness
 from trueto.reports.words import LAYER_WORDS, LEGEND, RANK, number
@@ -129,7 +129,7 @@ def _row(line: Line, part: Part, kinds: _Table, curves: _Table, wheres: Sequence
     return (*row, ",".join(steps)) if any(steps) else row
 
 
-def compact(candidate: str, lines: Mapping[str, Line], pages: Mapping[str, str], ledger: Sequence[Entry] = ()) -> dict[str, Any]:
+def compact(candidate: str, lines: Mapping[str, Line], pages: Mapping[str, str], ledger: Sequence[Deviation] = ()) -> dict[str, Any]:
     """All that the script needs of these lines, by their anchors. Text with commas has a value a release, and nothing for nothing.
 
     `kinds` are verdict, variant and case of a cell, `reasons` why there is none, `curves` distances by step, `wheres` profile and seed. A
@@ -147,7 +147,7 @@ def compact(candidate: str, lines: Mapping[str, Line], pages: Mapping[str, str],
                 "claim": spoken(line.claim),
                 "why": ",".join(str(reasons.number(reason)) if reason else "" for reason in line.missing),
                 "changed": changed,
-                "ledger": [number for number, entry in enumerate(ledger) if entry.speaks_of(line.claim)],
+                "ledger": [number for number, entry in enumerate(ledger) if entry.speaks_of(line.claim.partition("@")[0], line.claim)],
                 "rows": [_row(line, part, kinds, curves, wheres) for part in line.parts],
             }
         )

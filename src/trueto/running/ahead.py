@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
+from trueto.ledger import Ledger
 from trueto.model import Cell, Layer
 from trueto.references import reference
 from trueto.running.arms import Bench
 from trueto.running.domain import AGREEMENT, knobs_of, law_of
 from trueto.running.judging import union
-from trueto.running.ledger import Ledger
 from trueto.running.profiles import profile
 
 __all__ = ["Ahead"]

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from trueto.errors import LedgerError, UnknownName, UsageError
+from trueto.ledger.rules import Rule
 from trueto.model import Case, Claim, Layer
 from trueto.references import reference
-from trueto.running.rules import Rule
 
 __all__ = [
     "AGREEMENT",

@@ -12,10 +12,10 @@ from typing import Any
 from trueto.candidates import kept_path, ledger_path, parted, short_name
 from trueto.errors import DataError, UsageError
 from trueto.events import RunRecord, RunWriter, read_run
+from trueto.ledger import load_ledger
 from trueto.running.control import control
 from trueto.running.gate import Gate, run_all
 from trueto.running.kept import load_kept
-from trueto.running.ledger import load_ledger
 from trueto.running.plan import Selection
 from trueto.running.profiles import absent, profile, profile_names
 from trueto.running.releases import release_of, written_for

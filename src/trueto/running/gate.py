@@ -16,6 +16,7 @@ from trueto.checkpoints import digest_of
 from trueto.errors import TruetoError
 from trueto.events import RunWriter
 from trueto.fixtures import fixture_digest
+from trueto.ledger import Ledger
 from trueto.model import Case, Cell, Claim, Judgement, Layer, Verdict
 from trueto.references import Reference, reference, reference_names
 from trueto.running.ahead import Ahead
@@ -25,7 +26,6 @@ from trueto.running.domain import AGREEMENT, law_of
 from trueto.running.judging import Runs, told
 from trueto.running.kept import check_kept
 from trueto.running.laws import Court, judge_law
-from trueto.running.ledger import Ledger
 from trueto.running.outputs import Calls, judge_outputs
 from trueto.running.plan import Selection, check_lacking
 from trueto.running.pool import Pool

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from trueto.ledger import Deviation
 from trueto.likeness import grey_levels, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Verdict
 from trueto.running.arms import Bench
 from trueto.running.client import Outcome
-from trueto.running.ledger import Deviation
 
 __all__ = ["Context", "Runs", "Seen", "by_numbers", "declared_text", "joined", "plain", "stale_words", "told", "union"]
 

@@ -18,6 +18,7 @@ from trueto.distances import measure, same_bits
 from trueto.fixtures import schedule
 from trueto.fixtures.noise import FROM
 from trueto.judge import Expected, compare
+from trueto.ledger import Ledger
 from trueto.model import Case, Cell, Judgement, Layer, Profile, Verdict
 from trueto.observe import Observation, theta
 from trueto.references import Reference
@@ -26,7 +27,6 @@ from trueto.running.client import Outcome
 from trueto.running.domain import Domain, drawn_case, fields_of, knobs_of, law_of
 from trueto.running.exact import distance_from_exact
 from trueto.running.judging import Context, Runs, Seen, by_numbers, plain
-from trueto.running.ledger import Ledger
 from trueto.running.truth import parts
 from trueto.running.verdict import judge_cell
 

@@ -11,6 +11,7 @@ import numpy as np
 from trueto.checkpoints import digest_of
 from trueto.distances import sizes
 from trueto.errors import DataError
+from trueto.ledger import Deviation, Ledger
 from trueto.likeness import grey_levels, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
 from trueto.outputs import Outputs
@@ -19,7 +20,6 @@ from trueto.references.golden import run_so
 from trueto.running.client import Outcome
 from trueto.running.faults import cause_of_death, ineffective, out_of_memory
 from trueto.running.judging import Seen, declared_text, joined, stale_words, union
-from trueto.running.ledger import Deviation, Ledger
 from trueto.running.likewise import compare_outputs, is_picture, valid_twin
 from trueto.running.pictures import pictures
 from trueto.running.profiles import profile as named_profile

@@ -15,10 +15,10 @@ from trueto import __version__
 from trueto.candidates import ledger_path
 from trueto.errors import UnknownName
 from trueto.events import SUITE
+from trueto.ledger import Ledger, load_ledger
 from trueto.model import Claim
 from trueto.power import Certificate, Fault, read_certificate, write_certificate
 from trueto.running.client import Worker
-from trueto.running.ledger import Ledger, load_ledger
 from trueto.running.profiles import profile
 from trueto.running.seeded import Checks, timed
 from trueto.running.seeded_outputs import checks_of

@@ -11,13 +11,13 @@ from typing import Any
 
 from trueto.distances import same_bits
 from trueto.errors import DataError
+from trueto.ledger import Ledger
 from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Verdict
 from trueto.power import Fault
 from trueto.references import reference
 from trueto.running.client import Limits, Outcome, Worker
 from trueto.running.configurations import drawn_cases, lawful_cases
 from trueto.running.domain import layers_of
-from trueto.running.ledger import Ledger
 from trueto.running.plan import covers
 from trueto.running.profiles import profile
 from trueto.running.verdict import Runs, judge_cell

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trueto.distances import same_bits
+from trueto.ledger import Ledger
 from trueto.model import Case, Cell, Claim, Judgement, Layer
 from trueto.power import Fault
 from trueto.references import reference
 from trueto.running.client import Outcome, Worker
 from trueto.running.judging import Runs
-from trueto.running.ledger import Ledger
 from trueto.running.outputs import NO_EFFECT, Calls, judge_outputs
 from trueto.running.profiles import profile
 from trueto.running.seeded import Checks, Found, found_by, refused_alike

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from trueto.errors import DataError
+from trueto.ledger import Deviation, Ledger
 from trueto.model import Cell, Judgement, Layer, Profile, Verdict
 from trueto.observe import StepError
 from trueto.references import Reference
@@ -16,7 +17,6 @@ from trueto.running.arms import Bench
 from trueto.running.domain import knobs_of
 from trueto.running.faults import cause_of_death, ineffective, malformed, out_of_memory, precision_says_nothing
 from trueto.running.judging import Context, Runs, Seen, by_numbers, declared_text, joined, plain, stale_words, union
-from trueto.running.ledger import Deviation, Ledger
 from trueto.running.noise import judge_noise
 from trueto.running.words import difference, disagreement
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from trueto.candidates import is_file, ledger_path
 from trueto.errors import UsageError
 from trueto.judge import factor
+from trueto.ledger import Deviation, load_ledger
 from trueto.model import Judgement
 from trueto.running.explain.account import Explanation
 from trueto.running.explain.subject import Subject, ledger_name
 from trueto.running.explain.text import variant_text
-from trueto.running.ledger import Deviation, load_ledger
 from trueto.running.releases import release_of
 
 __all__ = ["Entry", "append_entry", "entry_for", "ledger_file", "refuse_if_needless"]

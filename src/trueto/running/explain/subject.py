@@ -11,13 +11,13 @@ import numpy as np
 
 from trueto.candidates import ledger_path, short_name
 from trueto.errors import UnknownName, UsageError
+from trueto.ledger import Deviation, Ledger, load_ledger
 from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Profile
 from trueto.references import Reference, reference
 from trueto.running.domain import AGREEMENT, drawn_case, fields_of, knobs_of, law_of
 from trueto.running.expressed import covers, spelled_case
 from trueto.running.gate import Gate
 from trueto.running.judging import Runs
-from trueto.running.ledger import Deviation, Ledger, load_ledger
 from trueto.running.plan import LONG, Selection
 from trueto.running.profiles import profile
 from trueto.running.releases import release_of

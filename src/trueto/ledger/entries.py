@@ -13,9 +13,9 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from trueto.errors import LedgerError, TruetoError, UnknownName
+from trueto.ledger.rules import Rule
 from trueto.model import LAYERS, Case, Cell
 from trueto.references import reference, reference_names
-from trueto.running.rules import Rule
 
 __all__ = ["Deviation", "Ledger", "load_ledger"]
 
@@ -62,19 +62,22 @@ class Deviation:
     def covers(self, cell: Cell) -> bool:
         """Whether the entry speaks of a cell."""
         return (
-            fnmatchcase(cell.claim.reference, self.reference)
-            and self._speaks_for(cell.claim.id)
+            self.speaks_of(cell.claim.reference, cell.claim.id)
             and any(fnmatchcase(cell.layer, p) for p in self.layers)
-            and self._speaks_of(cell.case)
+            and self._holds_on(cell.case)
             and any(fnmatchcase(cell.profile, p) for p in self.profiles)
         )
+
+    def speaks_of(self, reference: str, claim: str) -> bool:
+        """Whether the entry speaks of a claim at all, on whatever case and in whatever layer."""
+        return fnmatchcase(reference, self.reference) and self._speaks_for(claim)
 
     def _speaks_for(self, claim: str) -> bool:
         if any(name.startswith(NOT) and fnmatchcase(claim, name[1:]) for name in self.claims):
             return False
         return any(fnmatchcase(claim, name) for name in self.claims if not name.startswith(NOT))
 
-    def _speaks_of(self, case: Case) -> bool:
+    def _holds_on(self, case: Case) -> bool:
         if self.when is not None and (case.drawn or not self.cases):
             return self.when.holds(case)
         return not self.cases or any(fnmatchcase(case.id, p) for p in self.cases)
