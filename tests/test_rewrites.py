@@ -1,6 +1,7 @@
 """Harmless rewrites: each is seen to change the last bits of a small function and no more; what cancels digits is left alone."""
 
 import ast
+import inspect
 import math
 
 import numpy as np
@@ -93,6 +94,22 @@ def test_rewrites_of_a_source_are_listed():
     found = rewrites_in("m", "def f(a):\n    return a / 3\n", frozenset({2}))
     assert {"reciprocal", MIXED} == {fault.operator for fault in found}
     assert [] == rewrites_in("m", "def f(a):\n    return a\n", frozenset({2}))
+
+
+def test_what_only_a_message_holds_is_no_rewrite():
+    """A message stays as it is, so that nothing is left to put in place."""
+    source = "def f(a):\n    if a < 0:\n        raise ValueError(str(a) + str(a) + str(a))\n    return a / 3\n"
+    assert {"reciprocal", MIXED} == {fault.operator for fault in rewrites_in("m", source, frozenset({4}))}
+
+
+def test_every_rewrite_that_is_listed_changes_its_source():
+    """Of sources of torch, where each kind has a place somewhere."""
+    for module in (torch.functional, torch.nn.functional, torch.nn.init):
+        source = inspect.getsource(module)
+        right = ast.dump(ast.parse(source))
+        listed = [fault for fault in rewrites_in(module.__name__, source, frozenset(range(1, 10_000))) if fault.site == EVERYWHERE]
+        assert listed
+        assert all(ast.dump(faulty_tree(fault, source)) != right for fault in listed)
 
 
 def test_a_wider_formula_keeps_the_gradient():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -92,11 +93,20 @@ def rewrites_in(module: str, source: str, executed: frozenset[int]) -> list[Faul
         for node in functions_in(ast.parse(source)).values()
         if not executed.isdisjoint(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     ]
-    kinds = [name for name, change in REWRITES.items() if any(change(node) for function in functions for node in ast.walk(function))]
+    kinds = [name for name in REWRITES if any(_fits(name, function) for function in functions)]
     last = source.count("\n") + 1
     whole = [(name, site) for name in kinds for site in (EVERYWHERE, UNBOUND)]
     whole += [(MIXED, UNBOUND - 1 - number) for number in range(MIXTURES if kinds else 0)]
     return [Fault(module, "", name, site, 1, last, "everywhere") for name, site in whole]
+
+
+def _fits(name: str, function: Function) -> bool:
+    """Whether a rewrite has a place in a function: not where a message alone holds one, as those stay as they are."""
+    if not any(REWRITES[name](node) for node in ast.walk(function)):
+        return False
+    other = copy.deepcopy(function)
+    everywhere(name, [other], EVERYWHERE)
+    return ast.dump(other) != ast.dump(function)
 
 
 def _changes(function: Function, operator: Any) -> Iterator[tuple[str, tuple[ast.AST, ast.AST], tuple[int, int]]]:
