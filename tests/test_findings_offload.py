@@ -127,6 +127,74 @@ def test_group_offloading_in_memory_changes_no_bit(accelerate, kind):
         assert 0 == before < after
 
 
+PIPELINE = """
+import json
+import sys
+
+import accelerate
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+
+brought_in = []
+whole = accelerate.hooks.CpuOffload.pre_forward
+accelerate.hooks.CpuOffload.pre_forward = lambda hook, net, *given, **named: (
+    brought_in.append(type(net).__name__), whole(hook, net, *given, **named)
+)[1]
+torch.manual_seed(0)
+small = {"block_out_channels": (8, 8), "norm_num_groups": 2, "layers_per_block": 1}
+unet = UNet2DConditionModel(
+    **small,
+    sample_size=8,
+    down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+    up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+    cross_attention_dim=8,
+    attention_head_dim=2,
+)
+autoencoder = AutoencoderKL(
+    **small, down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2
+)
+words = torch.randn(2, 3, 8)
+pipe = StableDiffusionPipeline(
+    autoencoder, None, None, unet, DDIMScheduler(clip_sample=False), None, None, requires_safety_checker=False
+)
+
+
+def picture():
+    return pipe(
+        prompt_embeds=words[:1],
+        negative_prompt_embeds=words[1:],
+        num_inference_steps=3,
+        output_type="np",
+        generator=torch.Generator().manual_seed(1),
+    ).images.tobytes().hex()
+
+
+right, before = picture(), len(brought_in)
+getattr(pipe, f"enable_{sys.argv[1]}_cpu_offload")(device="cpu")
+try:
+    found = [picture(), picture()]  # the second after the pipeline has let go of its networks
+except TypeError as error:
+    found = [f"TypeError: {error}"]
+print(json.dumps([right, found, before, brought_in]))
+"""
+
+
+@pytest.mark.slow
+def test_model_offloading_of_a_whole_pipeline_changes_no_bit(accelerate):
+    """Its own pictures, each network brought in by accelerate's hook: the U-Net at each of three steps, then the autoencoder, twice."""
+    right, found, before, brought_in = run(accelerate, PIPELINE, "model")
+    assert [right, right] == found
+    assert 0 == before
+    assert [*["UNet2DConditionModel"] * 3, "AutoencoderKL"] * 2 == brought_in
+
+
+@pytest.mark.slow
+def test_sequential_offloading_cannot_run_where_the_weights_lie_already(accelerate):
+    """On a CPU accelerate puts a plain tensor where a parameter was, and stumbles over it: this switch needs another device."""
+    _, (found,), _, _ = run(accelerate, PIPELINE, "sequential")
+    assert found.startswith("TypeError: new() received an invalid combination of arguments")
+
+
 @pytest.mark.slow
 def test_without_accelerate_the_first_call_raises():
     """A name is used that only accelerate brings."""
