@@ -154,3 +154,11 @@ def test_draws_are_other_numbers():
     assert drawn == drawn_cases(claim, cases, 500, 0) != drawn_cases(claim, cases, 500, 1)
     assert 50 == len(drawn) == len({case.seed for case in drawn})
     assert not {case.seed for case in drawn} & {case.seed for case in cases}
+
+
+def test_fewer_are_drawn_where_each_is_a_compilation():
+    """Ten of a claim that has no quick case."""
+    claim = next(claim for claim in load_candidate("diffusers").claims if claim.reference == "features/compiled_networks")
+    cases = [case for case in reference(claim.reference).cases if case.id == "unet"]
+    assert not any(case.quick for case in cases)
+    assert 10 == len({case.seed for case in drawn_cases(claim, cases, 500, 0)})

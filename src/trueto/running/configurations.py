@@ -17,6 +17,7 @@ SALTS = (0, 1)  # of the X that are judged, and of those that are only compared
 
 MOST_STEPS = 40
 MOST_OUTPUTS = 50  # X of a function: other numbers are fed in, which is all that there is to draw
+MOST_SLOW = 10  # the same where no case is quick: a network that is compiled anew for each takes seconds
 MOST_TRIES = 50  # a draw; a domain of one case has only so many step counts
 SCALES = (0.5, 0.8, 1.0, 1.25)  # of an option that is a number
 FRESH = ("steps", "grid", "schedule", "parameterization", "network", "options", "guidance", "shape", "seed")
@@ -69,7 +70,7 @@ def drawn_cases(claim: Claim, cases: Sequence[Case], count: int, seed: int) -> l
     compared they are its cases with other numbers fed in.
     """
     if cases and cases[0].of_outputs:
-        most = min(count, MOST_OUTPUTS)
+        most = min(count, MOST_OUTPUTS if any(case.quick for case in cases) else MOST_SLOW)
         return [replace(cases[n % len(cases)], id=f"drawn-{n}", quick=False, seed=_other(seed, n)) for n in range(most)]
     chance = random.Random(f"{seed}:{claim.id}:draws")  # noqa: S311 - seeded, not secret
     judged, taken = {case.id for case in lawful_cases(claim)}, {_key(case) for case in cases}

@@ -30,7 +30,7 @@ MOST_STEPS, MOST_CASES = 30, 8  # of the cases on which rewrites are judged
 LONGER = Limits(seconds=60.0)  # a rewrite computes everything twice, and a network takes longer than a sampler
 USED = "reused"  # the profile in which an object has taken a sample before
 MOST_USED = 60  # configurations on which that is compared too
-LONG = Limits(seconds=1800.0, bytes=1 << 30)  # fifty compilations of a whole network take some 400 s
+LONG = Limits(seconds=400.0, bytes=1 << 30)
 BY_ITSELF = ("exception", "crash", "memory", "garbage")
 SEEN_PARTS = ("told", "step", "states", "levels", "start", "sample", "noise")
 
