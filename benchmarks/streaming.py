@@ -18,6 +18,8 @@ import numpy as np
 from figures import Figure, text_of
 
 from trueto.outputs import Outputs
+from trueto.references import Golden
+from trueto.references.library import OUTPUTS
 from trueto.running.likewise import compare_outputs
 from trueto.store import map_tensors
 
@@ -34,11 +36,11 @@ def _blocks(count: int, *, wide: bool, off: float) -> Iterator[bytes]:
         yield (values.astype(np.float64) if wide else values + np.float32(off)).tobytes()
 
 
-def _write(path: Path, count: int, *, wide: bool, off: float = 0.0) -> None:
-    """A safetensors file of that many blocks, written one at a time."""
+def _write(path: Path, count: int, prefix: str, *, wide: bool, off: float = 0.0) -> None:
+    """A safetensors file of that many blocks, written one at a time, named by their numbers after a prefix."""
     size = int(np.prod(SHAPE)) * (8 if wide else 4)
     entries = {
-        f"value/{place:03}": {"dtype": "F64" if wide else "F32", "shape": SHAPE, "data_offsets": [place * size, (place + 1) * size]}
+        f"{prefix}{place:03}": {"dtype": "F64" if wide else "F32", "shape": SHAPE, "data_offsets": [place * size, (place + 1) * size]}
         for place in range(count)
     }
     header = json.dumps(entries).encode()
@@ -49,9 +51,16 @@ def _write(path: Path, count: int, *, wide: bool, off: float = 0.0) -> None:
             stream.write(block)
 
 
-def _outputs(path: Path, count: int) -> Outputs:
-    mapped = map_tensors(path)
-    return Outputs({f"{place:03}": mapped[f"value/{place:03}"] for place in range(count)}, np.full(count, 1e-7), np.full(count, 1e-6))
+def _original(native: Path, exact: Path, count: int) -> tuple[Outputs, Outputs]:
+    """What the original returned in float32 and in float64, read as the gate reads a golden."""
+    spread = {
+        f"case/{OUTPUTS}/{dtype}/spread_{which}": np.full(count, size)
+        for dtype in ("float32", "float64")
+        for which, size in (("rms", 1e-7), ("max", 1e-6))
+    }
+    names = {f"names.case.{OUTPUTS}": json.dumps([f"{place:03}" for place in range(count)])}
+    golden = Golden("toy/unet", names, {**map_tensors(native), **map_tensors(exact), **spread}, "")
+    return golden.outputs("case", "float32"), golden.outputs("case", "float64")
 
 
 class _Peak:
@@ -85,24 +94,32 @@ def figures(gigabytes: float = 4.0) -> list[Figure]:
     for share in (8, 1):
         count = max(1, int(gigabytes * GIB / share / (BYTES * int(np.prod(SHAPE)))))
         with tempfile.TemporaryDirectory() as folder:
-            paths = {name: Path(folder) / f"{name}.safetensors" for name in ("got", "native", "exact")}
-            _write(paths["got"], count, wide=False, off=1e-7)
-            _write(paths["native"], count, wide=False)
-            _write(paths["exact"], count, wide=True)
-            sets = {name: _outputs(path, count) for name, path in paths.items()}
+            got, native, exact = (Path(folder) / f"{name}.safetensors" for name in ("got", "native", "exact"))
+            _write(got, count, "value/", wide=False, off=1e-7)
+            _write(native, count, f"case/{OUTPUTS}/float32/value/", wide=False)
+            _write(exact, count, f"case/{OUTPUTS}/float64/value/", wide=True)
+            seen = {"names": json.dumps([f"{place:03}" for place in range(count)])}
+            candidate, (single, double) = Outputs.read(map_tensors(got), seen, {}), _original(native, exact, count)
             began = time.process_time()
             with _Peak() as peak:
-                seen = compare_outputs(sets["got"], sets["exact"], sets["native"], "float32")
+                judged = compare_outputs(candidate, double, single, "float32")
             seconds = time.process_time() - began
-        assert not isinstance(seen, str)
-        assert len(seen.ratios) == count
-        assert seen.agrees
+        assert not isinstance(judged, str)
+        assert len(judged.ratios) == count
+        assert judged.agrees
         found.append((count, peak.bytes, seconds))
     (_, less, _), (count, most, seconds) = found
     total = count * BYTES * int(np.prod(SHAPE))
     note = f"{most / 1e6:.1f} MB beyond what it began with; {less / 1e6:.1f} MB for an eighth of the set"
+    size = f"{total / GIB:.1f} GiB in files (the candidate's float32, the original's float32 and float64)"
     return [
-        Figure(f"memory for judging {count} blocks of a U-Net, {total / GIB:.1f} GiB in files", most / 1e6, "MB", at_most=64, note=note),
+        Figure(
+            f"memory for judging {count} blocks of a U-Net, {size}",
+            most / 1e6,
+            "MB",
+            at_most=64,
+            note=note,
+        ),
         Figure("speed of that, files of both sides together", total / seconds / 1e9, "GB/s", note=f"{seconds:.0f} s CPU"),
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from trueto.observe import TENSORS, Observation, StepError
 from trueto.outputs import Outputs, wide
 from trueto.references.library import OUTPUTS, Reference, codebase, reference
 from trueto.settings import goldens_dir
-from trueto.store import Manifest, read_header, read_tensors
+from trueto.store import Manifest, map_tensors, read_header
 
 __all__ = ["SCHEMA", "Golden", "golden_path", "load_golden", "manifest_of"]
 
@@ -43,7 +43,7 @@ def manifest_of(codebase_name: str, weights: str = "") -> Manifest:
 
 def as_read(value: Array, dtype: str) -> Array:
     """An output as it was seen in a precision, from what is kept: float64 that float32 can hold is kept so; whole numbers are int64."""
-    return value.astype(dtype) if value.dtype.kind == "f" and dtype == "float64" else wide(value)
+    return value.astype(dtype, copy=False) if value.dtype.kind == "f" and dtype == "float64" else wide(value)
 
 
 def run_so(knobs: Mapping[str, str]) -> str:
@@ -57,13 +57,29 @@ def kept_under(case: str, net: str, dtype: str, name: str) -> list[str]:
     return [f"{case}/{run}/{precision}/value/{name}" for run, precision in runs]
 
 
+class _AsRead(Mapping[str, Array]):
+    """Outputs by name as they were seen in a precision, each made when it is looked at: they need not all fit into memory."""
+
+    def __init__(self, kept: Mapping[str, Array], dtype: str) -> None:
+        self._kept, self._dtype = kept, dtype
+
+    def __getitem__(self, name: str) -> Array:
+        return as_read(self._kept[name], self._dtype)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """All goldens of one reference: tensors named `<case>/<net>/<dtype>/<tensor>` and a flat header."""
+    """All goldens of one reference: tensors named `<case>/<net>/<dtype>/<tensor>`, read as they are looked at, and a flat header."""
 
     name: str
     header: dict[str, str]
-    tensors: dict[str, Array]
+    tensors: Mapping[str, Array]
     digest: str
 
     def has(self, case: str, net: str, dtype: str = "float64") -> bool:
@@ -79,16 +95,14 @@ class Golden:
         found = {n: self.tensors[prefix + n] for n in TENSORS if prefix + n in self.tensors}
         return Observation.from_tensors(found, self.header["level_kind"], _parse_outcome(self.header[key]))
 
-    def values(self, case: str, dtype: str, variant: str = "") -> dict[str, Array]:
+    def values(self, case: str, dtype: str, variant: str = "") -> Mapping[str, Array]:
         """The named outputs on that case by name, as they were seen in a precision; of the original or run as one of its variants."""
         net = f"{OUTPUTS}@{variant}" if variant else OUTPUTS
         names = self.header.get(f"names.{case}.{net}")
         if names is None:
             raise DataError(f"no golden for {self.name} case {case} ({net})", self._again())
-        found: dict[str, Array] = {}
-        for name in json.loads(names):
-            found[name] = as_read(next(self.tensors[key] for key in kept_under(case, net, dtype, name) if key in self.tensors), dtype)
-        return found
+        keys = {name: kept_under(case, net, dtype, name) for name in json.loads(names)}
+        return _AsRead({name: next(self.tensors[key] for key in those if key in self.tensors) for name, those in keys.items()}, dtype)
 
     def outputs(self, case: str, dtype: str, variant: str = "") -> Outputs:
         """The same with how far the original's nudged repetitions end up from them."""
@@ -159,4 +173,4 @@ def load_golden(name: str, weights: str = "") -> Golden:
     digest = manifest_of(ref.codebase.name, weights).check(path)
     header = read_header(path)
     _validate(ref, header, path, weights)
-    return Golden(name, header, read_tensors(path), digest)
+    return Golden(name, header, map_tensors(path), digest)
