@@ -180,7 +180,7 @@ def test_no_pickle_anywhere():
 
 
 def test_goldens_are_read_as_they_are_looked_at():
-    """Each tensor lies in the mapped file, and outputs in another precision are made one at a time, so that a set need not fit in memory."""
+    """Each tensor lies in the mapped file, and outputs in another precision are made one at a time: no set need fit into memory."""
     golden = load_golden("compvis/unet")
     for value in golden.tensors.values():
         assert isinstance(mapped(value), np.memmap)

@@ -84,6 +84,9 @@ def test_float64_of_the_original_is_float64_throughout(port):
         ("shape", "broken", "first: shape (1, 2, 4) where the original has (1, 2, 8)"),
         ("nan", "broken", "out has NaN or infinite values"),
         ("raises", "broken", "raises ValueError: no"),
+        ("text", "broken", "raises TypeError: output out is str of <U12, expected a tensor, an array or a number, and real"),
+        ("nothing", "broken", "raises TypeError: output out is NoneType of object"),
+        ("complex", "broken", "raises TypeError: output out is Tensor of complex64"),
     ],
 )
 def test_verdict_on_a_port(port, way, verdict, words):

@@ -161,8 +161,10 @@ class Task:
         return {part: tensor_of(parameter(key, part, tuple(shape)), self.dtype, self.device) for part, shape in known[name].items()}
 
     def give(self, name: str, value: Any) -> None:
-        """One output: a tensor, an array or a number, which has one axis then; a name given twice gets a number."""
+        """One output: a tensor, an array or a number, which has one axis then; a name given twice gets a number. TypeError for another."""
         found = np.atleast_1d(to_numpy(value) if isinstance(value, torch.Tensor) else np.array(value))
+        if found.dtype.kind not in "biuf":
+            raise TypeError(f"output {name} is {type(value).__name__} of {found.dtype}, expected a tensor, an array or a number, and real")
         unique, number = name, 2
         while unique in self._given:
             unique, number = f"{name}#{number}", number + 1
