@@ -80,6 +80,17 @@ def test_damaged_files_are_refused_by_both(case, error):
         judged(ADAPTER, "stable_diffusion/picture", case, LEDGER)
 
 
+def test_a_picture_of_which_nothing_is_left_is_refused_by_the_original_alone():
+    """24 x 20 has no multiple of 32 below it, and has one of 8: the original raises, diffusers returns what it keeps of it."""
+    refused = load_golden("stable_diffusion/picture").refusal("rgb-24x20")
+    assert refused is not None
+    assert "ValueError" == refused.type
+    found = judged(ADAPTER, "stable_diffusion/picture", "rgb-24x20", LEDGER)
+    assert (Verdict.BEYOND, "returns where the original raises ValueError") == (found.verdict, found.reason)
+    kept = diffusers.VaeImageProcessor(vae_scale_factor=8).preprocess(Image.new("RGB", (24, 20)))
+    assert (1, 3, 16, 24) == tuple(kept.shape)
+
+
 @pytest.mark.parametrize(("off", "verdict"), [(0.0, Verdict.FAITHFUL), (1e-6, Verdict.DRIFTED)])
 def test_a_picture_read_by_another_formula_is_the_same_within_float32(monkeypatch, off, verdict):
     """Pictures are read in float32 in either precision: a product with 1/255 is rounding, a millionth is not, and the twin has no say."""

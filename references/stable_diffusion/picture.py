@@ -41,6 +41,7 @@ CASES = (
     read("rgb", 104, 72),  # multiples of 8, not of 32
     read("rgb", 97, 67),
     read("rgb", 136, 33),
+    read("rgb", 24, 20),  # nothing is left of it in multiples of 32
     read("rgba"),
     read("rgba", 50, 41),
     read("palette"),
