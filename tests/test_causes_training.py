@@ -10,6 +10,8 @@ from trueto.candidates import ledger_path
 from trueto.fixtures import schedule
 from trueto.ledger import load_ledger
 from trueto.model import Verdict
+from trueto.references import reference
+from trueto.running.plan import covers
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
@@ -177,3 +179,11 @@ def test_a_small_fault_of_a_loss_is_seen(name, wrong, first, monkeypatch):
     case = "v-linear-min-snr-1" if name == "BETAS" else "v-min-snr-5"
     found = judged(ADAPTER, LOSSES, case, LEDGER)
     assert (Verdict.STALE, True) == (found.verdict, f"{first} is the first that differs" in found.reason), found.reason
+
+
+def test_the_noisiest_time_is_not_claimed_of_noise():
+    """Its SNR of 0 divides the weight: the example's loss is NaN, which the claim says and leaves out."""
+    found = judged(ADAPTER, "min_snr/training_losses", "eps-zero-snr-min-snr-5")
+    assert (Verdict.BROKEN, "not finite") == (found.verdict, found.cause), found.reason
+    claim = next(claim for claim in ADAPTER.claims if claim.id == "min_snr/training_losses")
+    assert {case.id for case in reference(claim.reference).cases if not covers(claim, case)} == set(claim.settings["network"]["not claimed"])

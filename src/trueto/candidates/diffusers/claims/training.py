@@ -9,6 +9,10 @@ __all__ = ["CLAIMS", "NO_CLAIMS"]
 EXAMPLE = "examples/dreambooth/train_dreambooth.py"  # with --source it is run itself, out of a clone
 STEP = f"as {EXAMPLE}: DDPMScheduler.add_noise, UNet2DConditionModel, F.mse_loss, clip_grad_norm_, AdamW"
 LOSSES = "as examples/text_to_image/train_text_to_image.py --snr_gamma: add_noise, get_velocity, training_utils.compute_snr, F.mse_loss"
+NOT_CLAIMED = {
+    "x0-min-snr-5": "the example trains a network to answer noise or velocity, not the picture",
+    "eps-zero-snr-min-snr-5": "for noise the example divides by the SNR, 0 there, so that its loss is NaN; the original has weight 1",
+}
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "dreambooth/training_step",
@@ -51,9 +55,9 @@ CLAIMS: tuple[Claim, ...] = (
         "diffusers documentation, training/text2image, 'Min-SNR weighting'",
         "The Min-SNR weighting strategy can help with training by rebalancing the loss to achieve faster convergence. The training script "
         "supports predicting `epsilon` (noise) or `v_prediction`, but Min-SNR is compatible with both prediction types.",
-        cases=("v-*", "eps-min*", "eps-plain", "eps-linear*"),  # no picture as target; with epsilon, zero terminal SNR is NaN
+        cases=("v-*", "eps-min*", "eps-plain", "eps-linear*"),
         settings={
-            "network": {"class": "DDPMScheduler", "losses": LOSSES},
+            "network": {"class": "DDPMScheduler", "losses": LOSSES, "not claimed": NOT_CLAIMED},
             "needs": {"name": "training_utils.compute_snr", "since": "0.22"},
         },
     ),
