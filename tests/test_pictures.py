@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from trueto.outputs import Outputs
-from trueto.reports.pictures import pictures_of
+from trueto.reports.pictures import caption, pictures_of
 from trueto.running.pictures import pictures
 
 
@@ -56,15 +56,37 @@ def test_the_same_picture_has_no_difference():
     assert (None, {128}) == (entry["amplified"], set(seen(entry["difference"]).reshape(-1).tolist()))
 
 
+def strip_of(steps, width, taken=None):
+    """The strip of a run of that many steps, of latents that wide, where the original takes `taken`."""
+    names = ["latents", *(f"latents#{number}" for number in range(2, (taken or steps) + 1))]
+    arrays = {name: np.full((1, 4, 2, width), number / 10) for number, name in enumerate(names)}
+    (entry,) = pictures(Outputs(dict(list(arrays.items())[:steps])), Outputs(arrays))
+    return entry
+
+
 def test_latents_are_a_strip_from_the_first_to_the_last():
-    """Ten of thirty latents side by side, a line between two; of the others nothing is shown."""
-    names = ["latents", *(f"latents#{number}" for number in range(2, 31))]
-    arrays = {name: np.full((1, 4, 2, 3), number / 10) for number, name in enumerate(names)}
-    (entry,) = pictures(Outputs(arrays), Outputs(arrays))
+    """Thirty latents side by side, a line between two."""
+    entry = strip_of(30, 3)
     strip = seen(entry["original"])
-    assert (2, 10 * 3 + 9, 3) == strip.shape
-    assert [1, 4, 7, 11, 14, 17, 20, 24, 27, 30] == entry["steps"]
+    assert (2, 30 * 3 + 29, 3) == strip.shape
+    assert [*range(1, 31)] == entry["steps"]
     assert (128, round(127.5 * (2.9 / 3 + 1))) == (strip[0, 0, 0], strip[0, -1, 0])
+    assert "What becomes of the noise, from the first step (left) to the last" == caption(entry)
+
+
+def test_a_strip_that_is_too_wide_shows_some_steps_and_says_so():
+    """Ten of thirty wide latents, in even distances."""
+    entry = strip_of(30, 200)
+    assert (2, 10 * 200 + 9, 3) == seen(entry["original"]).shape
+    assert [1, 4, 7, 11, 14, 17, 20, 24, 27, 30] == entry["steps"]
+    assert caption(entry).endswith("; 10 of 30 steps, in even distances")
+
+
+def test_steps_that_only_the_original_takes_are_said():
+    """Seven of its eight have a counterpart."""
+    entry = strip_of(7, 3, taken=8)
+    assert ([*range(1, 8)], 8) == (entry["steps"], entry["of"])
+    assert caption(entry).endswith("; the original takes 1 more, which the library has not")
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 4, 4), (1, 3, 4), (1, 3, 4, 300), (0, 3, 4, 4)])

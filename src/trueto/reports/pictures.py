@@ -10,7 +10,7 @@ from trueto.reports.page import card
 from trueto.reports.view import ClaimView, badness
 from trueto.reports.words import number, verdict_of
 
-__all__ = ["pictures_card", "pictures_of"]
+__all__ = ["caption", "pictures_card", "pictures_of"]
 
 BASE64 = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/]*={0,2}")  # which every PNG begins with
 STYLE = raw(  # here, because few pages have pictures
@@ -33,6 +33,17 @@ def pictures_of(cell: dict[str, Any]) -> list[dict[str, Any]]:
     return [entry for entry in entries if all(isinstance(entry.get(part), str) and BASE64.fullmatch(entry[part]) for part in PARTS)]
 
 
+def caption(entry: dict[str, Any]) -> str:
+    """What a picture is; of a strip which of the original's steps it shows, where it is not all."""
+    name, steps, taken = str(entry.get("name", "")), entry.get("steps"), entry.get("of")
+    said = NAMES.get(name, name)
+    if not isinstance(steps, list) or not isinstance(taken, int) or not steps or not isinstance(steps[-1], int):
+        return said
+    shown = "" if len(steps) == steps[-1] else f"; {len(steps)} of {steps[-1]} steps, in even distances"
+    more = taken - steps[-1]
+    return said + shown + (f"; the original takes {more} more, which the library has not" if more > 0 else "")
+
+
 def _figures(library: str, cell: dict[str, Any], entry: dict[str, Any]) -> Html:
     name, amplified = str(entry.get("name", "")), entry.get("amplified")
     far = f"difference, {number(amplified)} times as strong" if isinstance(amplified, int | float) else "no difference"
@@ -44,9 +55,7 @@ def _figures(library: str, cell: dict[str, Any], entry: dict[str, Any]) -> Html:
         )
         for part, words in zip(PARTS, ("the original", library, far), strict=True)
     ]
-    return el(
-        "div", el("p", f"{NAMES.get(name, name)}:", class_="soft"), el("div", *figures, class_="strip" if name == "latents" else "triple")
-    )
+    return el("div", el("p", f"{caption(entry)}:", class_="soft"), el("div", *figures, class_="strip" if name == "latents" else "triple"))
 
 
 def pictures_card(library: str, claim: ClaimView) -> Html:

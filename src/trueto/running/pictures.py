@@ -16,7 +16,8 @@ __all__ = ["pictures"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 LATENTS = "latents"
-SHOWN = 10  # latents of a strip
+WIDEST = 1024  # pixels of a strip: latents of every step where so many fit, and of some in even distances where not
+FEWEST = 10
 SPREAD = 3.0  # standard deviations of a latent between black and white
 LARGEST = 256  # pixels of a side
 BATCH = 4  # pictures of a batch that are shown
@@ -28,14 +29,16 @@ def pictures(got: Outputs, wanted: Outputs) -> list[dict[str, Any]]:
     An image is (B, 3, H, W) or (3, H, W), and the first four of a batch stand below each other; of two sizes, both stand at the top left of
     a grey one with room for either. Each has its `name`, `original`, `candidate` and `difference`
     as PNG in base64, and by what the difference was multiplied (`amplified`) until its largest value is black or white; grey is none.
-    A strip has the `steps` that are shown.
+    A strip has the `steps` that are shown, of how many that the original takes (`of`).
     """
     found: list[dict[str, Any]] = []
     latents = [name for name in wanted.arrays if name.partition("#")[0] == LATENTS and name in got.arrays]
     if latents:
-        chosen = [latents[round(place)] for place in np.linspace(0, len(latents) - 1, min(SHOWN, len(latents)))]
+        fit = max(FEWEST, WIDEST // (wanted.arrays[latents[0]].shape[-1] + 1))
+        chosen = [latents[round(place)] for place in np.linspace(0, len(latents) - 1, min(fit, len(latents)))]
         strip = _side_by_side(LATENTS, *(_strip(outputs, chosen) for outputs in (wanted, got)))
-        found.append(strip and {**strip, "steps": [int(name.partition("#")[2] or 1) for name in chosen]})
+        taken = sum(name.partition("#")[0] == LATENTS for name in wanted.arrays)
+        found.append(strip and {**strip, "steps": [int(name.partition("#")[2] or 1) for name in chosen], "of": taken})
     names = [name for name in wanted.arrays if is_picture(name) and name in got.arrays]
     found += [_side_by_side(name, *(_batch(outputs.arrays[name]) for outputs in (wanted, got))) for name in names]
     return [entry for entry in found if entry]
