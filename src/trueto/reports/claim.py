@@ -51,13 +51,15 @@ def _verdict(view: Overview, claim: ClaimView) -> Html:
     facts = [f"{'Furthest' if claim.verdict.same else 'Worst'} at: {layer}, input {cell['case']}", step_words(cell)]
     if isinstance(cell["ratio"], int | float):
         what = "from what is declared" if claim.verdict.declared else "from the plain run" if _switch(claim) else "from the original"
-        facts.append(f"{times(cell['ratio'])} its own rounding away {what} (up to {factor():g} is the same)")
+        whose = "its own rounding" if _switch(claim) else "the original's own rounding"
+        far = f"{times(cell['ratio'])} {whose} away {what} (up to {factor():g} is the same)"
+        facts.append(f"exactly {what.removeprefix('from ')}" if claim.verdict.declared and cell["ratio"] == 0 else far)
     lines = [
         el("p", ({**SAID, **SWITCHED} if _switch(claim) else SAID)[claim.verdict].format(view.library), class_="lead"),
         el("p", cell["reason"]) if cell["reason"] and not claim.verdict.same else EMPTY,
         el("p", ", ".join(f for f in facts if f) + ".", class_="soft"),
         el("p", f"Proof that it was at work: {cell['evidence']['effect']}.", class_="soft") if cell["evidence"].get("effect") else EMPTY,
-        el("p", f"Change of the finished picture: {claim.size}.", class_="soft") if claim.pictures else EMPTY,
+        el("p", f"Largest change of the finished picture: {claim.size}.", class_="soft") if claim.pictures else EMPTY,
         el("p", f"Power: {said_of(view.power[claim.claim])}.", class_="soft") if claim.claim in view.power else EMPTY,
     ]
     return el("section", icon(sign.icon, str(claim.verdict)), el("div", *lines), class_=f"verdict {sign.tone}")

@@ -15,7 +15,7 @@ from trueto.reports.markup import EMPTY, Html, el, icon, join
 from trueto.reports.matrix import escape
 from trueto.reports.page import card, document, terms
 from trueto.reports.timeline import said_of
-from trueto.reports.view import ClaimView, Overview, badness
+from trueto.reports.view import ClaimView, Overview
 from trueto.reports.words import LAYER_WORDS, LEGEND, plural
 
 __all__ = ["Implementations", "as_data", "beside", "implementations_of", "implementations_page", "implementations_table"]
@@ -88,7 +88,7 @@ def _size(view: ClaimView) -> str:
 
 def _worst_by_layer(view: ClaimView) -> str:
     """For hovering: the worst of each part that is not the same."""
-    worst = [max(view.of_layer(layer), key=badness) for layer in view.layers]
+    worst = [view.of_layer(layer)[0] for layer in view.layers]
     parts = [f"{LAYER_WORDS.get(c['layer'], (c['layer'],))[0]}: {said_of(c)}" for c in worst if not Verdict(c["verdict"]).same]
     return "; ".join(parts)
 

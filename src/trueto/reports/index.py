@@ -51,7 +51,7 @@ def _matrix(view: Overview) -> Html:
     tables = [el("div", _table(claims, layers), class_="scroll") for claims, layers in groups(view)]
     explained = (
         "Each row is an original algorithm, each column a part of it. Every sign is the worst of all tested inputs, "
-        "and leads to the details. Rows with the greatest difference come first."
+        "and leads to the details. Undeclared differences come first, then declared ones, the greatest change of the picture first."
     )
     return card("Original by original", el("p", explained, class_="soft"), choice(view), *tables)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from trueto.reports.markup import EMPTY, Html, el, raw
 from trueto.reports.page import card
-from trueto.reports.view import ClaimView, badness
+from trueto.reports.view import ClaimView, severity
 from trueto.reports.words import number, verdict_of
 
 __all__ = ["caption", "pictures_card", "pictures_of"]
@@ -60,7 +60,7 @@ def _figures(library: str, cell: dict[str, Any], entry: dict[str, Any]) -> Html:
 
 def pictures_card(library: str, claim: ClaimView) -> Html:
     """What can be looked at, every input, the worst first; nothing where no output is a picture."""
-    cells = sorted(filter(pictures_of, claim.cells), key=badness, reverse=True)
+    cells = sorted(filter(pictures_of, claim.cells), key=severity, reverse=True)
     if not cells:
         return EMPTY
     parts = [

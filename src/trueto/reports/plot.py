@@ -9,7 +9,7 @@ from typing import Any
 
 from trueto.judge import factor
 from trueto.reports.markup import EMPTY, Html, el, join, raw
-from trueto.reports.view import Cells, ClaimView, badness, row_name, steps_of
+from trueto.reports.view import Cells, ClaimView, row_name, severity, steps_of
 from trueto.reports.words import verdict_of
 
 __all__ = ["Series", "drift_plot", "plotted", "series_of", "standalone"]
@@ -71,13 +71,13 @@ def series_of(cell: dict[str, Any]) -> Series | None:
 
 def plotted(claim: ClaimView) -> Cells:
     """The cells worth a plot: the worst of each layer, then the next worst ones, worst first."""
-    able = [c for c in sorted(claim.cells, key=badness, reverse=True) if len(steps_of(c)) > 1 and series_of(c)]
+    able = [c for c in sorted(claim.cells, key=severity, reverse=True) if len(steps_of(c)) > 1 and series_of(c)]
     able = [c for c in able if c["drift"] != 0] or able[:1]  # a picture of no distance at all says nothing
     most = MOST_PLOTS if any(not verdict_of(c).same for c in able) else MOST_QUIET
     first = {str(c["layer"]): c for c in reversed(able)}
     chosen = list(first.values())[:most]
     chosen += [c for c in able if all(c is not other for other in chosen)][: most - len(chosen)]
-    return sorted(chosen, key=badness, reverse=True)
+    return sorted(chosen, key=severity, reverse=True)
 
 
 def _power(exponent: int) -> str:

@@ -14,7 +14,20 @@ from trueto.model import LAYERS, Layer, Verdict
 from trueto.references import Reference, reference
 from trueto.reports.words import RANK, size_words, verdict_of
 
-__all__ = ["Cells", "ClaimView", "Overview", "alike", "badness", "cell_name", "overview", "row_name", "slug_of", "steps_of", "worst_of"]
+__all__ = [
+    "Cells",
+    "ClaimView",
+    "Overview",
+    "alike",
+    "badness",
+    "cell_name",
+    "overview",
+    "row_name",
+    "severity",
+    "slug_of",
+    "steps_of",
+    "worst_of",
+]
 
 Cells = list[dict[str, Any]]
 SLUG_LENGTH = 60
@@ -29,9 +42,28 @@ def badness(cell: dict[str, Any]) -> tuple[int, float]:
     return RANK[verdict], math.inf if verdict.bad else -1.0
 
 
+def severity(cell: dict[str, Any]) -> tuple[int, float, float]:
+    """Sort key for readers, worst highest: the verdict; of declared cells how much the picture changes; then how far it is.
+
+    The ratio of a declared cell is its distance from what is declared, which says nothing of how much was declared: here it is that from
+    the original itself.
+    """
+    rank, far = badness(cell)
+    if not verdict_of(cell).declared:
+        return rank, -1.0, far
+    original = cell["evidence"].get("original")
+    itself = original.get("ratio") if isinstance(original, dict) else None
+    return rank, _grey(cell), float(itself) if isinstance(itself, int | float) else far
+
+
+def _grey(cell: dict[str, Any]) -> float:
+    """Grey levels by which the finished picture changes; -1 where that was not measured."""
+    return float(cell["grey_levels"]) if isinstance(cell["grey_levels"], int | float) else -1.0
+
+
 def worst_of(cells: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
     """The worst cell, the first of equals; None if there is none."""
-    return max(cells, key=badness, default=None)
+    return max(cells, key=severity, default=None)
 
 
 def cell_name(cell: dict[str, Any]) -> str:
@@ -94,7 +126,7 @@ class ClaimView:
     @property
     def worst(self) -> dict[str, Any]:
         """The worst cell of all."""
-        return max(self.cells, key=badness)
+        return max(self.cells, key=severity)
 
     @property
     def of_outputs(self) -> bool:
@@ -138,14 +170,14 @@ class ClaimView:
         """The largest change of the finished picture over all inputs, in words."""
         if self.verdict is Verdict.BROKEN:
             return "no usable picture"
-        largest = max(self.cells, key=lambda c: c["grey_levels"] if isinstance(c["grey_levels"], int | float) else -1.0)
-        if self.verdict.unknown and largest["grey_levels"] is None:
-            return "not known"
+        largest = max(self.cells, key=_grey)
+        if _grey(largest) < 0 and not self.verdict.same:
+            return "not known" if self.verdict.unknown else "not measured"
         return size_words(largest["size"], largest["grey_levels"])
 
     def of_layer(self, layer: str) -> Cells:
         """The cells of one layer, worst first."""
-        return sorted((c for c in self.cells if c["layer"] == layer), key=badness, reverse=True)
+        return sorted((c for c in self.cells if c["layer"] == layer), key=severity, reverse=True)
 
     def worst_in(self, layer: str) -> dict[str, Any] | None:
         """The worst cell of one layer."""
@@ -209,8 +241,8 @@ def overview(record: RunRecord, power: Mapping[str, Mapping[str, Any]] | None = 
         for claim, cells in sorted(by_claim.items())
     ]
 
-    def worst_first(claim: ClaimView) -> tuple[float, float, str]:
-        rank, ratio = badness(claim.worst)
-        return -rank, -ratio, claim.claim
+    def worst_first(claim: ClaimView) -> tuple[float, float, float, str]:
+        rank, grey, far = severity(claim.worst)
+        return -rank, -grey, -far, claim.claim
 
     return Overview(record, tuple(sorted(claims, key=worst_first)), power or {}, alarms or {})
