@@ -10,6 +10,7 @@ from acting import EXAMPLES, ROOT, act, ran, repository, stand_ins
 from records import HEAD, artifact
 
 from trueto.action import make_comment
+from trueto.action.comment import MARK
 
 WORKFLOWS = sorted(
     [*ROOT.glob(".github/workflows/*.yml"), *EXAMPLES.glob("*/.github/workflows/*.yml"), *ROOT.glob(".github/act/*/action.yml")]
@@ -61,11 +62,37 @@ jobs:
     with: {version: installed}
     secrets: {tracking-uri: "${{ secrets.TRACKING_URI }}"}
 """
-# In the place of GitHub's own program: it says which commit is the head of the request, and keeps what it is told to post.
-GH = """#!/bin/bash
-if [ "$1" = api ]; then echo "$HEAD_OF_7"; exit; fi
-while [ $# -gt 0 ]; do if [ "$1" = --body-file ]; then cp "$2" "$POSTED"; fi; printf '%s ' "$1"; shift; done
+# In the place of GitHub's own program: it says which commit is the head of the request, and keeps its comments in a file. Of a filter in
+# the language of jq it understands whose comments are asked for, and how they begin.
+GH = """#!/usr/bin/env python3
+import json, os, re, sys
+from pathlib import Path
+
+words = sys.argv[1:]
+options = {word: words[i + 1] for i, word in enumerate(words[:-1]) if word in ("--method", "--field", "--jq")}
+place = next(word for word in words if word.startswith("repos/")).split("/")[3:]
+file = Path(os.environ["COMMENTS"])
+comments = json.loads(file.read_text())
+assert words[0] == "api"
+if place == ["pulls", "7"]:
+    print(os.environ["HEAD_OF_7"])
+elif "--method" not in options:
+    assert (place, True) == (["issues", "7", "comments"], "--paginate" in words)
+    login, begin = re.search(r'login == "(.+?)".*startswith[(]"(.+?)"[)]', options["--jq"]).groups()
+    print(*[one["id"] for one in comments if one["user"]["login"] == login and one["body"].startswith(begin)], sep="\\n")
+else:
+    name, _, path = options["--field"].partition("=@")
+    body = {name: Path(path).read_text()}
+    if options["--method"] == "POST":
+        assert place == ["issues", "7", "comments"]
+        comments.append({"id": 99, "user": {"login": "github-actions[bot]"}, **body})
+    else:
+        assert (options["--method"], place[:2]) == ("PATCH", ["issues", "comments"])
+        next(one for one in comments if one["id"] == int(place[2])).update(body)
+    file.write_text(json.dumps(comments))
 """
+BOT = "github-actions[bot]"
+OTHERS = [(11, BOT, "coverage: 91 %"), (12, "somebody", MARK + "a copy"), (14, BOT, "coverage, again")]
 ACT = shutil.which("act")
 
 
@@ -133,6 +160,19 @@ def test_the_reusable_workflow_judges_and_says_how_it_ended(tmp_path):
     assert "after" not in [line.rpartition("| ")[2].strip() for line in seen.log.splitlines()]
 
 
+def commented(tmp_path, before, *, now=HEAD, judged=HEAD, asked=True):
+    """The second workflow, run on a request that has these comments (id, login, body): what act says of it, and the comments afterwards."""
+    flow = (ROOT / ".github/workflows/comment.yml").read_text()
+    root = repository(tmp_path, "faithful", {".github/workflows/comment.yml": flow, ".github/workflows/trueto.yml": COMMENTER})
+    artifact(tmp_path / "artifacts" / "trueto", head=HEAD, comment=asked)
+    event = {"workflow_run": {"id": 1, "event": "pull_request", "head_sha": judged}}
+    file = tmp_path / "comments.json"
+    file.write_text(json.dumps([{"id": one, "user": {"login": login}, "body": body} for one, login, body in before]))
+    more = ("--env", f"HEAD_OF_7={now}", "--env", f"COMMENTS={file}")
+    seen = ran(tmp_path, root, "workflow_run", event, *more, programs={"gh": GH})
+    return seen, [(one["id"], one["user"]["login"], one["body"]) for one in json.loads(file.read_text())]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("now", "judged", "asked"),
@@ -141,20 +181,24 @@ def test_the_reusable_workflow_judges_and_says_how_it_ended(tmp_path):
 )
 def test_the_comment_is_posted_where_the_head_is_what_was_judged(tmp_path, now, judged, asked):
     """The second workflow posts what it makes of the artifact; not where the request has moved on or is another, or none is asked for."""
-    flow = (ROOT / ".github/workflows/comment.yml").read_text()
-    root = repository(tmp_path, "faithful", {".github/workflows/comment.yml": flow, ".github/workflows/trueto.yml": COMMENTER})
-    artifact(tmp_path / "artifacts" / "trueto", head=HEAD, comment=asked)
-    event = {"workflow_run": {"id": 1, "event": "pull_request", "head_sha": judged}}
-    posted = tmp_path / "posted.md"
-    more = ("--env", f"HEAD_OF_7={now}", "--env", f"POSTED={posted}")
-    seen = ran(tmp_path, root, "workflow_run", event, *more, programs={"gh": GH})
+    seen, after = commented(tmp_path, OTHERS, now=now, judged=judged, asked=asked)
     wanted = (now, judged, asked) == (HEAD, HEAD, True)
-    assert (int(judged != HEAD), wanted) == (seen.code, posted.exists()), seen.log
-    assert wanted == ("pr comment 7 --repo" in seen.log)
+    assert (int(judged != HEAD), OTHERS) == (seen.code, after[:3]), seen.log
+    assert ([(99, BOT)] if wanted else []) == [one[:2] for one in after[3:]], seen.log
     assert (now != HEAD) == ("request 7 has moved on" in seen.log)
     assert (judged != HEAD) == ("the artifact is of commit" in seen.log)
     assert asked or "told to leave the request without a comment" in seen.log
-    assert not wanted or "differs undeclared" in posted.read_text()
+    assert not wanted or "differs undeclared" in after[-1][2]
+
+
+@pytest.mark.slow
+def test_only_our_own_comment_is_written_anew(tmp_path):
+    """Of all comments, also those of other workflows under the same name, just the one that begins with the mark is another afterwards."""
+    seen, after = commented(tmp_path, [*OTHERS[:2], (13, BOT, MARK + "old"), OTHERS[2]])
+    assert (0, OTHERS) == (seen.code, [one for one in after if one[0] != 13]), seen.log
+    (text,) = [body for one, _, body in after if one == 13]
+    assert text.startswith(MARK)
+    assert "differs undeclared" in text
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from trueto.action.comment import MARK
 from trueto.action.inputs import INPUTS, PREFIX
 from trueto.cli.ci_command import gate
 from trueto.cli.init_command import WORKFLOW
@@ -58,6 +59,11 @@ def test_only_the_comment_may_write_and_it_checks_nothing_out():
     writing = {name for name in FILES if ": write" in FILES[name]}
     assert {"comment.yml"} == writing
     assert not [step for step in steps("comment.yml") if "checkout" in step.get("uses", "")]
+
+
+def test_the_comment_is_found_again_by_its_mark():
+    """What `trueto ci comment` writes first is what the workflow looks for."""
+    assert f'startswith("{MARK.strip()}")' in FILES["comment.yml"]
 
 
 @pytest.mark.parametrize("name", ["action.yml", "gate.yml"])
