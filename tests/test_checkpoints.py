@@ -129,9 +129,11 @@ def test_folder_of_pickles_is_refused(tmp_path):
 FILES = {
     "is a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\n",
     "is not a safetensors file, or damaged: it does not begin": b"\xff" * 64,
+    "is not a safetensors file, or damaged: it is empty": b"",
+    "damaged: its header is a list, and tensors by name are expected": b"\x06" + bytes(7) + b"[1, 2]",
     "is not a safetensors file, or damaged": save({"a": np.ones(3, np.float32)})[:20],
     "is cut off: it has": save({"a": np.ones(3, np.float32)})[:-4],
-    "it has no input_blocks.0.0.weight": save({"a": np.ones(3, np.float32)}),
+    "it has no model.diffusion_model.input_blocks.0.0.weight": save({"a": np.ones(3, np.float32)}),
 }
 
 
@@ -148,7 +150,7 @@ def test_files_that_are_none_are_said_to_be_so(tmp_path, words):
     ("name", "value", "words"),
     [
         (FIRST, np.ones((32, 9, 3, 3), np.float32), "its U-Net takes 9 channels"),
-        (FIRST, None, r"it has no input_blocks\.0\.0\.weight"),
+        (FIRST, None, r"model\.safetensors: .*: it has no model\.diffusion_model\.input_blocks\.0\.0\.weight"),
         (FIRST, np.ones((32, 4, 3, 3), np.float64), "float32 does not hold the numbers of 1 of its weights"),
         (FIRST, np.ones((32, 4, 3, 3), np.int8), r"input_blocks\.0\.0\.weight is I8"),
         (f"{UNET}input_blocks.1.1.proj_in.weight", np.ones((32, 32), np.float32), "linear layers around it, as Stable Diffusion 2 and XL"),

@@ -14,12 +14,12 @@ from safetensors import safe_open
 from torch.overrides import _pop_mode_temporarily  # pyright: ignore[reportPrivateUsage] - as below
 
 from trueto.checkpoints import Checkpoint, Stored
+from trueto.checkpoints.shapes import another, expect_alike, expect_tables, listed
 from trueto.errors import DataError
 from trueto.interpose import to_numpy
 
 __all__ = ["as_stored", "expect_weights", "filled", "read_weights", "unfilled"]
 
-SHOWN = 3
 DRAWS = ("uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_")
 
 
@@ -63,43 +63,23 @@ def filled(module: torch.nn.Module, checkpoint: Checkpoint, dtype: torch.dtype) 
     """The network, to evaluate, with the checkpoint's weights; DataError unless these are its parameters by name and shape."""
     module.to(dtype)
     parameters = {checkpoint.released(name): held for name, held in module.named_parameters()}
-    _expect_alike(parameters, checkpoint)
+    expect_alike(checkpoint.path, checkpoint.tensors, {name: tuple(held.shape) for name, held in parameters.items()})
     _expect_tables(module, checkpoint, dtype)
     for name, values in read_weights(checkpoint.tensors, parameters):
         parameters[name].data = values.to(dtype)
     return module.eval()
 
 
-def _expect_alike(parameters: Mapping[str, torch.Tensor], checkpoint: Checkpoint) -> None:
-    held = checkpoint.tensors
-    shapes = [
-        f"{name} is {tuple(held[name].shape)} and not {tuple(own.shape)}"
-        for name, own in parameters.items()
-        if name in held and tuple(own.shape) != held[name].shape
-    ]
-    wrong = {
-        "lacks": [name for name in parameters if name not in held],
-        "has besides": [name for name in held if name not in parameters],
-        "has in another shape": shapes,
-    }
-    said = [f"{how} {len(names)} ({_listed(names)})" for how, names in wrong.items() if names]
-    if said:
-        raise DataError(f"{checkpoint.path}: of the weights of the original's network it {'; it '.join(said)}", _another(checkpoint))
-
-
 def _expect_tables(module: torch.nn.Module, checkpoint: Checkpoint, dtype: torch.dtype) -> None:
     """What a single file holds besides weights must be what the original makes itself: it would load it, and a library does not."""
     own = {checkpoint.released(name): held for name, held in module.named_buffers()}
-    if foreign := [name for name in checkpoint.others if name not in own]:
-        said = f"{checkpoint.path} has {len(foreign)} tensors that the original's model has not ({_listed(foreign)})"
-        raise DataError(said, _another(checkpoint))
+    expect_tables(checkpoint.path, checkpoint.others, own)
     for name, values in read_weights(checkpoint.others, checkpoint.others):
         with as_stored():
             made = own[name].to(torch.float32).to(values.dtype)
         if dtype == torch.float32 and _marks(made) != _marks(values):  # which is recorded first; a lifted table is rounded otherwise
-            raise DataError(
-                f"{checkpoint.path}: its {name} is not that of Stable Diffusion v1: another noise schedule", _another(checkpoint)
-            )
+            said = f"{checkpoint.path}: its {name} is not that of Stable Diffusion v1: another noise schedule"
+            raise DataError(said, another(checkpoint.path))
 
 
 def expect_weights(net: torch.nn.Module, checkpoint: Checkpoint, part: str, dtype: torch.dtype) -> None:
@@ -107,16 +87,8 @@ def expect_weights(net: torch.nn.Module, checkpoint: Checkpoint, part: str, dtyp
     names = [name for name in checkpoint.tensors if name.startswith(checkpoint.prefix(part))]
     known = {_marks(values.to(dtype)) for _, values in read_weights(checkpoint.tensors, names)}
     if foreign := [name for name, held in net.named_parameters() if held.is_meta or _marks(held) not in known]:
-        raise DataError(f"the conversion leaves {len(foreign)} parameters without the checkpoint's weights: {_listed(foreign)}")
+        raise DataError(f"the conversion leaves {len(foreign)} parameters without the checkpoint's weights: {listed(foreign)}")
 
 
 def _marks(values: torch.Tensor) -> bytes:
     return hashlib.blake2b(to_numpy(values.detach().contiguous()).tobytes(), digest_size=16).digest()
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
-
-
-def _another(checkpoint: Checkpoint) -> str:
-    return f"trueto record stable_diffusion --source DIR --weights PATH, with another than {checkpoint.path.name}"

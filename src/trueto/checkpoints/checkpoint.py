@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,9 @@ from typing import Any
 
 from trueto.checkpoints import stable_diffusion_v1 as v1
 from trueto.checkpoints.clip_vocabulary import WRITE_TOKENIZER, Vocabulary, digest_of_words, is_vocabulary, open_vocabulary, words_of
-from trueto.checkpoints.files import INDEX, Stored, refuse_pickle, stored_tensors
+from trueto.checkpoints.files import Stored, stored_tensors
+from trueto.checkpoints.folder import expect_said, read_index, read_weights
+from trueto.checkpoints.shapes import TABLES, expect_alike, expect_tables, weights_of
 from trueto.errors import DataError, UsageError
 from trueto.model import Case
 
@@ -22,7 +24,6 @@ __all__ = ["Checkpoint", "Given", "digest_of", "open_checkpoint"]
 KIND = "stable_diffusion_v1"
 SHOWN = 5
 TOKENIZER = "tokenizer"
-HEADS = {"unet": ("attention_head_dim", v1.HEADS), "text_encoder": ("hidden_act", "quick_gelu")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Checkpoint:
     @property
     def numbers(self) -> int:
         """How many parameters it has."""
-        return sum(_length(stored) for stored in self.tensors.values())
+        return sum(math.prod(stored.shape) for stored in self.tensors.values())
 
     @property
     def multiple(self) -> int:
@@ -69,11 +70,19 @@ class Checkpoint:
         return replace(case, weights=str(self.path), shape=(batch, channels, height, width))
 
     def digest(self) -> str:
-        """SHA-256 of every weight under its released name, in its own dtype, and of the vocabulary: the same in both forms."""
-        found = hashlib.sha256()
+        """SHA-256 of every weight under its released name, in its own dtype, and of the vocabulary: the same in both forms.
+
+        Shapes need not be in it: all follow from the sizes, and these from how many numbers the weights have. DataError that names
+        weights with numbers that are not finite: of them nothing can be told, and every weight is read here.
+        """
+        found, wrong = hashlib.sha256(), list[str]()
         for name, stored in sorted(self.tensors.items()):
-            found.update(f"{name}:{stored.dtype}:{_length(stored)}\n".encode())
+            found.update(f"{name}:{stored.dtype}:{math.prod(stored.shape)}\n".encode())
             found.update(stored.raw().data)
+            wrong += [] if stored.finite else [name]
+        if wrong:
+            said = f"{self.path}: {len(wrong)} of its weights have numbers that are not finite ({', '.join(wrong[:SHOWN])})"
+            raise DataError(said, "the same with --weights PATH of a checkpoint without such")
         found.update(digest_of_words(*words_of(self.tokenizer)))
         return found.hexdigest()
 
@@ -83,13 +92,6 @@ class Checkpoint:
 
 
 Given = Checkpoint | Vocabulary  # what `--weights` can name
-
-
-def _length(stored: Stored) -> int:
-    total = 1
-    for length in stored.shape:
-        total *= length
-    return total
 
 
 @cache
@@ -118,64 +120,34 @@ def open_checkpoint(path: Path) -> Given:
 
 def _from_file(path: Path) -> Checkpoint:
     held = {name: stored for name, stored in stored_tensors(path).items() if not name.startswith(v1.IGNORED)}
-    tensors = {name: stored for name, stored in held.items() if v1.is_weight(name)}
-    others = {name: stored for name, stored in held.items() if name not in tensors}
+    tensors, others, sizes = _parted(path, held, linear=False)
     tokenizer = path.parent / TOKENIZER
-    return Checkpoint(path, "file", tensors, others, v1.sizes(tensors), _with_tokenizer(tokenizer, "beside the file, which has none"))
+    return Checkpoint(path, "file", tensors, others, sizes, _with_tokenizer(tokenizer, "beside the file, which has none"))
 
 
 def _from_folder(path: Path) -> Checkpoint:
-    if not (path / INDEX).is_file():
-        raise UsageError(f"{path} is not a checkpoint: it has no {INDEX}, which diffusers writes", "--weights FILE.safetensors")
-    tensors: dict[str, Stored] = {}
-    variants = set[str]()
-    for folder, part in v1.FOLDERS.items():
-        _expect_config(path / folder / "config.json", folder)
-        file, variant = _weights_file(path / folder)
-        variants.add(variant)
-        tensors |= _under_released_names(part, stored_tensors(file))
-    if len(variants) > 1:
-        said = f"{path}: its networks lie there as different variants ({', '.join(sorted(v or 'plain' for v in variants))})"
-        raise DataError(said, "--weights PATH of a folder in one variant")
-    others = {name: stored for name, stored in tensors.items() if not v1.is_weight(name)}
-    weights = {name: stored for name, stored in tensors.items() if name not in others}
-    tokenizer = _with_tokenizer(path / TOKENIZER, "in the folder")
-    return Checkpoint(path, "folder", weights, others, v1.sizes(weights), tokenizer, variants.pop())
+    index = read_index(path)
+    held, variant = read_weights(path)
+    tensors, others, sizes = _parted(path, held, linear=True)
+    expect_said(path, index, sizes)
+    return Checkpoint(path, "folder", tensors, others, sizes, _with_tokenizer(path / TOKENIZER, "in the folder"), variant)
 
 
-def _weights_file(folder: Path) -> tuple[Path, str]:
-    """The weights of one network, and diffusers' word for their variant: the plain ones where there are any, else the only ones."""
-    files = sorted(folder.glob("*.safetensors"))
-    plain = [file for file in files if file.stem.count(".") == 0]
-    chosen = plain or files
-    if len(chosen) == 1:
-        return chosen[0], chosen[0].stem.partition(".")[2]
-    if not files:
-        for file in sorted(folder.glob("*.bin")):
-            refuse_pickle(file)
-    seen = ", ".join(file.name for file in files) or "none"
-    raise DataError(f"{folder} has not one safetensors file of weights: {seen}", "--weights PATH of a folder with one for each network")
+def _parted(
+    path: Path, held: Mapping[str, Stored], *, linear: bool
+) -> tuple[dict[str, Stored], dict[str, Stored], dict[str, dict[str, Any]]]:
+    """Weights and other tensors, and the sizes of the networks; DataError where weights are not exactly those of such networks.
 
-
-def _expect_config(file: Path, folder: str) -> None:
-    """What no shape tells must be as the original has it."""
-    try:
-        said = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} cannot be read: {error}", "--weights PATH of a whole folder of diffusers") from error
-    name, wanted = HEADS.get(folder, ("", None))
-    if name and said.get(name, wanted) != wanted:
-        raise DataError(f"{file}: {name} is {said[name]}, and Stable Diffusion v1 has {wanted}", "--weights PATH of another checkpoint")
-
-
-def _under_released_names(part: str, held: Mapping[str, Stored]) -> dict[str, Stored]:
-    """The weights of one network of diffusers' folder, renamed; linear layers that are convolutions in the original get their two sides."""
-    found: dict[str, Stored] = {}
-    names = v1.renamed(part, held)
-    for name, stored in held.items():
-        flat = ".mid.attn_1." in names[name] and len(stored.shape) == 2
-        found[names[name]] = replace(stored, shape=(*stored.shape, 1, 1)) if flat else stored
-    return found
+    `linear` says that the autoencoder's attention has matrices where the original has convolutions: these get their two sides.
+    """
+    tensors = {name: stored for name, stored in held.items() if v1.is_weight(name)}
+    others = {name: stored for name, stored in held.items() if name not in tensors}
+    sizes = v1.sizes(tensors, path)
+    shapes = weights_of(sizes)
+    as_kept = {name: shape[:2] for name, shape in shapes.items() if ".mid.attn_1." in name} if linear else {}
+    expect_alike(path, tensors, {**shapes, **as_kept})
+    expect_tables(path, others, TABLES)
+    return {name: replace(stored, shape=shapes[name]) for name, stored in tensors.items()}, others, sizes
 
 
 def _with_tokenizer(folder: Path, where: str) -> Path:

@@ -19,6 +19,9 @@ MAGIC = (b"PK\x03\x04", b"\x80")  # how such files begin: a zip archive, or sinc
 POINTER = b"version https://git-lfs"
 # Widths of the dtypes that float32 holds without loss: weights in any other would be other weights in the original.
 EXACT = {"F32": 4, "F16": 2, "BF16": 2}
+# In each of them the bits of the exponent: where all are set, a number is infinite, or is none.
+EXPONENT = {"F32": ("<u4", 0x7F800000), "F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80)}
+AT_ONCE = 1 << 22  # bytes
 # What to type for a file that torch saved: tensors alone are taken from it (weights_only), and nothing is fetched. Files of Stable
 # Diffusion v1 can hold an object of PyTorch Lightning beside their weights; a plain dictionary stands in for it, which can do nothing.
 # It is opened first, as torch goes by the name, and a pickle may be called .safetensors.
@@ -55,6 +58,13 @@ class Stored:
             return np.zeros(0, np.uint8)
         return np.memmap(self.file, np.uint8, "r", self.begin, (self.end - self.begin,))
 
+    @property
+    def finite(self) -> bool:
+        """Whether all of its numbers are finite, in a dtype that float32 holds; a part is read after the other."""
+        whole, (kind, bits) = self.raw(), EXPONENT[self.dtype]
+        parts = (whole[start : start + AT_ONCE].view(kind) for start in range(0, len(whole), AT_ONCE))
+        return not any(bool(((part & bits) == bits).any()) for part in parts)
+
 
 def conversion(path: Path) -> str:
     """What to type to make a safetensors file of one that torch saved, or a folder of the folder of diffusers that it is part of."""
@@ -87,9 +97,11 @@ def stored_tensors(path: Path) -> dict[str, Stored]:
     try:
         with path.open("rb") as stream:
             size = int.from_bytes(stream.read(8), "little")
-            if size > whole:
-                raise ValueError("it does not begin with the size of a header")  # noqa: TRY301 - one way to be damaged of many
+            if not size or size > whole:
+                raise ValueError("it does not begin with the size of a header" if whole else "it is empty")  # noqa: TRY301 - of many ways
             header = json.loads(stream.read(size))
+        if not isinstance(header, dict):
+            raise ValueError(f"its header is a {type(header).__name__}, and tensors by name are expected")  # noqa: TRY301, TRY004 - as above
         header.pop("__metadata__", None)
         found = {name: _stored(path, name, entry, 8 + size) for name, entry in header.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -102,6 +114,8 @@ def stored_tensors(path: Path) -> dict[str, Stored]:
 
 def _stored(path: Path, name: str, entry: dict[str, Any], start: int) -> Stored:
     begin, end = (start + int(offset) for offset in entry["data_offsets"])
+    if any(length < 0 for length in entry["shape"]):
+        raise ValueError(f"{name} has the shape {entry['shape']}")
     stored = Stored(path, name, str(entry["dtype"]), tuple(int(length) for length in entry["shape"]), begin, end)
     wanted = EXACT.get(stored.dtype, 0) * int(np.prod(stored.shape, dtype=np.int64))
     if end < begin or (stored.exact and wanted != end - begin):

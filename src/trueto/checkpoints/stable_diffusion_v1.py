@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from trueto.checkpoints.files import Stored
 from trueto.errors import DataError
 
-__all__ = ["FOLDERS", "IGNORED", "PIXELS", "PREFIXES", "is_weight", "renamed", "sizes"]
+__all__ = ["ANOTHER", "FOLDERS", "IGNORED", "PIXELS", "PREFIXES", "is_weight", "renamed", "sizes"]
 
 PREFIXES = {
     "unet": "model.diffusion_model.",
@@ -27,6 +28,7 @@ PIXELS = 8  # a side of the square of pixels that one latent stands for, in the 
 HEADS = 8  # of attention in the U-Net: no shape tells them, and configs/stable-diffusion/v1-inference.yaml has no other
 HEAD = 64  # width of a head of CLIP's text encoder
 LENGTH = 77
+ANOTHER = "trueto gate --weights PATH, of a v1-1 to v1-5 or a finetune"
 RESNET = {
     "norm1": "in_layers.0",
     "conv1": "in_layers.2",
@@ -131,25 +133,45 @@ def _first(*ways: tuple[str, Callable[[Found], str]]) -> Callable[[str], str]:
     return to
 
 
-def sizes(held: Shapes) -> dict[str, dict[str, Any]]:
-    """The arguments of the three networks' constructors, in the original's words, told by the shapes of their weights.
+class _NotV1(Exception):
+    """Why weights are not those of Stable Diffusion v1."""
+
+
+class _Part(dict[str, Stored]):
+    """The weights of one network by the rest of their names; one that is missing is said by its whole name."""
+
+    def __init__(self, held: Shapes, part: str) -> None:
+        self.prefix = PREFIXES[part]
+        super().__init__({name.removeprefix(self.prefix): stored for name, stored in held.items() if name.startswith(self.prefix)})
+
+    def __missing__(self, name: str) -> Stored:
+        raise _NotV1(f"it has no {self.prefix}{name}")
+
+    def lengths(self, name: str, axes: int) -> tuple[int, ...]:
+        """The shape of a weight that has as many axes, none of them of no length."""
+        shape = self[name].shape
+        if len(shape) != axes or not all(shape):
+            raise _NotV1(f"its {self.prefix}{name} has the shape {shape}, and {axes} axes are expected")
+        return shape
+
+
+def sizes(held: Shapes, path: Path) -> dict[str, dict[str, Any]]:
+    """The arguments of the three networks' constructors, in the original's words, told by the shapes of the weights that lie at a path.
 
     DataError where they are not those of Stable Diffusion v1.
     """
     try:
-        found = {"unet": _unet_sizes(held), "autoencoder": _autoencoder_sizes(held), "text": _text_sizes(held)}
-    except (KeyError, IndexError, ZeroDivisionError, StopIteration) as error:
-        raise _not_v1(f"it has no {error.args[0] if error.args else 'whole network'}") from error
-    width, context = found["text"]["hidden_size"], found["unet"]["context_dim"]
-    if width != context:
-        raise _not_v1(f"its text encoder gives {width} numbers a token, and its U-Net takes {context}")
+        found = {
+            "unet": _unet_sizes(_Part(held, "unet")),
+            "autoencoder": _autoencoder_sizes(_Part(held, "autoencoder")),
+            "text": _text_sizes(_Part(held, "text")),
+        }
+        width, context = found["text"]["hidden_size"], found["unet"]["context_dim"]
+        if width != context:
+            raise _NotV1(f"its text encoder gives {width} numbers a token, and its U-Net takes {context}")  # noqa: TRY301 - as the parts do
+    except _NotV1 as error:
+        raise DataError(f"{path}: these are not the weights of Stable Diffusion v1: {error}", ANOTHER) from error
     return found
-
-
-def _not_v1(why: str) -> DataError:
-    return DataError(
-        f"these are not the weights of Stable Diffusion v1: {why}", "trueto gate --weights PATH, of a v1-1 to v1-5 or a finetune"
-    )
 
 
 def _count(held: Iterable[str], pattern: str) -> int:
@@ -157,28 +179,28 @@ def _count(held: Iterable[str], pattern: str) -> int:
     return 1 + max((int(found[1]) for name in held if (found := re.match(pattern, name))), default=-1)
 
 
-def _unet_sizes(held: Shapes) -> dict[str, Any]:
-    prefix = PREFIXES["unet"]
-    inner = {name.removeprefix(prefix): stored for name, stored in held.items() if name.startswith(prefix)}
-    width, channels = inner["input_blocks.0.0.weight"].shape[:2]
+def _unet_sizes(inner: _Part) -> dict[str, Any]:
+    width, channels, *_ = inner.lengths("input_blocks.0.0.weight", 4)
     if channels != 4:
-        raise _not_v1(f"its U-Net takes {channels} channels, and 4 are expected")
+        raise _NotV1(f"its U-Net takes {channels} channels, and 4 are expected")
     levels: list[list[int]] = [[]]
     attention: list[int] = []
     for block in range(1, _count(inner, r"input_blocks\.(\d+)\.")):
         if f"input_blocks.{block}.0.op.weight" in inner:
             levels.append([])
             continue
-        levels[-1].append(inner[f"input_blocks.{block}.0.out_layers.3.weight"].shape[0])
+        levels[-1].append(inner.lengths(f"input_blocks.{block}.0.out_layers.3.weight", 4)[0])
         if f"input_blocks.{block}.1.norm.weight" in inner:
             attention.append(2 ** (len(levels) - 1))
-    first = next(name.partition("transformer_blocks.")[0] for name in inner if "transformer_blocks." in name)
-    if len(inner[f"{first}proj_in.weight"].shape) != 4:
-        raise _not_v1("its attention has linear layers around it, as Stable Diffusion 2 and XL have")
+    if not all(levels):
+        raise _NotV1("its U-Net has a level without blocks")
+    first = next((name.partition("transformer_blocks.")[0] for name in inner if "transformer_blocks." in name), "middle_block.1.")
+    if len(inner[f"{first}proj_in.weight"].shape) == 2:
+        raise _NotV1("its attention has linear layers around it, as Stable Diffusion 2 and XL have")
     return {
         "image_size": 8,
         "in_channels": channels,
-        "out_channels": inner["out.2.weight"].shape[0],
+        "out_channels": inner.lengths("out.2.weight", 4)[0],
         "model_channels": width,
         "num_res_blocks": len(levels[0]),
         "attention_resolutions": sorted(set(attention)),
@@ -186,45 +208,41 @@ def _unet_sizes(held: Shapes) -> dict[str, Any]:
         "num_heads": HEADS,
         "use_spatial_transformer": True,
         "transformer_depth": _count(inner, re.escape(f"{first}transformer_blocks.") + r"(\d+)\."),
-        "context_dim": inner[f"{first}transformer_blocks.0.attn2.to_k.weight"].shape[1],
+        "context_dim": inner.lengths(f"{first}transformer_blocks.0.attn2.to_k.weight", 2)[1],
         "use_checkpoint": False,
         "legacy": False,
     }
 
 
-def _autoencoder_sizes(held: Shapes) -> dict[str, Any]:
-    prefix = PREFIXES["autoencoder"]
-    inner = {name.removeprefix(prefix): stored for name, stored in held.items() if name.startswith(prefix)}
-    width = inner["encoder.conv_in.weight"].shape[0]
+def _autoencoder_sizes(inner: _Part) -> dict[str, Any]:
+    width = inner.lengths("encoder.conv_in.weight", 4)[0]
     levels = _count(inner, r"encoder\.down\.(\d+)\.")
     if 2 ** (levels - 1) != PIXELS:
-        raise _not_v1(f"its autoencoder makes one latent of {2 ** (levels - 1)} pixels a side, and {PIXELS} are expected")
+        raise _NotV1(f"its autoencoder makes one latent of {2 ** (levels - 1)} pixels a side, and {PIXELS} are expected")
     return {
         "double_z": True,
-        "z_channels": inner["decoder.conv_in.weight"].shape[1],
+        "z_channels": inner.lengths("decoder.conv_in.weight", 4)[1],
         "resolution": 256,
         "in_channels": 3,
-        "out_ch": inner["decoder.conv_out.weight"].shape[0],
+        "out_ch": inner.lengths("decoder.conv_out.weight", 4)[0],
         "ch": width,
-        "ch_mult": [inner[f"encoder.down.{level}.block.0.conv1.weight"].shape[0] // width for level in range(levels)],
+        "ch_mult": [inner.lengths(f"encoder.down.{level}.block.0.conv1.weight", 4)[0] // width for level in range(levels)],
         "num_res_blocks": _count(inner, r"encoder\.down\.0\.block\.(\d+)\."),
         "attn_resolutions": [],
         "dropout": 0.0,
     }
 
 
-def _text_sizes(held: Shapes) -> dict[str, Any]:
-    prefix = PREFIXES["text"]
-    inner = {name.removeprefix(prefix): stored for name, stored in held.items() if name.startswith(prefix)}
-    words, width = inner["embeddings.token_embedding.weight"].shape
-    length = inner["embeddings.position_embedding.weight"].shape[0]
+def _text_sizes(inner: _Part) -> dict[str, Any]:
+    words, width = inner.lengths("embeddings.token_embedding.weight", 2)
+    length = inner.lengths("embeddings.position_embedding.weight", 2)[0]
     if length != LENGTH or width % HEAD:
-        raise _not_v1(f"its text encoder reads {length} tokens of {width} numbers; expected are {LENGTH}, and heads of {HEAD}")
+        raise _NotV1(f"its text encoder reads {length} tokens of {width} numbers; expected are {LENGTH}, and heads of {HEAD}")
     return {
         "vocab_size": words,
         "eos_token_id": words - 1,
         "hidden_size": width,
-        "intermediate_size": inner["encoder.layers.0.mlp.fc1.weight"].shape[0],
+        "intermediate_size": inner.lengths("encoder.layers.0.mlp.fc1.weight", 2)[0],
         "num_hidden_layers": _count(inner, r"encoder\.layers\.(\d+)\."),
         "num_attention_heads": width // HEAD,
         "max_position_embeddings": length,

@@ -102,7 +102,7 @@ def _pipeline_of(pipeline: Any, task: Task, checkpoint: Checkpoint, folder: Path
             named = {"variant": checkpoint.variant} if checkpoint.variant else {}
             named |= {"safety_checker": None, "requires_safety_checker": False}
             pipe = pipeline.from_pretrained(str(checkpoint.path), torch_dtype=task.dtype, local_files_only=True, **named)
-    own = pipe.scheduler.config if isinstance(pipe.scheduler, diffusers.PNDMScheduler) else {**pipe.scheduler.config, **SCHEDULER}
+    own = pipe.scheduler.config if isinstance(pipe.scheduler, diffusers.PNDMScheduler) else SCHEDULER
     pipe.scheduler = diffusers.PNDMScheduler.from_config(own)  # anew, so that a twin has it in float64
     for name, part in PARTS.items():
         weights.expect_weights(getattr(pipe, name), checkpoint, part, task.dtype)
