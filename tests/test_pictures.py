@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trueto.likeness import grey_levels
 from trueto.outputs import Outputs
 from trueto.reports.pictures import caption, pictures_of
 from trueto.running.pictures import pictures
@@ -34,6 +35,19 @@ def test_a_picture_is_shown_as_it_is_and_its_difference_amplified():
     difference = seen(entry["difference"])
     assert {128} == set(np.delete(difference.reshape(-1), 3 * (2 * 6 + 3) + 1).tolist())
     assert 255 == difference[2, 3, 1]
+
+
+def test_a_picture_of_8_bits_is_shown_as_it_is():
+    """Whole numbers from 0 to 255 are grey levels already, and the largest difference is white as that of any other."""
+    original = np.random.default_rng(0).integers(0, 256, (3, 4, 6))
+    other = original.copy()
+    other[1, 2, 3] = original[1, 2, 3] ^ 128
+    (entry,) = pictures(Outputs({"picture": other}), Outputs({"picture": original}))
+    assert 128 == round(grey_levels(other, original))
+    for part, wanted in (("original", original), ("candidate", other)):
+        assert np.moveaxis(wanted, 0, -1).tobytes() == seen(entry[part]).tobytes()
+    assert 996 == round(1000 * entry["amplified"])  # 127.5 / 128
+    assert (255 if other[1, 2, 3] > original[1, 2, 3] else 0) == seen(entry["difference"])[2, 3, 1]
 
 
 def test_pictures_of_a_batch_stand_below_each_other():

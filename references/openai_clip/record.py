@@ -1,5 +1,7 @@
 """How to run OpenAI's CLIP: imports the original from a checkout and calls it, nothing more."""
 
+import math
+import sys
 import tempfile
 import unicodedata
 from contextlib import ExitStack
@@ -7,18 +9,34 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
+import numpy as np
 import regex
 import torch
+from PIL import Image, ImageOps
 
-from trueto.recording.harness import END, LENGTH, Task, import_file, prompts, stand_in
+from trueto.recording.harness import (
+    END,
+    LENGTH,
+    Task,
+    as_users_do,
+    import_file,
+    needed,
+    parts_of,
+    picture_file,
+    prompts,
+    stand_in,
+)
+
+TORCHVISION = "torchvision", "0.28.0"
 
 
 def load(source: Path):
-    """The original's networks and its tokenizer, from a checkout."""
-    stand_in("torchvision", "torchvision.transforms")
+    """The original's networks, its tokenizer and, where torchvision is installed, how it reads pictures, from a checkout."""
+    if not (whole := parts_of(*TORCHVISION)):
+        stand_in("torchvision", "torchvision.transforms")
     tokenizer = import_file("clip.simple_tokenizer", source / "clip" / "simple_tokenizer.py")
-    model = import_file("clip.model", source / "clip" / "model.py")
-    return SimpleNamespace(CLIP=model.CLIP, tokenizer=tokenizer, clip=import_file("clip.clip", source / "clip" / "clip.py"))
+    model, clip = (import_file(f"clip.{name}", source / "clip" / f"{name}.py") for name in ("model", "clip"))
+    return SimpleNamespace(CLIP=model.CLIP, tokenizer=tokenizer, clip=clip, reads_pictures=whole)
 
 
 def samples_first(value: torch.Tensor) -> torch.Tensor:
@@ -32,9 +50,9 @@ def blocks(name: str, count: int) -> dict[str, str]:
 
 
 def drive(original, name: str, task: Task) -> None:
-    """Give prompts to the tokenizer, sentences to the network, or sentences and pictures."""
-    if name == "tokens":
-        tokens(original, task)
+    """Give prompts to the tokenizer, a file to the transform, sentences to the network, or sentences and pictures."""
+    if name in ("tokens", "picture"):
+        (tokens if name == "tokens" else picture)(original, task)
         return
     sizes = task.toy("clip")
     net = task.fill(original.CLIP(**sizes), "clip")
@@ -76,3 +94,35 @@ def tokens(original, task: Task) -> None:
     end = task.vocabulary()[END]
     after = (found == end).cumsum(dim=1) > 0
     task.give("tokens", torch.where(after & (found == 0), end, found))
+
+
+def on_white(seen: Image.Image) -> Image.Image:
+    """A picture with transparency before a white ground, any other as it is."""
+    return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen) if seen.mode == "RGBA" else seen
+
+
+def picture(original, task: Task) -> None:
+    """A file as `_transform` makes numbers of it: when it has been resized, cropped and converted, and in the end.
+
+    Variants cut half a pixel off where it is rounded, convert the picture before it is resized, or show it as its file says.
+    """
+    if not original.reads_pictures:
+        raise needed(*TORCHVISION)
+    options, knobs, convert = task.case.options, task.knobs, original.clip._convert_image_to_rgb  # noqa: SLF001 - it is what is recorded
+
+    def converted(seen: Image.Image) -> Image.Image:
+        made = convert(seen)
+        task.give("picture", np.moveaxis(np.asarray(made), 2, 0))
+        return made
+
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as replaced:
+        seen = Image.open(picture_file(Path(folder), options["kind"], (options["width"], options["height"])))
+        if knobs.get("crop") == "cut":
+            functions = sys.modules["torchvision.transforms.functional"]
+            replaced.enter_context(patch.object(functions, "round", math.floor, create=True))
+        if knobs.get("orientation") == "upright" and options["kind"] == "turned":
+            seen = ImageOps.exif_transpose(seen)
+        if (before := knobs.get("converted")) is not None:
+            seen = convert(on_white(seen) if before == "on_white" else seen)
+        replaced.enter_context(patch.object(original.clip, "_convert_image_to_rgb", converted))
+        task.give("pixel_values", as_users_do(original.clip._transform(options["side"]), seen))  # noqa: SLF001 - the same

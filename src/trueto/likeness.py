@@ -12,7 +12,7 @@ import numpy as np
 from trueto.distances import measure
 from trueto.judge import Expected
 
-__all__ = ["GREY_LEVELS", "grey_levels", "grey_words", "looks_like", "size_of"]
+__all__ = ["GREY_LEVELS", "from_levels", "grey_levels", "grey_words", "looks_like", "size_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -109,14 +109,19 @@ def _few(difference: Array) -> str:
 
 
 def grey_levels(got: Array, expected: Array) -> float:
-    """Largest change of the final picture in grey levels of an 8-bit image.
+    """Largest change of the final picture in grey levels of an 8-bit image; a picture in whole numbers has those already.
 
     The stated linear map: x0 lives in about [-1, 1] and one unit of it is 127.5 grey levels, as when a pixel is written to a file.
     """
     if got.shape != expected.shape:
         return math.inf
-    peak = measure(got, expected)[1]
+    peak = measure(from_levels(got), from_levels(expected))[1]
     return math.inf if math.isnan(peak) else GREY_PER_UNIT * peak
+
+
+def from_levels(picture: Array) -> Array:
+    """A picture from -1 to 1, float64: one in whole numbers has 8 bits, 0 to 255; any other is there already."""
+    return picture / GREY_PER_UNIT - 1 if picture.dtype.kind in "iu" else picture.astype(np.float64)
 
 
 def grey_words(levels: float, said: str) -> str:

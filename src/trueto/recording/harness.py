@@ -8,14 +8,17 @@ instead, and gives them with `task.give(...)` (docs/outputs.md).
 from __future__ import annotations
 
 import importlib.machinery
+import importlib.metadata
 import importlib.util
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
+from trueto.candidates._library import bare_package
+from trueto.errors import DataError
 from trueto.fixtures.pictures import picture_file
 from trueto.fixtures.prompts import LENGTH, prompts
 from trueto.fixtures.words import END, vocabulary, write_tokenizer
@@ -27,7 +30,10 @@ __all__ = [
     "LENGTH",
     "Run",
     "Task",
+    "as_users_do",
     "import_file",
+    "needed",
+    "parts_of",
     "picture_file",
     "prompts",
     "quiet_progress",
@@ -44,6 +50,37 @@ def stand_in(*names: str) -> None:
         module.__spec__ = importlib.machinery.ModuleSpec(name, None)
         module.__path__ = []
         sys.modules[name] = module
+
+
+def parts_of(package: str, version: str) -> bool:
+    """Make the modules of an installed package importable without its __init__, which may load what was compiled for another torch.
+
+    False where it is not installed in that version.
+    """
+    try:
+        found = importlib.metadata.version(package).partition("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    if found == version:
+        bare_package(package)
+    return found == version
+
+
+def needed(package: str, version: str) -> DataError:
+    """What to raise where a package is missing without which something cannot be recorded."""
+    install = f"pip install --no-deps --target DIR {package}=={version}, then the same with PYTHONPATH=DIR in front"
+    return DataError(f"{package} {version} is not installed, a part of which the original calls here", install)
+
+
+def as_users_do(function: Callable[..., Any], *args: Any) -> Any:
+    """Call what an original put together of the parts of a package, and of which no line is its own.
+
+    What it raises counts as raised by the original.
+    """
+    try:
+        return function(*args)
+    except Exception as error:  # noqa: BLE001 - raised again, as if it began here
+        raise error.with_traceback(None) from error.__cause__
 
 
 class _NoBar:

@@ -26,7 +26,7 @@ from trueto.interpose import TORCH_OF, Interposer, NoiseSource
 from trueto.judge import Spread, expect, spread_of
 from trueto.model import Case
 from trueto.observe import EMPTY, Observation, StepError
-from trueto.recording.harness import Run
+from trueto.recording.harness import Run, as_users_do
 from trueto.recording.outputs import record_outputs
 from trueto.references.library import PARAMETERS, Reference, reference
 from trueto.references.spec import LEVEL_NUDGES, NUDGES, nudged
@@ -40,7 +40,7 @@ LOW = ("float16", "bfloat16")
 LOW_LIMIT = 0.1
 LIMIT = 1e-3
 QUICK_STEPS = 7
-READERS = frozenset({"PIL", "transformers"})  # packages by which originals read pictures and prompts
+READERS = frozenset({"PIL", "torchvision", "transformers"})  # packages by which originals read pictures and prompts
 _OURS = frozenset(str(Path(__file__).parents[1] / name) for name in ("interpose.py", "torch_run.py", "observe.py"))
 
 
@@ -86,10 +86,11 @@ def observe_original(  # noqa: PLR0913 - a run of an original has that many side
 
 
 def _starts_in(ref: Reference, error: Exception) -> str:
-    """Where an exception starts; raised again where that is not a file of the original, or a reader of files or texts that it called."""
+    """Where an exception starts; raised again where that is not a file of the original, or something that it called or is made of."""
     traced = traceback.extract_tb(error.__traceback__)
     frames = [f for f in traced if f.filename not in _OURS and READERS.isdisjoint(Path(f.filename).parts)]
-    if not (frames and Path(frames[-1].filename).name in {Path(f).name for f in ref.codebase.files}):
+    files = {Path(f).name for f in ref.codebase.files}
+    if not (frames and (Path(frames[-1].filename).name in files or frames[-1].name == as_users_do.__name__)):
         raise error
     return f"{Path(frames[-1].filename).name}: {frames[-1].name}"
 

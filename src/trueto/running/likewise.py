@@ -21,12 +21,12 @@ __all__ = ["compare_outputs", "expected_of", "held_by_float32", "ill_conditioned
 Array = np.ndarray[Any, np.dtype[Any]]
 
 PICTURE, FILE = "image", "png"  # a picture from -1 to 1, and the same in 8 bits
-READ = "picture"  # one that was read from a file, from -1 to 1 as well
+READ = "picture"  # one that was read from a file, from -1 to 1 as well, or of 8 bits
 GREY = 127.5  # grey levels in one unit of a picture
 
 
 def is_picture(name: str) -> bool:
-    """Whether an output is a picture from -1 to 1: `image`, `image.left`, or `image#2`, the second that was given; or a `picture` read."""
+    """Whether an output is a picture: `image`, `image.left`, or `image#2`, the second that was given; or a `picture` read."""
     return re.split(r"[.#]", name)[0] in (PICTURE, READ)
 
 

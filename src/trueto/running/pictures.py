@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from trueto.likeness import from_levels
 from trueto.outputs import Outputs
 from trueto.running.likewise import is_picture
 
@@ -24,11 +25,12 @@ BATCH = 4  # pictures of a batch that are shown
 
 
 def pictures(got: Outputs, wanted: Outputs) -> list[dict[str, Any]]:
-    """What can be looked at among named outputs: `image` and `picture` from -1 to 1, and `latents` (B, C, h, w) after each step as a strip.
+    """What can be looked at among named outputs: `image` and `picture`, and `latents` (B, C, h, w) after each step as a strip.
 
-    An image is (B, 3, H, W) or (3, H, W), and the first four of a batch stand below each other; of two sizes, both stand at the top left of
-    a grey one with room for either. Each has its `name`, `original`, `candidate` and `difference`
-    as PNG in base64, and by what the difference was multiplied (`amplified`) until its largest value is black or white; grey is none.
+    An image goes from -1 to 1, or is of 8 bits in whole numbers. It is (B, 3, H, W) or (3, H, W), and the first four of a batch stand
+    below each other; of two sizes, both stand at the top left of a grey one with room for either. Each has its `name`, `original`,
+    `candidate` and `difference` as PNG in base64, and by what the difference was multiplied (`amplified`) until its largest value is black
+    or white; grey is none.
     A strip has the `steps` that are shown, of how many that the original takes (`of`).
     """
     found: list[dict[str, Any]] = []
@@ -48,7 +50,7 @@ def _batch(values: Array) -> list[Array]:
     """Pictures of a batch, each (H, W, 3) from -1 to 1; none where a side has more than 256 pixels."""
     values = values[None] if values.ndim == 3 else values
     fits = values.ndim == 4 and values.shape[1] >= 3 and max(values.shape[2:]) <= LARGEST
-    return [np.moveaxis(picture[:3].astype(np.float64), 0, -1) for picture in values[:BATCH]] if fits else []
+    return [np.moveaxis(from_levels(picture[:3]), 0, -1) for picture in values[:BATCH]] if fits else []
 
 
 def _lined(tiles: list[Array], axis: int) -> Array:

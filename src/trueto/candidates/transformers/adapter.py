@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trueto.fixtures.pictures import picture_file
 from trueto.fixtures.prompts import LENGTH, prompts
 from trueto.model import Case, Claim
 
@@ -105,17 +106,46 @@ TOKENS = Claim(
 )
 
 
+PILLOW = "CLIPImageProcessorPil"  # what `CLIPImageProcessor` stands for where torchvision is not installed
+UPRIGHT = "reads the file with load_image, as that of diffusers does: upright, and in red, green and blue before anything else"
+PICTURES = (
+    Claim(
+        "openai_clip/picture",
+        "openai_clip/picture",
+        PILLOW,
+        "transformers, CLIPVisionModel.forward, example",
+        'inputs = processor(images=image, return_tensors="pt")',
+        settings={"network": {"class": PILLOW, "read_by": "PIL.Image.open"}},
+    ),
+    Claim(
+        "openai_clip/picture@load_image",
+        "openai_clip/picture",
+        PILLOW,
+        "transformers, CLIPModel.get_image_features, example",
+        "image = load_image(url)",
+        settings={"network": {"class": PILLOW, "read_by": "transformers.image_utils.load_image"}},
+        note=UPRIGHT,
+    ),
+)
+
+
 class TransformersAdapter:
     """The adapter of transformers (see `trueto.candidates.Adapter`)."""
 
     name = "transformers"
     claims = (
         TOKENS,
+        *PICTURES,
         *(_claim(f"openai_clip/{half}", attention) for half in ("text", "image") for attention in ("sdpa", "eager")),
         *(_claim(f"open_clip/{half}", "sdpa", "gelu") for half in ("text", "image")),
     )
     no_claims: Mapping[str, str] = {}
-    modules = ("transformers.models.clip", "transformers.tokenization_utils_tokenizers")
+    modules = (
+        "transformers.models.clip",
+        "transformers.tokenization_utils_tokenizers",
+        "transformers.image_processing_backends",
+        "transformers.image_transforms",
+    )
 
     def version(self) -> str:
         """The installed version, without importing the library."""
@@ -148,9 +178,9 @@ class TransformersAdapter:
         raise NotImplementedError(claim.id)
 
     def outputs(self, claim: Claim, task: Task, flags: Mapping[str, Any]) -> None:  # noqa: ARG002 - no flag concerns a network
-        """Tokens of prompts; text: what is kept of each piece and of the sentence; image: of the picture, and how alike both are."""
-        if claim.reference == TOKENS.reference:
-            tokens(task)
+        """Tokens of prompts; a picture read; text: what is kept of each piece and of the sentence; image: of the picture, and likeness."""
+        if claim in (TOKENS, *PICTURES):
+            tokens(task) if claim == TOKENS else picture(claim, task)
             return
         torch, converted = importlib.import_module("torch"), importlib.import_module("trueto.torch_task").converted
         sizes, weights = task.toy("openai_clip/clip"), task.weights("clip")  # both originals' toys have the same sizes
@@ -181,6 +211,21 @@ def tokens(task: Task) -> None:
         tokenizer = importlib.import_module("transformers").CLIPTokenizer.from_pretrained(str(task.tokenizer(Path(folder, "tokenizer"))))
     texts = list(prompts(task.case.options["prompts"], task.case.seed))
     task.give("tokens", tokenizer(texts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt").input_ids)
+
+
+def picture(claim: Claim, task: Task) -> None:
+    """A file as the image processor makes numbers of it: in 8 bits, when it has been resized and cropped, and in the end."""
+    options, read_by = task.case.options, claim.settings["network"]["read_by"]
+    module, _, function = read_by.rpartition(".")
+    side = options["side"]
+    process = getattr(importlib.import_module("transformers"), claim.implementation)(
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = picture_file(Path(folder), options["kind"], (options["width"], options["height"]))
+        seen = getattr(importlib.import_module(module), function)(str(file))
+        task.give("picture", process(seen, do_rescale=False, do_normalize=False, return_tensors="pt").pixel_values[0])
+        task.give("pixel_values", process(seen, return_tensors="pt").pixel_values[0].to(task.dtype))
 
 
 ADAPTER = TransformersAdapter()
