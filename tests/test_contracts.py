@@ -1,4 +1,4 @@
-"""The rules of DESIGN.md that a machine can check, and for each a fault that the machine catches."""
+"""The rules of the design that a machine can check, and for each a fault that the machine catches."""
 
 import ast
 import shutil

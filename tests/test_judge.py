@@ -199,7 +199,7 @@ def test_worst_element_of_a_large_tensor(value, place):
     ],
 )
 def test_sizes_in_plain_words(levels, word):
-    """Grey levels become the words of DESIGN.md, with their borders."""
+    """Grey levels become their words, with their borders."""
     assert word == size_of(levels)
 
 

@@ -73,7 +73,7 @@ def test_power_and_false_alarms_stand_in_the_report(site, tmp_path):
     """Index and matrix say both figures with their commands; counts of another version are not shown, damaged ones are told."""
     site()
     header = records.events()[0]
-    counts = {"candidate": header["candidate"], "version": header["version"], "alarms": 2, "cells": 12345, "claims": 3}
+    counts = {name: header[name] for name in ("candidate", "version")} | {"alarms": 2, "cells": 12345, "claims": 3, "of_claims": 4}
     path = tmp_path / "out" / "false_alarms.json"
     for version, shown in ((header["version"], True), ("0.0.0", False)):
         path.write_text(json.dumps({**counts, "version": version}))
@@ -82,6 +82,8 @@ def test_power_and_false_alarms_stand_in_the_report(site, tmp_path):
             text = (tmp_path / "out" / name).read_text()
             assert shown == ("2 false alarms in 12,345 cells" in text)
             assert "Power: 1 of 2 seeded faults are seen" in text
+            assert f"trueto power {header['candidate']} --faults 3 --seed 0 --equivalence 5" in text
+            assert shown == ("over 3 of 4 claims" in text)
     path.write_text("{}")
     with pytest.raises(DataError, match="no count of false alarms"):
         write_site(tmp_path / "run.jsonl", tmp_path / "out")

@@ -229,7 +229,7 @@ def test_exit_code_is_that_of_the_verdicts_whatever_is_printed(tmp_path, monkeyp
     one = ("--claim", "k_diffusion/euler@drifts", "--case", "model-2", "--layer", "trajectory", "--jobs", "1")
     done = trueto("gate", drifts, *one, "--format", form, "--summary", "summary.md", "--record", "run.jsonl", cwd=tmp_path)
     assert 1 == done.returncode, done.stdout + done.stderr
-    assert re.match(r"before\n\*\*.*differs undeclared from 1", (tmp_path / "summary.md").read_text())
+    assert re.match(r"before\n\*\*.*differs undeclared in 1", (tmp_path / "summary.md").read_text())
     monkeypatch.chdir(tmp_path)  # places are looked for in the folder that the gate ran in
     if form != "table":
         assert render(read_run(tmp_path / "run.jsonl"), form) == done.stdout.rstrip("\n")

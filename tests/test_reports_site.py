@@ -15,6 +15,7 @@ from trueto.events import read_run
 from trueto.references import reference
 from trueto.reports import write_site, write_text
 from trueto.reports.plot import Series, drift_plot
+from trueto.reports.view import ClaimView, severity
 
 VOID = {"meta", "input", "br"}
 IMPLIED = {"tr", "td", "th", "thead", "tbody"}
@@ -288,3 +289,25 @@ def test_outputs_have_their_names_under_the_plot_where_there_is_room(names: tupl
     picture = str(drift_plot(Series((0, 1, 2), (1e-7,) * 3, (1e-7,) * 3, (1.0,) * 3, names), "a plot"))
     assert [shown] * 3 == [f">{name}</text>" in picture for name in names]
     assert shown is not (">2</text>" in picture)
+
+
+def declared_cell(case: str, grey: float | None, ratio: float, itself: float, **more: object) -> dict[str, object]:
+    """A declared cell: how much its picture changes, how far it is from what is declared, and from the original itself."""
+    made = records.cell("k_diffusion/heun", case, "trajectory", verdict="declared")
+    return {**made, "grey_levels": grey, "ratio": ratio, "evidence": {**made["evidence"], "original": {"ratio": itself}}, **more}
+
+
+def test_the_first_of_declared_cells_is_the_one_that_changes_most() -> None:
+    """Not the one that is furthest from what is declared, which is rounding; a difference that nobody declared comes before all."""
+    small, large, unseen = declared_cell("a", 0.5, 4.0, 9.0), declared_cell("b", 147.0, 0.1, 5.0), declared_cell("c", None, 3.0, 1e9)
+    assert [large, small, unseen] == sorted([small, unseen, large], key=severity, reverse=True)
+    drifted = {**small, "verdict": "drifted"}
+    assert drifted == max([large, drifted], key=severity)
+
+
+@pytest.mark.parametrize(("grey", "said"), [(None, "not measured"), (3.0, "visible: 3.0 of 255 grey levels")])
+def test_what_was_not_measured_is_not_called_invisible(grey: float | None, said: str) -> None:
+    """The size of a claim that differs, where the first of its inputs is the same."""
+    same = {**records.cell("k_diffusion/heun", "a", "trajectory"), "grey_levels": None, "size": "none"}
+    differs = declared_cell("b", grey, 1.0, 5.0, size="visible" if grey else "not measured")
+    assert said == ClaimView("k_diffusion/heun", "k_diffusion/heun", "heun", [same, differs], None).size

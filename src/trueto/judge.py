@@ -98,7 +98,7 @@ def expect(
     ends: tuple[float, ...] = (),
     scale_from: Expected | None = None,
 ) -> Expected:
-    """The original's values with their floor (DESIGN.md, section 4).
+    """The original's values with their floor.
 
     The floor of a row is the largest of |native - exact|, the spread of nudged runs, the floors of earlier rows, and half a unit
     in the last place of the signal. `pooled` takes one floor for all rows (tables). `scale_from` is the float32 floor of the

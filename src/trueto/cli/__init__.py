@@ -83,7 +83,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; every error that is ours ends in one sentence and its exit code (0 to 5, see DESIGN.md)."""
+    """Run the command line; every error that is ours ends in one sentence and its exit code (0 to 5, see the README)."""
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

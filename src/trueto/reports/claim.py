@@ -23,10 +23,10 @@ SAID = {
     Verdict.FAITHFUL: "{} computes what the original computes, within the original's own rounding.",
     Verdict.CONSISTENT: "{} computes what the original computes, and with settings that it does not have, what its parts make of them.",
     Verdict.BEYOND: "{} returns a result where the original stops; everywhere else it is the same.",
-    Verdict.DECLARED: "{} differs from the original, exactly as it declares.",
-    Verdict.DECLARED_UNEXPLAINED: "{} differs from the original by no more than it declares. What it computes instead is not explained.",
+    Verdict.DECLARED: "{} differs from the original in a known way, and in no other.",
+    Verdict.DECLARED_UNEXPLAINED: "{} differs from the original by no more than is declared. What it computes instead is not explained.",
     Verdict.DRIFTED: "{} differs from the original, and nobody has declared it.",
-    Verdict.STALE: "What {} declares here is not what it does.",
+    Verdict.STALE: "What is declared of {} here is not what it does.",
     Verdict.BROKEN: "{} does not return a usable result where the original does.",
     Verdict.DISPUTED: "The recording of this original is in doubt.",
     Verdict.UNJUDGED: "{} could not be judged on every input.",
@@ -41,6 +41,7 @@ SWITCHED = {
     Verdict.DRIFTED: "{} gives something else with the switch on, and nobody has declared it.",
     Verdict.BROKEN: "{} does not return a usable result with the switch on.",
 }
+AUTHORS = {"trueto": "trueto; the library's authors have not confirmed it"}
 PROMISED = {"start": "starts with", "grid": "noise levels", "update": "each step", "final step": "last step", "noise": "random draws"}
 
 
@@ -60,7 +61,9 @@ def _verdict(view: Overview, claim: ClaimView) -> Html:
         el("p", ", ".join(f for f in facts if f) + ".", class_="soft"),
         el("p", f"Proof that it was at work: {cell['evidence']['effect']}.", class_="soft") if cell["evidence"].get("effect") else EMPTY,
         el("p", f"Largest change of the finished picture: {claim.size}.", class_="soft") if claim.pictures else EMPTY,
-        el("p", f"Power: {said_of(view.power[claim.claim])}.", class_="soft") if claim.claim in view.power else EMPTY,
+        el("p", f"Test of these checks, with faults made on purpose: {said_of(view.power[claim.claim])}.", class_="soft")
+        if claim.claim in view.power
+        else EMPTY,
     ]
     return el("section", icon(sign.icon, str(claim.verdict)), el("div", *lines), class_=f"verdict {sign.tone}")
 
@@ -159,7 +162,7 @@ def plot_label(view: Overview, cell: dict[str, Any]) -> str:
 def _numbers(series: Series) -> Html:
     named = [f"{step}: {name}" for step, name in zip(series.steps, series.names, strict=False)]
     rows = "".join(
-        f"<tr><td>{el('span', s)}<td>{number(d)}<td>{number(f)}<td>{number(r)}"
+        f"<tr><td>{join([s])}<td>{number(d)}<td>{number(f)}<td>{number(r)}"
         for s, d, f, r in zip(named or series.steps, series.drift, series.floor, series.ratio, strict=True)
     )
     head = f"<tr><th>{'output' if series.names else 'step'}<th>distance<th>its own rounding<th>times"
@@ -237,6 +240,7 @@ def _ledger(claim: ClaimView) -> Html:
                 ),
                 ("why", e.get("reason")),
                 ("proof", el("code", e["test"]) if e.get("test") else ""),
+                ("written by", AUTHORS.get(str(e.get("owner")), e.get("owner"))),
                 ("since", e.get("since")),
                 ("more", link(e["link"]) if e.get("link") else ""),
             ]
@@ -251,7 +255,8 @@ def _ledger(claim: ClaimView) -> Html:
 def claim_page(view: Overview, claim: ClaimView) -> str:
     """The text of one claim's page."""
     back = el("a", "← all originals", href="../index.html")
-    past = el("p", el("a", "Over the releases of the library", href=f"history.html#{claim.slug}")) if view.releases else EMPTY
+    address, since = f"history.html#{claim.slug}", "Over the releases of the library"
+    past = el("p", el("a", since, href=address)) if claim.claim in view.past else EMPTY
     header = join(
         [
             el("small", back),

@@ -175,7 +175,7 @@ def history_page(releases: Sequence[Release], back: str = "", pages: Mapping[str
     seen = {claim: {at: frozenset(where_of(one.now) for one in of) for at, of in several.items()} for claim, several in groups.items()}
     lines = _sorted(lines_of(releases, seen))
     told = {line.claim: spans(line, groups.get(line.claim, {}), _anchor(line)) for line in lines}
-    title = f"{candidate} over {plural(len(releases), 'release')}: {len(groups)} of {plural(len(lines), 'algorithm')} changed"
+    title = f"{candidate} over {plural(len(releases), 'release')}: {len(groups)} of {plural(len(lines), 'claim')} changed"
     home = el("small", el("a", "← the newest release", href=back)) if back else el("small", "trueto · still true to the original?")
     header = join([home, el("h1", title), el("p", LEAD, class_="lead soft"), _without(candidate), _tally(found)])
     body = [

@@ -25,7 +25,8 @@ LEAST = 0.1  # of a grey level: what is less is not told apart
 NOTHING = "not claimed"
 LEAD = (
     "Each column is a library, each row an original. The sign is the worst of all that was compared, on the recorded inputs that a quick "
-    "gate judges; below it stands how much the finished picture changes, on a screen with 255 shades."
+    "gate judges; below it stands how much the finished picture changes, on a screen with 256 shades. A library "
+    "has a second column for what it computed before its last change."
 )
 
 

@@ -43,17 +43,18 @@ def _row(claim: ClaimView, layers: Sequence[str]) -> Html:
 def _table(claims: Sequence[ClaimView], layers: Sequence[str]) -> Html:
     """Claims by those of the layers that they have."""
     columns = [el("th", LAYER_WORDS[layer][0], scope="col") for layer in layers]
-    head = el("tr", el("th", "original", scope="col"), *columns, el("th", "change of the picture", scope="col", class_="wide"))
+    head = el("tr", el("th", "claim", scope="col"), *columns, el("th", "change of the picture", scope="col", class_="wide"))
     return el("table", el("thead", head), el("tbody", join([_row(claim, layers) for claim in claims], "\n")), class_="tiles")
 
 
 def _matrix(view: Overview) -> Html:
     tables = [el("div", _table(claims, layers), class_="scroll") for claims, layers in groups(view)]
     explained = (
-        "Each row is an original algorithm, each column a part of it. Every sign is the worst of all tested inputs, "
+        "Each row is one claim: an original, or a switch that must change nothing. Each column is a part of it. Every sign is the worst "
+        "of all tested inputs, "
         "and leads to the details. Undeclared differences come first, then declared ones, the greatest change of the picture first."
     )
-    return card("Original by original", el("p", explained, class_="soft"), choice(view), *tables)
+    return card("Claim by claim", el("p", explained, class_="soft"), choice(view), *tables)
 
 
 def _legend(view: Overview) -> Html:
@@ -65,10 +66,9 @@ def _legend(view: Overview) -> Html:
         f"Up to {factor():g} times that distance is the same; anything further away is a difference."
     )
     grey = "A picture on a screen has 256 shades of grey for each colour. A change of half a shade is lost when the picture is saved."
-    shades = "; ".join(
-        f"{words} ({said})" for words, said in zip(("below 0.5", "below 2", "below 16", "more"), list(SIZE_WORDS.values())[1:], strict=True)
-    )
-    parts = [(name, what[0].upper() + what[1:] + ".") for name, what in LAYER_WORDS.values()]
+    borders = zip(("below 0.5", "below 2", "below 16", "more"), list(SIZE_WORDS.items())[1:], strict=True)
+    shades = "; ".join(f"{words} ({said}; in commands “{word}”)" for said, (word, words) in borders)
+    parts = [(join([f"{name} ", el("code", layer)]), what[0].upper() + what[1:] + ".") for layer, (name, what) in LAYER_WORDS.items()]
     return card(
         "How to read this",
         terms(pairs, class_="legend"),
@@ -139,13 +139,18 @@ def _control(view: Overview) -> Html:
     return card("The environment, or the library?", el("p", lead, class_="soft"), el("p", said_of_control(arms)), anchor="control")
 
 
+def _originals(view: Overview) -> int:
+    """How many originals the claims are about: several can be about one, and those about switches are about none."""
+    return len({claim.name for claim in view.claims if claim.original is None or claim.original.codebase.files})
+
+
 def index_page(view: Overview) -> str:
     """The text of reports/index.html."""
     record = view.record
     lead = (
         "The authors of a method publish code: the original. Libraries write it anew. This report compares what the library "
         "computes with what the original computed, number by number: "
-        f"{plural(len(record.cells), 'comparison')} for {plural(len(view.claims), 'algorithm')}."
+        f"{plural(len(record.cells), 'comparison')} for {plural(len(view.claims), 'claim')} about {plural(_originals(view), 'original')}."
     )
     past = el("p", el("a", f"How it was over {plural(view.releases, 'release')}", href="claims/history.html")) if view.releases else EMPTY
     others = (

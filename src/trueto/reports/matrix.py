@@ -63,10 +63,10 @@ def headline(view: Overview) -> str:
             if total > 1
             else f"{view.library} computes what the original computes."
         )
-    parts = [f"{view.library} computes the same as {same} of {plural(total, 'original')} on every input tried"]
-    parts += [f"differs as declared, on some inputs, from {declared}"] if declared else []
-    parts += [f"differs undeclared from {bad}"] if bad else []
-    parts += [f"could not be judged against {unknown}"] if unknown else []
+    parts = [f"{view.library} computes the same as the original in {same} of {plural(total, 'claim')} on every input tried"]
+    parts += [f"differs in a known way, on some inputs, in {declared}"] if declared else []
+    parts += [f"differs undeclared in {bad}"] if bad else []
+    parts += [f"could not be judged in {unknown}"] if unknown else []
     return (parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]) + "."
 
 
@@ -86,7 +86,7 @@ def table(claims: tuple[ClaimView, ...], power: Mapping[str, Mapping[str, Any]] 
     """The matrix as Markdown lines; with a certificate, one more column says how many seeded faults each claim's checks see."""
     more = " seeded faults seen |" if power else ""
     layers = [layer for layer in LAYERS if any(claim.worst_in(layer) for claim in claims)]
-    lines = ["| original | " + " | ".join(layers) + f" | size of the difference |{more}", "|---" * (len(layers) + 2 + bool(power)) + "|"]
+    lines = ["| claim | " + " | ".join(layers) + f" | size of the difference |{more}", "|---" * (len(layers) + 2 + bool(power)) + "|"]
     for claim in claims:
         tiles: list[str] = []
         for layer in layers:
@@ -138,7 +138,7 @@ def matrix(view: Overview) -> str:
     counts = ", ".join(f"{record.counts[v]} {v}" for v in LEGEND if record.counts.get(v))
     lines += [f"{plural(len(record.cells), 'cell')}: {counts or 'none'}. The gate: {gate if record.complete else 'incomplete'}.", ""]
     lines += [*table(view.claims, view.power), ""]
-    lines += [f"- {line}" for line in figures(view)] + [""] if figures(view) else []
+    lines += [f"- {said} (`{command}`)." for said, command in figures(view)] + [""] if figures(view) else []
     used = [v for v in LEGEND if record.counts.get(v)]
     lines += ["What the signs mean:", "", *(f"- {LEGEND[v].symbol} **{v}**: {LEGEND[v].means}" for v in used), ""]
     for title, body in (("What differs, and why", _causes(view)), ("What is declared", _ledger(view))):

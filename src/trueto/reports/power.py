@@ -26,14 +26,16 @@ MEANS = (
 )
 
 
-def certified(path: Path, header: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The certificate's entries by claim; none without a file, or where it speaks of another candidate or version."""
+def certified(path: Path, header: Mapping[str, Any]) -> tuple[dict[str, Mapping[str, Any]], str]:
+    """The certificate's entries by claim, and the command that measured them; none where it speaks of another candidate or version."""
     if not path.is_file():
-        return {}
+        return {}, ""
     found = read_certificate(path)
-    if (found.header["candidate"], found.header["version"]) != (header.get("candidate"), header.get("version")):
-        return {}
-    return {name: entry for name, entry in found.to_json()["claims"].items() if entry["faults"]}
+    said = found.header
+    if (said["candidate"], said["version"]) != (header.get("candidate"), header.get("version")):
+        return {}, ""
+    again = f"trueto power {said['candidate']} --faults {said['faults']} --seed {said['seed']} --equivalence {said['equivalence']}"
+    return {name: entry for name, entry in found.to_json()["claims"].items() if entry["faults"]}, again
 
 
 def false_alarms(path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,29 +46,28 @@ def false_alarms(path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         same = (found["candidate"], found["version"]) == (header.get("candidate"), header.get("version"))
-        counts = {name: int(found[name]) for name in ("alarms", "cells", "claims")}
+        counts = {name: int(found[name]) for name in ("alarms", "cells", "claims", "of_claims")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is no count of false alarms: {error!r}", again) from error
     return {**counts, "command": again} if same else {}
 
 
-def figures(view: Overview) -> list[str]:
+def figures(view: Overview) -> list[tuple[str, str]]:
     """What the checks would see, and what they take for a difference that is none, each with the command that measures it."""
-    found: list[str] = []
+    found: list[tuple[str, str]] = []
     if view.power:
         total = counts_of([fault for entry in view.power.values() for fault in entry["faults"]])
-        command = f"trueto power {view.record.header.get('candidate')}"
-        found.append(f"Power: {said_of(total)}, over {plural(len(view.power), 'claim')} (`{command}`).")
+        found.append((f"Power: {said_of(total)}, over {plural(len(view.power), 'claim')}", view.measured_by))
     if view.alarms:
         alarms = f"{plural(view.alarms['alarms'], 'false alarm')} in {view.alarms['cells']:,} cells under harmless rewrites"
-        found.append(f"{alarms}, over {plural(view.alarms['claims'], 'claim')} (`{view.alarms['command']}`).")
+        found.append((f"{alarms}, over {view.alarms['claims']} of {plural(view.alarms['of_claims'], 'claim')}", view.alarms["command"]))
     return found
 
 
 def figures_card(view: Overview) -> Html:
     """The same as a card; nothing where nothing was measured."""
-    lines = figures(view)
-    return card("Can these checks be trusted?", el("ul", *(el("li", line) for line in lines)), anchor="trust") if lines else EMPTY
+    lines = [el("li", f"{said} (", el("code", command), ").") for said, command in figures(view)]
+    return card("Can these checks be trusted?", el("ul", *lines), anchor="trust") if lines else EMPTY
 
 
 def power_card(view: Overview, claim: ClaimView) -> Html:

@@ -124,9 +124,12 @@ def _write(record: RunRecord, out_dir: Path) -> list[Path]:
     """Write everything about one run; returns the files."""
     header = record.header
     releases = history_of(out_dir / HISTORY / safe_name(str(header.get("candidate"))))
-    seen = overview(record, certified(out_dir / CERTIFICATE, header), false_alarms(out_dir / ALARMS, header))
+    power, measured_by = certified(out_dir / CERTIFICATE, header)
+    seen = overview(record, power, false_alarms(out_dir / ALARMS, header))
     found = implementations_of(out_dir / HISTORY)
-    view = replace(seen, releases=len(releases), libraries=beside(found), reports=_others(out_dir))
+    past = frozenset(str(cell["claim"]) for release in releases for cell in release.cells)
+    sites = {"libraries": beside(found), "reports": _others(out_dir)}
+    view = replace(seen, measured_by=measured_by, releases=len(releases), past=past, **sites)
     pages = (
         {PAGE: history_page(releases, "../index.html", {claim.claim: f"{claim.slug}.html" for claim in view.claims})} if releases else {}
     )

@@ -191,8 +191,10 @@ class Overview:
     record: RunRecord
     claims: tuple[ClaimView, ...]
     power: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # counts of seeded faults by claim
+    measured_by: str = ""  # the command that counted them
     alarms: Mapping[str, Any] = field(default_factory=dict)  # counts of false alarms
     releases: int = 0  # of how many releases a history is shown beside it
+    past: frozenset[str] = frozenset()  # claims that the history has
     libraries: int = 0  # how many libraries are shown beside each other on a page of their own
     reports: tuple[str, ...] = ()  # names of folders with the report of another library
 
@@ -245,4 +247,4 @@ def overview(record: RunRecord, power: Mapping[str, Mapping[str, Any]] | None = 
         rank, grey, far = severity(claim.worst)
         return -rank, -grey, -far, claim.claim
 
-    return Overview(record, tuple(sorted(claims, key=worst_first)), power or {}, alarms or {})
+    return Overview(record, tuple(sorted(claims, key=worst_first)), power=power or {}, alarms=alarms or {})

@@ -39,7 +39,7 @@ PLAIN_ABOVE, PLAIN_BELOW = 1e-3, 1e6
 TENS = 9.95
 
 DECLARED_MEANS = (
-    "The library's own ledger of deviations names this difference: what is computed instead, why, and which test proves it. "
+    "A ledger of deviations names this difference: what the library computes instead, why, which test proves it, and who wrote that. "
     "The result was compared with exactly that, and equals it. Anything else, or anything more, would show as a difference."
 )
 
@@ -74,7 +74,7 @@ LEGEND: dict[Verdict, Sign] = {
         "consistent",
         "A setting that the original does not have: consistent with what the original's parts make of it.",
     ),
-    Verdict.DECLARED: Sign("≠", "declared", "declared", "declared", "Differs from the original exactly as the library declares."),
+    Verdict.DECLARED: Sign("≠", "declared", "declared", "declared", "Differs from the original in a known way, and in no other."),
     Verdict.DECLARED_UNEXPLAINED: Sign(
         "≈", "unexplained", "declared", "unexplained", "Declared, but only as a range of numbers: nobody has said what is computed instead."
     ),

@@ -45,7 +45,7 @@ def fails(verdict: Verdict, fail_on: str) -> bool:
 
 
 def exit_code(counts: Mapping[str, int], fail_on: str) -> int:
-    """0 same or declared, 1 a difference that must not be there, 2 could not judge (DESIGN.md, section 4)."""
+    """0 same or declared, 1 a difference that must not be there, 2 could not judge."""
     verdicts = Counter({Verdict(name): number for name, number in counts.items() if number})
     if any(fails(v, fail_on) for v in verdicts):
         return 1

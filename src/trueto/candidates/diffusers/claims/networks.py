@@ -85,4 +85,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     network("stable_diffusion/picture", "VaeImageProcessor", IMG2IMG, IMG2IMG_SAID, by="none; load_image reads the file"),
 )
-NO_CLAIMS: dict[str, str] = {}
+TAKEN = "diffusers has none of its own and takes it from transformers, whose report this one has a link to"
+NO_CLAIMS: dict[str, str] = dict.fromkeys(
+    (*(f"openai_clip/{part}" for part in ("tokens", "text", "image")), "open_clip/text", "open_clip/image"), TAKEN
+)
