@@ -64,7 +64,7 @@ def test_a_drift_is_red_on_its_line_though_the_request_declares_it(tmp_path):
     assert "drifted" in {cell.get("verdict") for cell in cells}
     assert re.search(r"^::error file=mylib/samplers.py,line=4,title=drifted%3A ", log, re.MULTILINE), log
     assert re.search(
-        r"^::error title=trueto::proposed, and red until approved: deviations.toml \(trueto-approved-\w{16}\)", log, re.MULTILINE
+        r"^::error title=trueto::proposed, and red until approved: deviations.toml \(trueto-approved-\w{32}\)", log, re.MULTILINE
     )
     assert (tmp_path / "summary.md").read_text().startswith("> [!CAUTION]\n> **proposed**")
 
@@ -130,6 +130,47 @@ def test_a_mistake_of_the_workflow_is_an_annotation(tmp_path):
     assert (4, True) == (said.returncode, said.stdout.startswith("::error title=trueto::trueto does not run on pull_request_target")), said
 
 
+# In the place of Python: a gate that is killed in the middle of a line of its record, and one that ends well without any.
+KILLED = """#!/bin/sh
+for word; do case $word in --record=*) printf '{"event": "run", "sch' > "${word#--record=}";; esac; done
+kill -9 $$
+"""
+
+
+@pytest.mark.parametrize(("script", "words"), [(KILLED, "ended by signal 9"), ("#!/bin/sh\n", "left no record")])
+def test_a_gate_without_a_record_is_an_error_with_its_files(tmp_path, monkeypatch, script, words):
+    """Annotation, summary and result are there however the gate ends, the comment says that nothing was judged, and nothing is green."""
+    env = opened(tmp_path / "repo", {"x": ""})
+    (tmp_path / "python").write_text(script)
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    code, log, outputs = ran(env)
+    out = tmp_path / "repo" / "trueto-report"
+    result = json.loads((out / "result.json").read_text())
+    assert (3, "error", 3, "error") == (code, outputs["verdict"], result["exit_code"], result["verdict"]), log
+    assert re.search(r"^::error title=trueto::error: ", log, re.MULTILINE), log
+    assert words in log
+    assert "**trueto: error (exit code 3).**" in (tmp_path / "summary.md").read_text()
+    assert 7 == make_comment(out, result["head"], tmp_path / "comment.md")
+    assert "could not judge this request" in (tmp_path / "comment.md").read_text()
+
+
+def test_a_baseline_of_something_else_is_said_everywhere(tmp_path):
+    """What cannot be compared is `not judged` with code 2, though the request is `proposed` too, and its comment says both."""
+    root = tmp_path / "repo"
+    env = opened(root, {"deviations.toml": LEDGER}) | {"TRUETO_CI_BASELINE": "base.jsonl"}
+    records.write(root / "base.jsonl", records.events())
+    code, log, outputs = ran(env)
+    result = json.loads((root / "trueto-report" / "result.json").read_text())
+    assert (2, "2", "not judged") == (code, outputs["exit-code"], outputs["verdict"]), log
+    assert (2, "not judged") == (result["exit_code"], result["verdict"])
+    assert "proposed, and red until approved" in log
+    assert 7 == make_comment(root / "trueto-report", result["head"], tmp_path / "comment.md")
+    text = (tmp_path / "comment.md").read_text()
+    assert "**proposed**" in text
+    assert "could not judge this request" in text
+
+
 def test_a_baseline_in_the_output_folder_is_refused(tmp_path):
     """What a request commits as a report is thrown away, and a baseline among it is a mistake that is said before."""
     env = opened(tmp_path / "repo", {"trueto-report/run.jsonl": "{}"}) | {"TRUETO_CI_BASELINE": "trueto-report/run.jsonl"}
@@ -149,7 +190,7 @@ def test_no_folder_with_other_things_is_emptied(tmp_path):
 
 def test_a_comment_is_made_of_the_record_alone(tmp_path):
     """Hostile names come out as text, and what the artifact itself calls a comment is not used."""
-    folder = records.artifact(tmp_path / "artifact", proposed=[records.HOSTILE], digest="0" * 16)
+    folder = records.artifact(tmp_path / "artifact", proposed=[records.HOSTILE], digest="0" * 32)
     (folder / "comment.md").write_text("@everybody <img src=x>")
     assert 7 == make_comment(folder, records.HEAD, tmp_path / "comment.md")
     text = (tmp_path / "comment.md").read_text()
@@ -181,7 +222,8 @@ WRONG = [
     {"schema": 2},
     {"proposed": "x"},
     {"proposed": [1]},
-    {"digest": "x" * 16},
+    {"digest": "x" * 32},
+    {"digest": "0" * 16},
     {"approved": "yes"},
     {"comment": "no"},
 ]
@@ -196,14 +238,13 @@ def test_an_artifact_of_something_else_is_refused(tmp_path, changes):
 
 
 def test_an_artifact_with_links_or_nonsense_is_refused(tmp_path):
-    """A link, a folder, no JSON, a half-written record or an unknown verdict make no comment, and a head that is no commit none either."""
+    """A link, a folder, no JSON or an unknown verdict make no comment, and a head that is no commit none either."""
     folder = records.artifact(tmp_path / "artifact")
     (folder / "run.jsonl").unlink()
     (folder / "run.jsonl").symlink_to("/etc/passwd")
     bad = [folder]
     for name, spoil in (
         ("json", lambda one: (one / "result.json").write_text("[" * 100_000)),
-        ("half", lambda one: (one / "run.jsonl").write_bytes((one / "run.jsonl").read_bytes()[:-7])),
         ("words", lambda one: records.write(one / "run.jsonl", [records.header(), records.cell("a/b", "c", "update", verdict="fine")])),
     ):
         bad.append(records.artifact(tmp_path / name))
@@ -219,6 +260,10 @@ def test_an_incomplete_run_is_said_in_the_comment(tmp_path):
     """A run without its end, and a job without a run, are told, and look like no pass."""
     make_comment(records.artifact(tmp_path / "artifact", recorded=records.events(complete=False)), records.HEAD, tmp_path / "comment.md")
     assert "did not finish" in (tmp_path / "comment.md").read_text()
-    (tmp_path / "artifact" / "run.jsonl").unlink()
-    make_comment(tmp_path / "artifact", records.HEAD, tmp_path / "comment.md")
-    assert "could not judge this request" in (tmp_path / "comment.md").read_text()
+    record = tmp_path / "artifact" / "run.jsonl"
+    whole = record.read_bytes()
+    for there in (whole[:-7], b"", None):
+        record.unlink() if there is None else record.write_bytes(there)
+        make_comment(tmp_path / "artifact", records.HEAD, tmp_path / "comment.md")
+        assert "could not judge this request" in (tmp_path / "comment.md").read_text()
+        (tmp_path / "comment.md").unlink()

@@ -83,6 +83,18 @@ def test_a_label_approves_just_what_it_names(tmp_path):
     assert (True, ["deviations.toml"]) == (pushed.red, list(pushed.then))
 
 
+def test_a_digest_is_of_contents_whatever_a_file_is_called(tmp_path):
+    """A file named like a table is told by its content, an empty file is not a missing one, and the label has room for the digest."""
+    table = '[tool.trueto]\ncandidate = "[x]/adapter.py"\n'
+    base = {"pyproject.toml": table, "[x]/adapter.py": ADAPTER, "[x]/kept.toml": "x"}
+    changes = [{"[x]/adapter.py": ADAPTER + "# 1\n"}, {"[x]/adapter.py": ADAPTER + "# 2\n"}, {"[x]/kept.toml": ""}, {"[x]/kept.toml": None}]
+    guards = [seen(opened(tmp_path / str(number), change, base=base)) for number, change in enumerate(changes)]
+    assert [tuple(change) for change in changes] == [guard.proposed for guard in guards]
+    assert len(changes) == len({guard.digest for guard in guards})
+    assert {32} == {len(guard.digest) for guard in guards}
+    assert len(LABEL + guards[0].digest) <= 50  # of a label on GitHub
+
+
 def test_a_first_adapter_is_proposed_too(tmp_path):
     """A request that brings trueto to a library is judged with its own settings, and red until approved."""
     changes = {name: FILES[name] for name in ("trueto_adapter.py", "deviations.toml", "pyproject.toml")}

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trueto.action.gate import news_of, proposal
+from trueto.action.gate import news_of, proposal, readable
+from trueto.action.guard import DIGITS
 from trueto.action.inputs import SHA
 from trueto.errors import DataError, UsageError
-from trueto.events import read_run
 from trueto.reports import to_markdown, write_text
 
 __all__ = ["make_comment"]
@@ -39,10 +39,10 @@ def make_comment(folder: Path, head: str, target: Path) -> int | None:
     if not result["comment"]:
         return None
     begin = MARK + proposal(result["proposed"], result["digest"], approved=result["approved"])
-    if not (folder / "run.jsonl").exists():
+    run = readable(_plain_file(folder, "run.jsonl")) if (folder / "run.jsonl").exists() else None
+    if run is None:
         write_text(target, f"{begin}**trueto could not judge this request: the log of its job says why.**\n")
         return result["number"]
-    run = read_run(_plain_file(folder, "run.jsonl"))
     base = _plain_file(folder, "base.jsonl") if (folder / "base.jsonl").exists() else None
     if not run.complete:
         begin += "**trueto did not finish.**\n\n"
@@ -75,7 +75,7 @@ def _result(path: Path) -> Mapping[str, Any]:
         and isinstance(found.get("proposed"), list)
         and all(isinstance(name, str) for name in found["proposed"])
         and isinstance(found.get("digest"), str)
-        and (not found["digest"] or (len(found["digest"]) == 16 and set(found["digest"]) <= set("0123456789abcdef")))
+        and (not found["digest"] or (len(found["digest"]) == DIGITS and set(found["digest"]) <= set("0123456789abcdef")))
         and all(isinstance(found.get(name), bool) for name in ("approved", "comment"))
     )
     if not fine:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from trueto.action.guard import LABEL, Guard, look
 from trueto.action.inputs import Inputs, read_inputs
-from trueto.errors import TruetoError, UsageError
+from trueto.errors import DataError, TruetoError, UsageError
 from trueto.events import RunRecord, read_run
 from trueto.reports import SUMMARY_ROOM, render, to_annotations, to_markdown, write_site, write_text
 from trueto.reports.baseline import compare, read_base
@@ -26,7 +26,7 @@ from trueto.reports.matrix import escape, plain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FILES", "news_of", "proposal", "run_gate"]
+__all__ = ["FILES", "news_of", "proposal", "readable", "run_gate"]
 
 FILES = {"junit": "junit.xml", "sarif": "trueto.sarif", "badge": "badge.json", "json": "run.json"}
 VERDICTS = {0: "passed", 1: "failed", 2: "not judged", 3: "error", 4: "wrong usage", 5: "nothing selected"}
@@ -99,11 +99,21 @@ def _judge(inputs: Inputs, guard: Guard, out: Path, echo: Callable[[str], None])
         echo(said.rstrip("\n"))
     finally:
         echo(f"::{token}::")
+    run = readable(out / "run.jsonl")
     code = process.returncode if process.returncode in VERDICTS else 3
-    record = out / "run.jsonl"
-    run = read_run(record) if record.is_file() and record.stat().st_size else None
-    verdict = "proposed" if guard.red and code == 0 else VERDICTS[code]
-    return _End(1 if guard.red and code <= 2 else code, verdict, said, run)
+    if process.returncode < 0:
+        said += f"\nthe gate was ended by signal {-process.returncode}"
+    if run is None and code < 2:
+        code, said = 3, f"{said}\nthe gate left no record that can be read"
+    return _End(1, "proposed", said, run) if guard.red and code == 0 else _End(code, VERDICTS[code], said, run)
+
+
+def readable(record: Path) -> RunRecord | None:
+    """A run record; None where there is none: a gate that ends before its first cell leaves an empty one, a killed one half a line."""
+    try:
+        return read_run(record)
+    except DataError:
+        return None
 
 
 def proposal(proposed: list[str] | tuple[str, ...], digest: str, *, approved: bool) -> str:

@@ -16,10 +16,12 @@ from trueto.action.inputs import Inputs, inside
 from trueto.candidates import is_file
 from trueto.errors import DataError, UsageError
 
-__all__ = ["LABEL", "Guard", "look"]
+__all__ = ["DIGITS", "LABEL", "Guard", "look"]
 
 LABEL = "trueto-approved-"
 """With the digest of what is proposed: such a label approves just that, and nothing that is pushed later."""
+DIGITS = 32
+"""Of the digest, in base 16. A request has both versions in its hand, so that half as many could be made equal; a label has room for 50."""
 PROJECT = "pyproject.toml"
 WORKFLOWS = ".github/workflows"
 DEPTH = "fetch-depth: 2 (a merge commit) or 0 in actions/checkout"
@@ -70,8 +72,9 @@ def look(inputs: Inputs) -> Guard:
     then = {path: _blob(root, base, path) for path in paths}
     changed = [path for path in paths if then[path] != _read(root, path)]
     flows = _workflows(root, base)
-    proposed = (*([f"[tool.trueto] of {PROJECT}"] if table != table_then else []), *changed, *flows)
-    digest = _digest(root, proposed, table)
+    parts = [(f"[tool.trueto] of {PROJECT}", "table", repr(table).encode())] if table != table_then else []
+    parts += [(path, "gone" if (content := _read(root, path)) is None else "file", content or b"") for path in (*changed, *flows)]
+    proposed, digest = tuple(name for name, _, _ in parts), _digest(parts)
     approved = bool(proposed) and LABEL + digest in inputs.labels
     first = spec_then is None or (is_file(spec_then) and then[spec_then] is None)
     chosen = spec if approved or first else spec_then
@@ -169,10 +172,9 @@ def _workflows(root: Path, base: str) -> list[str]:
     return [path for path, (then, now) in pairs.items() if then != now and any(b"trueto" in (text or b"") for text in (then, now))]
 
 
-def _digest(root: Path, proposed: tuple[str, ...], table: Mapping[str, Any] | None) -> str:
-    """What a label must name: it is of the names and contents of all that is proposed."""
+def _digest(parts: list[tuple[str, str, bytes]]) -> str:
+    """What a label must name: it is of the names, kinds (`table`, `file`, `gone`) and contents of all that is proposed."""
     found = hashlib.sha256()
-    for name in proposed:
-        content = repr(table).encode() if name.startswith("[") else _read(root, name) or b"\0gone"
-        found.update(f"{name}\0{len(content)}\0".encode() + content)
-    return found.hexdigest()[:16] if proposed else ""
+    for name, kind, content in parts:
+        found.update(f"{name}\0{kind}\0{len(content)}\0".encode() + content)
+    return found.hexdigest()[:DIGITS] if parts else ""
