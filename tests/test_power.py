@@ -161,6 +161,9 @@ def test_the_command_writes_a_certificate_and_resumes_it(tmp_path):
     second = trueto(*ask, cwd=tmp_path)
     assert "6 faults are known" in second.stdout
     assert told == json.loads(path.read_text())
+    other = trueto(*ask, "--faults", "7", cwd=tmp_path)
+    assert (4, True) == (other.returncode, "a certificate of faults 6, not 7" in other.stderr), other.stderr
+    assert told == json.loads(path.read_text())
 
 
 def test_an_unknown_claim_is_told(tmp_path):

@@ -35,7 +35,7 @@ def command(  # noqa: PLR0917 - one argument an option
 
     \b
     Examples
-      trueto power diffusers --claim k_diffusion/dpmpp_2m --faults 20
+      trueto power diffusers --claim k_diffusion/dpmpp_2m --faults 20 --output power.json
       trueto power ./my_adapter.py --faults 100 --equivalence 200
     """
     from trueto.running.power import Power

@@ -48,7 +48,7 @@ def empty_page(site: Path, histories: Sequence[str]) -> str:
 def missing_page(path: str, histories: Sequence[str], up: str) -> str:
     """An address without a page: older links, other candidates, or a page that the last report no longer has."""
     said = "The last report has no such page. A claim that was renamed or left out is gone with its page."
-    home = el("p", el("a", "← all originals", href=up))
+    home = el("p", el("a", "← all claims", href=up))
     body = [el("section", el("p", el("code", path)), el("p", said), home), _histories(histories, up)]
     return _state("There is no such page", [], body)
 
@@ -58,7 +58,7 @@ def damaged_page(error: TruetoError, up: str) -> str:
     body = [
         el("section", el("p", error.message), class_="alert", role="alert"),
         card("What to type", el("pre", error.hint, class_="wrap")) if error.hint else EMPTY,
-        el("p", el("a", "← all originals", href=up)),
+        el("p", el("a", "← all claims", href=up)),
     ]
     return _state("A record cannot be read", [], body)
 
@@ -69,6 +69,6 @@ def unpublished_page(claim: str, hint: str) -> str:
     body = [
         el("section", el("p", el("code", claim)), el("p", said)),
         card("What to type", el("pre", hint, class_="wrap")),
-        el("p", el("a", "← all originals", href="./")),
+        el("p", el("a", "← all claims", href="./")),
     ]
     return _state("MLflow has no run of this yet", [], body)

@@ -254,7 +254,7 @@ def _ledger(claim: ClaimView) -> Html:
 
 def claim_page(view: Overview, claim: ClaimView) -> str:
     """The text of one claim's page."""
-    back = el("a", "← all originals", href="../index.html")
+    back = el("a", "← all claims", href="../index.html")
     address, since = f"history.html#{claim.slug}", "Over the releases of the library"
     past = el("p", el("a", since, href=address)) if claim.claim in view.past else EMPTY
     header = join(

@@ -32,7 +32,7 @@ function filter() {
     shown += !row.hidden;
   }
   all(".wide").forEach((place) => { place.style.visibility = profile || seed ? "hidden" : ""; });
-  one("output", bar).textContent = shown + " of " + data.claims.length + " originals";
+  one("output", bar).textContent = shown + " of " + data.claims.length + " claims";
 }
 
 bar.addEventListener("change", () => {

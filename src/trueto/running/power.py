@@ -13,7 +13,7 @@ from typing import Any
 
 from trueto import __version__
 from trueto.candidates import ledger_path
-from trueto.errors import UnknownName
+from trueto.errors import UnknownName, UsageError
 from trueto.events import SUITE
 from trueto.ledger import Ledger, load_ledger
 from trueto.model import Claim
@@ -75,10 +75,16 @@ class Power:
         }
         self.certificate = Certificate(header)
         if self.path.exists() and not self.fresh:
-            found = read_certificate(self.path)
-            if {name: found.header.get(name) for name in header} == header:
-                self.certificate = Certificate(header, found.claims)
-                self.resumed = sum(len(entry["faults"]) for entry in found.claims.values())
+            self._go_on(read_certificate(self.path))
+
+    def _go_on(self, found: Certificate) -> None:
+        """Take up what is known; UsageError where it was measured otherwise, so that no certificate is lost by a typed number."""
+        header = self.certificate.header
+        if other := [f"{name} {found.header.get(name)}, not {value}" for name, value in header.items() if found.header.get(name) != value]:
+            said = f"{self.path} is a certificate of {', '.join(other)}"
+            raise UsageError(said, "--output OTHER.json, or --fresh to measure all of it anew, or the same as then to go on with it")
+        self.certificate = Certificate(header, found.claims)
+        self.resumed = sum(len(entry["faults"]) for entry in found.claims.values())
 
     def measure(self, progress: Progress) -> Certificate:
         """Every claim, a few at a time, each group in a worker that imports the library once."""
