@@ -1,6 +1,6 @@
 """What releases computed: one small record a release, read as time lines and as the changes between releases (docs/history.md)."""
 
-from trueto.history.changes import SIZES, Change, changes, changes_between, far, first_part, said
+from trueto.history.changes import SIZES, Change, changes, changes_between, comparable, far, first_part, said
 from trueto.history.control import environments, said_of_control, stood_on
 from trueto.history.records import (
     Release,
@@ -21,6 +21,7 @@ __all__ = [
     "Release",
     "changes",
     "changes_between",
+    "comparable",
     "environments",
     "far",
     "first_part",

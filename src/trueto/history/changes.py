@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,7 +12,7 @@ from trueto.history.records import Release
 from trueto.judge import factor
 from trueto.model import LAYERS, Verdict
 
-__all__ = ["SIZES", "Change", "changes", "changes_between", "far", "first_part", "said"]
+__all__ = ["SIZES", "Change", "changes", "changes_between", "comparable", "far", "first_part", "said"]
 
 Cell = Mapping[str, Any]
 Key = tuple[str, str, str, str, str]
@@ -119,19 +119,28 @@ def _direction(was: Cell, now: Cell) -> str:
     return "other" if old == new else "further" if new > old else "nearer"
 
 
-def changes_between(before: Release, after: Release, claims: Iterable[str] | None = None) -> list[Change]:
-    """The cells in which Y changed from one release to another; cells that one of them has not, or that were not judged, say nothing."""
+def _pairs(before: Release, after: Release, claims: Iterable[str] | None) -> Iterator[tuple[Cell, Cell]]:
+    """The cells that both releases have and that were judged in both, as they were and as they are."""
     wanted = None if claims is None else set(claims)
-    old = {_key(cell): cell for cell in before.cells}
-    found: list[Change] = []
+    old = {_key(cell): cell for cell in before.cells if not Verdict(cell["verdict"]).unknown}
     for now in after.cells:
         was = old.get(_key(now))
-        if was is None or (wanted is not None and now["claim"] not in wanted):
-            continue
-        if any(Verdict(cell["verdict"]).unknown for cell in (was, now)) or _alike(was, now):
-            continue
-        claim, layer, case, *_ = _key(now)
-        found.append(Change(claim, layer, case, before.version, after.version, _kind(was, now), was, now))
+        if was is not None and not Verdict(now["verdict"]).unknown and (wanted is None or now["claim"] in wanted):
+            yield was, now
+
+
+def comparable(before: Release, after: Release, claims: Iterable[str] | None = None) -> bool:
+    """Whether the two say anything of each other: there is a cell that was judged in both."""
+    return any(True for _ in _pairs(before, after, claims))
+
+
+def changes_between(before: Release, after: Release, claims: Iterable[str] | None = None) -> list[Change]:
+    """The cells in which Y changed from one release to another; cells that one of them has not, or that were not judged, say nothing."""
+    found: list[Change] = []
+    for was, now in _pairs(before, after, claims):
+        if not _alike(was, now):
+            claim, layer, case, *_ = _key(now)
+            found.append(Change(claim, layer, case, before.version, after.version, _kind(was, now), was, now))
     return found
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from trueto.errors import DataError, TruetoError, UnknownName, UsageError
-from trueto.history import Change, Release, changes_between, read_history
+from trueto.history import Change, Release, changes_between, comparable, read_history, read_release, release_file
+from trueto.model import Verdict
 from trueto.running.sweep import judge_release, recorded
 
 __all__ = ["Bisection", "Found", "bisect", "line_of_releases"]
@@ -41,12 +42,23 @@ class Bisection:
     known: dict[str, Release] = field(default_factory=dict)
     judged: list[str] = field(default_factory=list)
     failed: dict[str, TruetoError] = field(default_factory=dict)
+    start: Release | None = None  # the release that the others are held against, once it is known
+
+    def begin(self, version: str) -> Release:
+        """Take a release as the one that the others are held against; of what is known, what says nothing of it is known no more."""
+        self.start = self.end(version, "--good")
+        self.known = {name: release for name, release in self.known.items() if self._says(release)}
+        return self.start
+
+    def _says(self, release: Release) -> bool:
+        """Whether a release was judged: it has a cell of the claim that could be, there and at the beginning."""
+        return comparable(self.start or release, release, [self.claim])
 
     def read(self) -> None:
         """Take what sweeps and earlier searches have recorded of the claim."""
         for folder in (self.own, self.history):
             for release in read_history(folder):
-                if any(cell["claim"] == self.claim for cell in release.cells):
+                if self._says(release):
                     self.known[release.version] = release
 
     @property
@@ -68,9 +80,14 @@ class Bisection:
         options = {**self.options, "claim": (self.claim,)}
         if not recorded(self.own, version, options):
             judge_release(f"{self.name}=={version}", self.own, options, self.say, source=self.source)
-        found = next(one for one in read_history(self.own) if one.version == version)
-        if not found.cells:
-            raise DataError(f"{self.name} {version} could not be judged: {found.unjudged}", f"trueto env {self.name}=={version}")
+        found = read_release(release_file(self.own, version))
+        if not self._says(found):
+            unknown = (str(cell["reason"]) for cell in found.cells if Verdict(cell["verdict"]).unknown)
+            why = found.unjudged or next(unknown, "nothing in it was judged at the beginning too")
+            again = (
+                f"trueto gate {self.name}=={version} --claim {self.claim} --quick" if found.cells else f"trueto env {self.name}=={version}"
+            )
+            raise DataError(f"{self.name} {version} could not be judged: {why}", again)
         self.judged.append(version)
         self.known[version] = found
 
@@ -103,10 +120,15 @@ def line_of_releases(search: Bisection, good: str, bad: str, versions: Sequence[
 
 
 def bisect(search: Bisection, line: Sequence[str]) -> Found:
-    """The first of `line`, oldest first, at which the claim's Y is another than at its beginning; UsageError where both ends are alike."""
+    """The first of `line`, oldest first, at which the claim's Y is another than at its beginning.
+
+    A release that could not be judged is neither alike nor another: it is passed over, and stands in `between`. UsageError where both
+    ends are alike; DataError where the two releases that are found say nothing of each other.
+    """
     search.read()
     good, bad = line[0], line[-1]
-    start, end = search.end(good, "--good"), search.end(bad, "--bad")
+    start = search.begin(good)
+    end = search.end(bad, "--bad")
     if not changes_between(start, end, [search.claim]):
         raise UsageError(
             f"{search.claim} computes the same at {good} and at {bad}, as far as its quick cases show", f"trueto history {search.name}"
@@ -123,6 +145,11 @@ def bisect(search: Bisection, line: Sequence[str]) -> Found:
             low = line.index(middle)
     before, after = search.known[line[low]], search.known[line[high]]
     found = tuple(changes_between(before, after, [search.claim]))
+    if not found:
+        raise DataError(
+            f"{search.claim} is another at {after.version} than at {good}, and what changed could not be judged at {before.version}",
+            f"trueto gate {search.name}=={before.version} --claim {search.claim} --quick",
+        )
     return Found(before.version, after.version, found, tuple(search.judged), tuple(line[low + 1 : high]))
 
 
