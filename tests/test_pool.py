@@ -45,10 +45,27 @@ def test_a_gate_that_ends_while_a_worker_loads_is_quiet(monkeypatch, ends):
     monkeypatch.setattr(worker, "_read_line", shut)
     monkeypatch.setattr(threading, "excepthook", failed.append)
     pool = Pool(worker, 2)
-    assert shut_down.wait(timeout=30)
+    assert shut_down.wait(timeout=3)
     pool.close()
     assert not failed
     assert not pool._threads[0].is_alive()
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), MemoryError(), RuntimeError("can't start new thread")])
+def test_a_worker_that_cannot_be_started_is_told_to_whoever_waits(monkeypatch, failure):
+    """A full folder for temporary files, or no memory, ends what was asked for with that failure: nobody waits for ever."""
+    worker, case = Worker("k_diffusion", profile("default")), reference("k_diffusion/euler").case("model-2")
+
+    def fail():
+        raise failure
+
+    monkeypatch.setattr(worker, "fork", fail)
+    pool = Pool(worker, 2)
+    try:
+        for future in pool.submit(None, case, [("open", False), ("open", True)], Limits()):
+            assert failure is future.exception(timeout=30)
+    finally:
+        pool.close()
 
 
 def asked_for(case, name):

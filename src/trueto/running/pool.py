@@ -6,7 +6,6 @@ the first sees to them from the start and the others to samplers, so that nobody
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import itertools
 import sys
@@ -15,7 +14,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from trueto.errors import WorkerError
 from trueto.model import Case, Claim
 from trueto.running.client import Limits, Outcome, Worker
 
@@ -110,11 +108,17 @@ class Pool:
 
     def _serve(self, worker: Worker, networks: bool | None, more: int) -> None:  # noqa: FBT001 - as `_Queue.take` has it
         """Let the worker load and fork so many more, so that the library is imported once; then hand it what is asked for."""
-        with contextlib.suppress(WorkerError):  # closed before it had loaded, as when the selection makes no sense
+        failure: Exception | None = None
+        try:
             for _ in range(more):
                 self._start(worker.fork(), networks=False)
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits; nobody does where the pool was closed meanwhile
+            failure = error
         while (tasks := self._tasks.take(networks)) is not None:
             for task in tasks:
+                if failure is not None:
+                    task.future.set_exception(failure)
+                    continue
                 try:
                     task.future.set_result(worker.run(task.claim, task.case, task.net, task.limits, twin=task.twin))
                 except Exception as error:  # noqa: BLE001 - handed to whoever waits
