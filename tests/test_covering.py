@@ -1,16 +1,20 @@
 """Which X of a law are judged: those that put the most settings together, at step counts at which something begins or ends."""
 
 import dataclasses
+from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from support import cell, judged, runs_of_spec
 
 from trueto.candidates.diffusers.claims import CLAIMS
-from trueto.ledger.rules import Rule
+from trueto.ledger import Ledger, Rule
 from trueto.model import Layer, Verdict
 from trueto.references import reference
 from trueto.running.covering import chosen, pairs_of
 from trueto.running.domain import Domain, drawn_case
+from trueto.running.gate import Gate, exit_code
+from trueto.running.plan import Selection
 from trueto.running.search import Search
 
 DEIS, EULER = (next(claim for claim in CLAIMS if claim.id == name) for name in ("deis/t_ab", "k_diffusion/euler"))
@@ -69,8 +73,49 @@ def test_an_x_that_a_law_says_nothing_of_is_replaced():
         outside = {"verdict": Verdict.UNJUDGED, "cause": "ill-conditioned"} if len(asked) <= 2 else {}
         return said(EULER, case, layer, **outside)
 
-    found, broken = Search("ci", [], (Layer.UPDATE,)).look("agreement", EULER, judge)
-    assert (None, 6, 8) == (broken, len(found), len(set(asked)))
+    found, broken, late = Search("ci", [], (Layer.UPDATE,)).look("agreement", EULER, judge)
+    assert (None, 6, 8, []) == (broken, len(found), len(set(asked)), late)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still until it is set."""
+    found = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("trueto.running.search.time", SimpleNamespace(monotonic=lambda: found.now))
+    return found
+
+
+@pytest.mark.parametrize("first", [{}, {"verdict": Verdict.UNJUDGED, "cause": "ill-conditioned"}])
+def test_a_law_that_runs_out_of_time_could_not_be_judged(monkeypatch, clock, first):
+    """The X that were not judged are a cell in the record, and the gate ends with 2; also where the law says nothing of the first."""
+    gate = Gate("toy", Selection(), Ledger("", "toy", ()), name="toy", version="1")
+    gate.search = Search("ci", [("agreement", EULER)], (Layer.UPDATE,))
+
+    def judge(_, cell):
+        clock.now = 601.0
+        return said(EULER, cell.case, cell.layer, **first)
+
+    monkeypatch.setattr(Gate, "judge", judge)
+    found, late = gate.hold("agreement", EULER)
+    assert late is not None
+    assert (0 if first else 1, "unjudged", "time") == (len(found), late.verdict, late.cause)
+    assert f"ran out of its 600 seconds: {6 if first else 5} X were not judged" in late.reason
+    assert "agreement" == late.evidence["law"]
+    assert f"--case {late.cell.case.id}" in late.evidence["command"]
+    assert 2 == exit_code(Counter(one.verdict for one in (*found, late)), "undeclared")
+
+
+def test_what_broke_is_told_where_no_time_is_left_to_make_it_smaller(clock):
+    """The X on which the law broke stays broken when it is looked at once more."""
+
+    def judge(case, layer):
+        clock.now = 3601.0
+        return said(EULER, case, layer, verdict=Verdict.DRIFTED)
+
+    found, broken, late = Search("nightly", [], (Layer.UPDATE,)).look("agreement", EULER, judge)
+    assert broken is not None
+    assert ([], Verdict.DRIFTED) == (found, broken.verdict)
+    assert broken.cell.case not in late
 
 
 @pytest.mark.parametrize(

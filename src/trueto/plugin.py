@@ -80,7 +80,7 @@ class GateSession:
         return judgement
 
     def hold(self, law: str, claim: Claim) -> Judgement | None:
-        """Look for an X on which a law does not hold; what was judged is written down, and the smallest such X as the last."""
+        """Look for an X on which a law does not hold; what was judged is written down, the smallest such X, or one unjudged, last."""
         if self.writer is None:
             self.begin()
         judged, broken = self.gate.hold(law, claim)

@@ -121,16 +121,16 @@ class Gate:
         return Cell(self.name, claim, case, layer, "default")
 
     def hold(self, law: str, claim: Claim) -> tuple[list[Judgement], Judgement | None]:
-        """What a law says of a claim: all that was judged, and the smallest X that breaks it, if one does."""
+        """What a law says of a claim: all that was judged, and the smallest X that breaks it, or else the first that was not judged."""
         assert self.search is not None
-
-        def judge(case: Case, layer: Layer) -> Judgement:
-            return self.judge(self.cell(claim, case, layer))
-
-        found = self.search.look(law, claim, judge)
+        judged, broken, late = self.search.look(law, claim, lambda case, layer: self.judge(self.cell(claim, case, layer)))
         for key in [key for key in self._runs if key[0] == claim.id and "steps=" in key[1]]:
             del self._runs[key]
-        return found
+        if late and broken is None:
+            cell = self.cell(claim, late[0], self.search.layers_of(claim, late[0])[0])
+            said = f"the law ran out of its {self.search.settings['seconds']} seconds: {len(late)} X were not judged, this one first"
+            broken = self._explained(Judgement(cell, self.version, Verdict.UNJUDGED, cause="time", reason=said), {"law": law})
+        return judged, broken
 
     def ask(self, cells: Sequence[Cell]) -> None:
         """Ask for the runs of these cells."""

@@ -184,23 +184,34 @@ class Search:
         self._given(law, claim, lambda case: pool.setdefault(case.id, case), [Phase.generate])
         return list(pool.values())
 
-    def look(self, law: str, claim: Claim, judge: Judge) -> tuple[list[Judgement], Judgement | None]:
-        """What was judged, and the smallest X that breaks the law, if one does; UsageError when nothing can be drawn."""
+    def look(self, law: str, claim: Claim, judge: Judge) -> tuple[list[Judgement], Judgement | None, list[Case]]:
+        """What was judged, the smallest X that breaks the law, if one does, and the X for which no time was left.
+
+        UsageError when nothing can be drawn.
+        """
         judged: dict[str, Judgement] = {}
-        late: list[Case] = []
+        breaking: dict[str, Broken] = {}
+        late: dict[str, Case] = {}
         began = time.monotonic()
         turn = Turn({case.id for case in self.expected(law, claim)}, law not in FIXED)
 
         def check(case: Case) -> None:
+            if case.id in breaking:  # which Hypothesis looks at once more in the end, when no time may be left
+                raise breaking[case.id]
             if not turn.comes(case):
                 return
-            if time.monotonic() - began > self.settings["seconds"]:
-                late.append(case)
+            layers = self.layers_of(claim, case)
+            if layers and time.monotonic() - began > self.settings["seconds"]:
+                late[case.id] = case
                 return
-            with turn.judging():
-                for layer in self.layers_of(claim, case):
-                    found = _held(judge(case, layer))
-                    judged[found.cell.id] = found
+            try:
+                with turn.judging():
+                    for layer in layers:
+                        found = _held(judge(case, layer))
+                        judged[found.cell.id] = found
+            except Broken as error:
+                breaking[case.id] = error
+                raise
 
         broken = None
         try:
@@ -209,11 +220,9 @@ class Search:
             broken = error.judgement
         if broken is not None and law != "steps":
             broken = _fewest(Domain.of(claim).steps[0], broken, check)
-        if broken is None and not judged:
+        if broken is None and not judged and not late:
             raise UsageError(f"law {law} has nothing to say of claim {claim.id}: every X that was drawn is outside of it", "docs/laws.md")
-        if late:
-            self.notes.append(f"law {law} of {claim.id} ran out of its {self.settings['seconds']} seconds: {len(late)} X were not judged")
-        return list(judged.values()), broken
+        return list(judged.values()), broken, list(late.values())
 
     def _given(self, law: str, claim: Claim, check: Callable[[Case], Any], phases: list[Phase]) -> None:
         _examples(
