@@ -61,9 +61,8 @@ CLAIMS: tuple[Claim, ...] = (
     network(
         "dit/guidance",
         "DiTPipeline",
-        "diffusers, DiTPipeline.__call__, guidance_scale; diffusers documentation, api/pipelines/dit, links to facebookresearch/dit",
-        "A higher guidance scale value encourages the model to generate images closely linked to the text `prompt` at the expense of lower "
-        "image quality. Guidance scale is enabled when `guidance_scale > 1`.",
+        "diffusers documentation, api/pipelines/dit; DiTPipeline.__call__, guidance_scale",
+        "The original codebase can be found at facebookresearch/dit.",
         by=RENAMED,
     ),
     network("open_clip/text", "create_diffusers_clip_model_from_ldm", by="converted as from_single_file of a pipeline does"),
