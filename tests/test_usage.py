@@ -1,4 +1,4 @@
-"""Wrong usage: names, options and files that cannot be taken are said in one sentence, before anything runs."""
+"""Wrong usage: names, options and files that cannot be taken are said in one sentence, before anything runs, without secrets."""
 
 import pytest
 from support import BASE, HOSTILE
@@ -8,6 +8,7 @@ from trueto.errors import UnknownName, UsageError
 from trueto.recording.recorder import references_of
 from trueto.references import codebase
 from trueto.running import entry
+from trueto.trackers import Published, shown
 
 
 @pytest.mark.parametrize(
@@ -103,3 +104,15 @@ def test_reference_of_another_codebase_is_unknown():
         assert f"unknown reference of k_diffusion '{name}'" in caught.value.message
         assert "v_diffusion" not in caught.value.message.partition("; ")[2]
         assert "trueto list references k_diffusion" == caught.value.hint
+
+
+def test_a_password_in_the_address_is_not_printed(monkeypatch, capsys):
+    """Where to look at what was published is said without what opens it."""
+    monkeypatch.setattr("trueto.trackers.publish", lambda _record, uri, **_: Published(shown(uri)))
+    monkeypatch.setattr("sys.argv", ["trueto", "publish", "run.jsonl", "--tracking-uri", "https://me:secret@mlflow.example.org/x"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    assert 0 == ended.value.code
+    assert "look at it: https://me:***@mlflow.example.org/x\n" in said.out
+    assert "secret" not in said.out + said.err

@@ -34,7 +34,7 @@ def command(record: Path, tracking_uri: str) -> int:
     for said in done.unfinished:
         click.echo(f"{said}; MLflow shows its runs as killed")
     if tracking_uri.startswith("http"):
-        click.echo(f"look at it: {tracking_uri}")
+        click.echo(f"look at it: {shown(tracking_uri)}")
     else:
         click.echo("look at it: trueto serve" + ("" if tracking_uri == TRACKING_URI else f" --tracking-uri {shown(tracking_uri)}"))
     return 0
