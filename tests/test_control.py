@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from support import lines, trueto
 
+from trueto.environment import describe
 from trueto.events import RunRecord
-from trueto.history import Release, environments, read_history, said_of_control, with_header, write_release
+from trueto.history import Release, environments, read_history, said_of_control, stood_on, with_header, write_release
 from trueto.reports import history_page
 from trueto.running import certify, control_arm
 from trueto.running.circumstances import environment
@@ -50,6 +51,28 @@ def test_a_change_of_environment_is_told_where_it_is():
     (first, _), (second, said) = environments(history)
     assert ("1.0", "2.0") == (first, second)
     assert said.startswith("numpy 2.4 instead of 1.26. trueto's specs: the same in 318 of 320 checks")
+
+
+def test_what_a_record_did_not_name_is_no_change():
+    """Records of an older trueto name fewer packages: the first that names one more says nothing, the next that has another of it does."""
+    history = [
+        release("1.0", [SAME], numpy="2.4"),
+        release("1.1", [SAME], numpy="2.4", pillow="12", tokenizers="not installed"),
+        release("1.2", [SAME], numpy="2.4"),
+        release("1.3", [SAME], numpy="2.4", pillow="13", tokenizers="0.23"),
+    ]
+    first, (last, said) = environments(history)
+    assert (("1.0", "torch 2.13, numpy 2.4"), "1.3") == ((first[0], first[1].partition(". ")[0]), last)
+    assert said.startswith("pillow 13 instead of 12, tokenizers 0.23 instead of not installed. ")
+
+
+def test_records_and_dvc_name_the_same_packages():
+    """What makes DVC judge again is what a record stands on, pictures and prompts included; the candidate itself is not part of it."""
+    described, stood = describe()["packages"], environment()
+    assert {"torch", "numpy", "pillow", "transformers", "tokenizers"} <= set(described)
+    assert {name: version or "not installed" for name, version in described.items()} == {name: stood[name] for name in described}
+    assert {"python", "os", "cpu", *described} == set(stood_on({"environment": stood}))
+    assert {"transformers"} == set(stood) - set(environment("transformers"))
 
 
 def test_the_arm_of_specs_sees_what_moves(monkeypatch):

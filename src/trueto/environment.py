@@ -23,9 +23,13 @@ from typing import Any
 
 from trueto.settings import data_root, offline_environment
 
-__all__ = ["Problem", "check_manifests", "cpu", "describe", "main", "package_digest"]
+__all__ = ["PACKAGES", "Problem", "check_manifests", "cpu", "describe", "main", "package_digest"]
 
-PACKAGES = ("torch", "numpy", "scipy", "safetensors", "torchsde", "hypothesis")  # those that can move a cell's numbers
+PACKAGES = (
+    "torch", "numpy", "scipy", "safetensors", "torchsde", "hypothesis",
+    "pillow", "transformers", "tokenizers", "regex", "ftfy", "sentencepiece",
+)  # fmt: skip
+"""What can move a cell's numbers besides Python, system and processor; the second line is what pictures and prompts go through."""
 CPU_FLAGS = ("avx", "avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16", "amx_tile", "asimd", "sve")
 VARIABLES = re.compile(r"(ATEN|MKL|OMP|DNNL|ONEDNN|TORCH|CUDA|CUBLAS|NVIDIA)_\w+")
 TENSORS = (("fixtures", "data"), ("references", "goldens"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trueto.environment import PACKAGES
 from trueto.history.records import Release
 
 __all__ = ["environments", "said_of_control", "stood_on"]
 
 Arm = Mapping[str, Any]
-MOVERS = ("python", "os", "cpu", "torch", "numpy", "scipy")  # of an environment, what can move a number
+MOVERS = ("python", "os", "cpu", *PACKAGES)  # of an environment, what can move a number
 SHOWN = 3
 
 
@@ -43,14 +44,17 @@ def stood_on(header: Mapping[str, Any]) -> dict[str, str]:
 
 
 def environments(releases: Sequence[Release]) -> list[tuple[str, str]]:
-    """The releases, oldest first, that ran in another environment than the one before: what is other there, and what the control says."""
+    """The releases, oldest first, that ran in another environment than the one before: what is other there, and what the control says.
+
+    What the records before did not name, as those of an older trueto, is no change where it is named first.
+    """
     found: list[tuple[str, str]] = []
     before: dict[str, str] = {}
     for release in releases:
         now = stood_on(release.header)
-        if now != before:
-            differing = [name for name in MOVERS if name in now and now[name] != before.get(name)]
+        differing = [name for name in MOVERS if name in now and (name in before or not before) and now[name] != before.get(name)]
+        if differing:
             parts = [f"{name} {now[name]}" + (f" instead of {before[name]}" if name in before else "") for name in differing]
             found.append((release.version, f"{', '.join(parts)}. {said_of_control(release.header.get('control') or ())}"))
-        before = now
+        before |= now
     return found

@@ -7,7 +7,8 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from trueto.environment import cpu
+from trueto.candidates import parted
+from trueto.environment import PACKAGES, cpu
 from trueto.errors import TruetoError
 from trueto.references import load_golden
 from trueto.running.releases import release_folders
@@ -21,12 +22,12 @@ def now() -> str:
 
 
 def environment(spec: str = "") -> dict[str, str]:
-    """What the run stands on, without importing any of it; with a release of a candidate, what that stands on."""
+    """What the run stands on, without importing any of it; with a release of a candidate, what that stands on. Not the candidate."""
     beside = dict(folder.name.split("==", 1) for folder in (release_folders(spec) if spec else ()))
     found = {"python": platform.python_version(), "os": f"{platform.system()} {platform.machine()}", "cpus": str(os.cpu_count())}
     chip = cpu()
     found["cpu"] = " ".join((str(chip["vendor"]), *chip["extensions"]))
-    for package in ("torch", "numpy", "scipy"):
+    for package in (name for name in PACKAGES if name != parted(spec)[0]):
         try:
             found[package] = beside.get(package) or version(package)
         except PackageNotFoundError:
