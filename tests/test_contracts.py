@@ -1,6 +1,7 @@
 """The rules of the design that a machine can check, and for each a fault that the machine catches."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -120,3 +121,19 @@ def test_modules_say_what_they_are_for():
     """The first statement of every module of trueto is its docstring."""
     silent = [file for file in (ROOT / "src").rglob("*.py") if not ast.get_docstring(ast.parse(file.read_text()))]
     assert silent == []
+
+
+OWN = re.compile(r"(Trueto|Usage|Ledger|Source|Data|Worker|Tracker)Error|NothingSelected")
+
+
+def bare(text):
+    """The lines that make an error of ours without the next thing to type."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    return [call.lineno for call in calls if OWN.fullmatch(call.func.id) and len(call.args) + len(call.keywords) < 2]
+
+
+def test_errors_end_in_the_next_thing_to_type():
+    """Each error of ours has a hint, but those of who records an original, which name the case that is to be chosen anew."""
+    assert [1] == bare('raise UsageError("x")')
+    files = [file for file in (ROOT / "src").rglob("*.py") if file.parent.name != "recording"]
+    assert {} == {str(file): lines for file in files if (lines := bare(file.read_text()))}

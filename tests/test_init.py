@@ -7,6 +7,9 @@ import pytest
 from click.testing import CliRunner
 from support import trueto
 
+from trueto.action.guard import look
+from trueto.action.inputs import read_inputs
+from trueto.candidates import chosen
 from trueto.cli.init_command import command
 from trueto.errors import UnknownName, UsageError
 
@@ -35,9 +38,9 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def init(*arguments, answers=None):
+def init(*arguments, answers=None, **options):
     """`trueto init ...` in this folder."""
-    return CliRunner().invoke(command, arguments, input=answers, standalone_mode=False)
+    return CliRunner().invoke(command, arguments, input=answers, standalone_mode=False, **options)
 
 
 def test_what_is_written_is_judged(project):
@@ -77,6 +80,36 @@ def test_nothing_is_overwritten(project):
     (project / "deviations.toml").write_text("mine")
     assert isinstance(init(*FLAGS).exception, UsageError)
     assert ("mine", False) == ((project / "deviations.toml").read_text(), (project / "trueto_adapter.py").exists())
+
+
+BROKEN = [
+    (b"[tool", "is not TOML"),
+    (b"\xff\xfe", "is not TOML"),
+    (b'tool = "x"', "tool is 'x', expected a table"),
+    (b'[tool]\ntrueto = "x"', "tool.trueto is 'x', expected a table"),
+    (b"[[tool.trueto]]", "tool.trueto is [{}], expected a table"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BROKEN)
+def test_a_project_file_that_cannot_be_read_is_a_mistake_of_its_writer(project, monkeypatch, text, words):
+    """Whoever reads it says what is wrong where, and what to write; nothing is written, and nothing is trueto's own fault."""
+    file = project / "pyproject.toml"
+    file.write_bytes(text)
+    inputs = read_inputs({"GITHUB_WORKSPACE": str(project)})
+    for read in (lambda: chosen(None), lambda: look(inputs), lambda: init(*FLAGS, catch_exceptions=False)):
+        with pytest.raises(UsageError) as caught:
+            read()
+        assert (True, 4) == (f"pyproject.toml{'' if 'TOML' in words else ':'} {words}" in caught.value.message, caught.value.exit_code)
+        assert caught.value.hint
+    assert (text, ["mylib", "pyproject.toml"]) == (file.read_bytes(), sorted(path.name for path in project.iterdir()))
+
+
+@pytest.mark.parametrize("text", [b"[project", b"project = 1"])
+def test_the_name_of_a_project_is_not_guessed(project, text):
+    """The file that says it has to be one, before anything is asked."""
+    (project / "pyproject.toml").write_bytes(text)
+    assert isinstance(init(answers="").exception, UsageError)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ def test_no_ledger_declares_nothing():
         ({"owner": '""'}, "owner missing"),
         ({"tolerance": "1.0"}, "unknown keys tolerance; known: band, cases"),
         ({"review": "2020-01-31"}, "its review date 2020-01-31 has passed"),
+        ({"cases": "[]"}, "cases is an empty list"),
+        ({"releases": '"new"'}, "releases is 'new', expected a range"),
         ({"review": '"soon"'}, "review is a date without quotes, as 2027-01-31"),
     ],
 )
@@ -77,6 +79,7 @@ def test_bad_entry_is_refused(tmp_path, changes, words):
         ledger(tmp_path, {}, changes)
     assert "deviation 2 (k_diffusion/" in str(caught.value) or changes == {"reference": "7"}
     assert words in str(caught.value)
+    assert caught.value.hint
     assert 4 == caught.value.exit_code
 
 
@@ -89,6 +92,7 @@ def test_bad_entry_is_refused(tmp_path, changes, words):
         (b"candidate = ", "is not TOML"),
         (b"\xff\xfe\x00", "is not TOML"),
         (b'candidate = "toy"\n[deviation]\nreference = "x"', "[[deviation]]"),
+        (b'candidate = "toy"\ndeviation = ["x"]', "[[deviation]]"),
     ],
 )
 def test_bad_file_is_refused(tmp_path, text, words):
@@ -99,6 +103,7 @@ def test_bad_file_is_refused(tmp_path, text, words):
         load_ledger(path, "toy")
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
+    assert caught.value.hint
     assert 4 == caught.value.exit_code
 
 

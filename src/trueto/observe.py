@@ -82,7 +82,7 @@ def theta(levels: Array, kind: str) -> Array:
         return np.arctan2(np.sqrt(np.maximum(1 - values, 0)), np.sqrt(values))
     if kind == "flow":
         return np.arctan2(values, 1.0 - values)
-    raise DataError(f"unknown kind of noise level '{kind}': expected {', '.join(LEVEL_KINDS)}")
+    raise DataError(f"unknown kind of noise level '{kind}': expected {', '.join(LEVEL_KINDS)}", 'kind = "sigma"')
 
 
 class NetworkFunction(Protocol):

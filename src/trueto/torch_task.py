@@ -213,5 +213,6 @@ def converted(net: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> torc
 
     foreign = [name for name, held in net.named_parameters() if held.is_meta or not given(held)]
     if foreign:
-        raise DataError(f"the conversion leaves {len(foreign)} parameters without the original's weights: {', '.join(foreign[:3])}")
+        said = f"the conversion leaves {len(foreign)} parameters without the original's weights: {', '.join(foreign[:3])}"
+        raise DataError(said, "a conversion in the adapter that moves these too")
     return net.eval()

@@ -87,7 +87,8 @@ def expect_weights(net: torch.nn.Module, checkpoint: Checkpoint, part: str, dtyp
     names = [name for name in checkpoint.tensors if name.startswith(checkpoint.prefix(part))]
     known = {_marks(values.to(dtype)) for _, values in read_weights(checkpoint.tensors, names)}
     if foreign := [name for name, held in net.named_parameters() if held.is_meta or _marks(held) not in known]:
-        raise DataError(f"the conversion leaves {len(foreign)} parameters without the checkpoint's weights: {listed(foreign)}")
+        said = f"the conversion leaves {len(foreign)} parameters without the checkpoint's weights: {listed(foreign)}"
+        raise DataError(said, "a conversion in the adapter that moves these too")
 
 
 def _marks(values: torch.Tensor) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
-import tomllib
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trueto.action.inputs import Inputs, inside
-from trueto.candidates import is_file
+from trueto.candidates import is_file, project_table
 from trueto.errors import DataError, UsageError
 
 __all__ = ["DIGITS", "LABEL", "Guard", "look"]
@@ -87,7 +86,7 @@ def look(inputs: Inputs) -> Guard:
 def _spec(inputs: Inputs, table: Mapping[str, Any] | None) -> str | None:
     found = inputs.candidate or (table or {}).get("candidate")
     if found is not None and not isinstance(found, str):
-        raise UsageError(f"[tool.trueto]: candidate is {found!r}, expected a name or a path", "README.md")
+        raise UsageError(f"[tool.trueto]: candidate is {found!r}, expected a name or a path", 'candidate = "trueto_adapter.py"')
     return inside(inputs.root, found, "candidate") if found and is_file(found) else found
 
 
@@ -105,10 +104,7 @@ def _tracked(inputs: Inputs) -> tuple[str, ...]:
 
 
 def _table(text: bytes | None, root: Path) -> Mapping[str, Any] | None:
-    try:
-        return tomllib.loads((text or b"").decode()).get("tool", {}).get("trueto")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{root / PROJECT} is not TOML: {error}") from error
+    return project_table(text or b"", str(root / PROJECT), "tool", "trueto")
 
 
 def _read(root: Path, path: str) -> bytes | None:

@@ -31,6 +31,7 @@ __all__ = [
     "ledger_path",
     "load_candidate",
     "parted",
+    "project_table",
     "releases_path",
     "short_name",
 ]
@@ -122,17 +123,31 @@ def chosen(candidate: str | None) -> str:
 
 
 def _of_project(file: Path) -> str | None:
-    try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("trueto")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is not TOML: {error}") from error
+    settings = project_table(file.read_bytes(), str(file), "tool", "trueto")
     if settings is None:
         return None
     for key in settings:
         if key != "candidate":
             raise UnknownName(f"key in [tool.trueto] of {file}", key, ["candidate"], "README.md")
     if not isinstance(found := settings.get("candidate"), str):
-        raise UsageError(f"[tool.trueto] of {file}: candidate is {found!r}, expected a name or a path", "README.md")
+        raise UsageError(f"[tool.trueto] of {file}: candidate is {found!r}, expected a name or a path", 'candidate = "trueto_adapter.py"')
+    return found
+
+
+def project_table(text: bytes, where: str, *names: str) -> Mapping[str, Any] | None:
+    """A table in the text of a pyproject.toml, by its names, as `tool`, `trueto`; None where it has none.
+
+    UsageError, which says `where`, for a text that is no TOML, and for something else than a table of that name.
+    """
+    try:
+        found: Any = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{where} is not TOML: {error}", f"mend {where} there") from error
+    for depth, name in enumerate(names, 1):
+        if name not in found:
+            return None
+        if not isinstance(found := found[name], dict):
+            raise UsageError(f"{where}: {'.'.join(names[:depth])} is {found!r}, expected a table", f"[{'.'.join(names)}] in {where}")
     return found
 
 
@@ -153,7 +168,7 @@ def _module(spec: str) -> Any:
         path = Path(spec)
         found = importlib.util.spec_from_file_location(f"trueto_candidate_{path.stem}", path)
         if found is None or found.loader is None:
-            raise UsageError(f"candidate file {spec} is not Python")
+            raise UsageError(f"candidate file {spec} is not Python", "CONTRIBUTING.md, 'I want to add a candidate'")
         module = importlib.util.module_from_spec(found)
         found.loader.exec_module(module)
         return module

@@ -49,6 +49,7 @@ jobs:
       - run: trueto smoke
       - run: trueto ci gate
 """
+PROJECT = Path("pyproject.toml")
 TABLE = '\n[tool.trueto]\ncandidate = "trueto_adapter.py"\n'
 
 
@@ -91,11 +92,10 @@ def command(name: str | None, claims: tuple[str, ...], source: str | None, quote
 
 def _own_name() -> str:
     """The name in pyproject.toml, or the folder's."""
-    import tomllib
+    from trueto.candidates import project_table
 
-    project = Path("pyproject.toml")
-    said = tomllib.loads(project.read_text(encoding="utf-8")) if project.exists() else {}
-    return str(said.get("project", {}).get("name", Path.cwd().name))
+    said = project_table(PROJECT.read_bytes(), str(PROJECT), "project") if PROJECT.exists() else None
+    return str((said or {}).get("name", Path.cwd().name))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -137,20 +137,18 @@ def _asked() -> dict[str, str]:
 
 def _write(files: dict[Path, str]) -> None:
     """Write all or nothing; pyproject.toml is added to."""
-    import tomllib
-
+    from trueto.candidates import project_table
     from trueto.errors import UsageError
 
     there = [str(path) for path in files if path.exists()]
     if there:
         raise UsageError(f"{', '.join(there)} exists already; init overwrites nothing", "trueto smoke")
-    project = Path("pyproject.toml")
-    text = project.read_text(encoding="utf-8") if project.exists() else ""
-    named = "trueto" in tomllib.loads(text).get("tool", {})
+    text = PROJECT.read_bytes() if PROJECT.exists() else b""
+    named = project_table(text, str(PROJECT), "tool", "trueto") is not None
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
         click.echo(f"wrote {path}")
     if not named:
-        project.write_text(text + TABLE, encoding="utf-8")
+        PROJECT.write_bytes(text + TABLE.encode())
         click.echo("added [tool.trueto] to pyproject.toml")

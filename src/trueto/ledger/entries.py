@@ -26,7 +26,13 @@ FIELDS = {
 LISTS = ("claims", "layers", "cases", "profiles")
 TEXTS = ("reference", "variant", "reason", "link", "owner", "test", "when", "releases")
 NOT = "!"  # before the name of a claim that an entry does not speak of
-REQUIRED = ("reference", "layers", "reason", "owner", "since")
+REQUIRED = {  # what every entry has, and how it is written
+    "reference": 'reference = "k_diffusion/euler"',
+    "layers": 'layers = ["update", "trajectory"]',
+    "reason": 'reason = "what differs, and why"',
+    "owner": 'owner = "who answers for it"',
+    "since": 'since = "the first release that has it"',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +131,17 @@ def load_ledger(path: Path | None, candidate: str, release: str = "") -> Ledger:
     except OSError as error:
         raise LedgerError(f"ledger {path} cannot be read: {error.strerror}", "--ledger FILE") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LedgerError(f"ledger {path} is not TOML: {error}") from error
+        raise LedgerError(f"ledger {path} is not TOML: {error}", f"mend {path} there") from error
     unknown = set(data) - {"candidate", "deviation"}
     if unknown:
-        raise LedgerError(f"ledger {path} has unknown keys: {', '.join(sorted(unknown))}; expected candidate and [[deviation]]")
+        said = f"ledger {path} has unknown keys: {', '.join(sorted(unknown))}; expected candidate and [[deviation]]"
+        raise LedgerError(said, "put what belongs to an entry below its [[deviation]]")
     if data.get("candidate") != candidate:
         said = f"ledger {path} is for candidate {data.get('candidate')!r}, not for {candidate!r}"
         raise LedgerError(said, f'candidate = "{candidate}" in {path} where it is yours, or --ledger with another file')
-    if not isinstance(data.get("deviation", []), list):
-        raise LedgerError(f"ledger {path}: write [[deviation]] with two brackets, one for each entry")
-    entries = [_entry(raw, _named(path, number, raw)) for number, raw in enumerate(data.get("deviation", []), 1)]
+    if not isinstance(found := data.get("deviation", []), list) or not all(isinstance(raw, dict) for raw in found):
+        raise LedgerError(f"ledger {path}: an entry has two brackets, one for each", "[[deviation]]")
+    entries = [_entry(raw, _named(path, number, raw)) for number, raw in enumerate(found, 1)]
     return Ledger(str(path), candidate, tuple(entry for entry in entries if not release or SpecifierSet(entry.releases).contains(release)))
 
 
@@ -148,12 +155,14 @@ def _entry(raw: Mapping[str, Any], where: str) -> Deviation:
     if unknown := sorted(set(raw) - FIELDS):
         raise LedgerError(f"{where}: unknown keys {', '.join(unknown)}; known: {', '.join(sorted(FIELDS))}", "CONTRIBUTING.md")
     if missing := [name for name in REQUIRED if not raw.get(name)]:
-        raise LedgerError(f"{where}: {', '.join(missing)} missing")
+        raise LedgerError(f"{where}: {', '.join(missing)} missing", "; ".join(REQUIRED[name] for name in missing))
     _check_types(raw, where)
     if ("variant" in raw) == ("band" in raw):
-        raise LedgerError(f"{where}: give either a variant (exact) or a band of ratios (last resort)")
+        raise LedgerError(
+            f"{where}: give either a variant (exact) or a band of ratios (last resort)", "trueto explain CELL names the variant"
+        )
     if bad := [layer for layer in raw["layers"] if not any(fnmatchcase(known, layer) for known in LAYERS)]:
-        raise LedgerError(f"{where}: unknown layers {', '.join(bad)}; known: {', '.join(LAYERS)}")
+        raise LedgerError(f"{where}: unknown layers {', '.join(bad)}; known: {', '.join(LAYERS)}", REQUIRED["layers"])
     knobs, rounding = _knobs(raw, where)
     return Deviation(
         reference=raw["reference"],
@@ -180,14 +189,15 @@ def _check_types(raw: Mapping[str, Any], where: str) -> None:
     for name in LISTS:
         value = raw.get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise LedgerError(f"{where}: {name} is a list of names; saw {value!r}")
+            raise LedgerError(f"{where}: {name} is a list of names; saw {value!r}", f'{name} = ["*"]')
     if (claims := raw.get("claims")) and all(name.startswith(NOT) for name in claims):
         raise LedgerError(f"{where}: claims names only what is left out ({', '.join(claims)})", 'put "*" first for all others')
     if raw.get("cases") == []:
-        raise LedgerError(f"{where}: cases is an empty list, which names nothing; leave it out for all cases, or write a rule (`when`)")
+        said = f"{where}: cases is an empty list, which names nothing"
+        raise LedgerError(said, 'cases = ["karras-*"], a rule as when = "steps > 1", or neither for all cases')
     for name in TEXTS:
         if not isinstance(raw.get(name, ""), str):
-            raise LedgerError(f"{where}: {name} is a text; saw {raw[name]!r}")
+            raise LedgerError(f"{where}: {name} is a text; saw {raw[name]!r}", f'{name} = "…"')
 
 
 def _spoken_of(raw: Mapping[str, Any]) -> list[str]:
@@ -217,7 +227,7 @@ def _releases(value: str, where: str) -> str:
     try:
         return str(SpecifierSet(value))
     except InvalidSpecifier as error:
-        raise LedgerError(f"{where}: releases is {value!r}, expected as in '>=1.6' or '<1.6'") from error
+        raise LedgerError(f"{where}: releases is {value!r}, expected a range of releases", 'releases = "<1.6"') from error
 
 
 def _rule(raw: Mapping[str, Any], where: str) -> Rule | None:
@@ -229,7 +239,7 @@ def _band(value: Any, where: str) -> tuple[float, float] | None:
         return None
     numbers = isinstance(value, list) and all(isinstance(end, int | float) for end in value)
     if not (numbers and len(value) == 2 and 0 < value[0] < value[1]):
-        raise LedgerError(f"{where}: a band is two increasing ratios, as [10.0, 40.0]; saw {value!r}")
+        raise LedgerError(f"{where}: a band is two increasing ratios; saw {value!r}", "band = [10.0, 40.0]")
     return float(value[0]), float(value[1])
 
 

@@ -64,6 +64,6 @@ def _certify(ref: Reference, golden: Golden, case_id: str, layer: Layer, net: st
     for dtype, got in (("float64", seen.exact), ("float32", seen.native)):
         found = [compare(values, expected, what) for what, expected, values in parts(layer, truth, got, dtype)]
         if not found:
-            raise DataError(f"nothing to compare for {ref.id} {case_id} {layer}")
+            raise DataError(f"nothing to compare for {ref.id} {case_id} {layer}", f"trueto record {ref.codebase.name} --source DIR")
         worst[dtype] = max(found, key=lambda comparison: comparison.ratio)
     return Certificate(ref.id, case_id, layer, worst["float64"], worst["float32"])
