@@ -157,7 +157,8 @@ def index_page(view: Overview) -> str:
         el("p", el("a", f"{view.libraries} libraries beside each other", href="claims/implementations.html")) if view.libraries else EMPTY
     )
     beside = join(el("p", el("a", f"The report of {name}", href=f"{name}/index.html")) for name in view.reports)
-    top = el("small", "trueto · still true to the original?")
+    up = (" · ", el("a", "← the report that leads here", href="../index.html")) if view.above else ()
+    top = el("small", "trueto · still true to the original?", *up)
     header = join([top, el("h1", headline(view)), el("p", lead, class_="lead soft"), _counts(view), past, others, beside, gateway()])
     notes = card("Notes on this run", el("ul", *(el("li", note) for note in record.notes))) if record.notes else EMPTY
     body = [

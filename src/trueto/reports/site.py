@@ -117,7 +117,11 @@ def write_sites(records: Sequence[Path | RunRecord], out_dir: Path) -> dict[str,
 
 def _others(out_dir: Path) -> tuple[str, ...]:
     """The folders in a report that are reports of other libraries."""
-    return tuple(sorted(path.parent.name for path in out_dir.glob("*/summary.json") if path.with_name("index.html").is_file()))
+    return tuple(sorted(path.parent.name for path in out_dir.glob("*/summary.json") if _is_report(path.parent)))
+
+
+def _is_report(folder: Path) -> bool:
+    return (folder / "summary.json").is_file() and (folder / "index.html").is_file()
 
 
 def _write(record: RunRecord, out_dir: Path) -> list[Path]:
@@ -128,7 +132,7 @@ def _write(record: RunRecord, out_dir: Path) -> list[Path]:
     seen = overview(record, power, false_alarms(out_dir / ALARMS, header))
     found = implementations_of(out_dir / HISTORY)
     past = frozenset(str(cell["claim"]) for release in releases for cell in release.cells)
-    sites = {"libraries": beside(found), "reports": _others(out_dir)}
+    sites = {"libraries": beside(found), "reports": _others(out_dir), "above": _is_report(out_dir.resolve().parent)}
     view = replace(seen, measured_by=measured_by, releases=len(releases), past=past, **sites)
     pages = (
         {PAGE: history_page(releases, "../index.html", {claim.claim: f"{claim.slug}.html" for claim in view.claims})} if releases else {}

@@ -197,6 +197,7 @@ class Overview:
     past: frozenset[str] = frozenset()  # claims that the history has
     libraries: int = 0  # how many libraries are shown beside each other on a page of their own
     reports: tuple[str, ...] = ()  # names of folders with the report of another library
+    above: bool = False  # whether it is itself in a folder of such a report
 
     @property
     def library(self) -> str:
