@@ -115,13 +115,17 @@ def grey_levels(got: Array, expected: Array) -> float:
     """
     if got.shape != expected.shape:
         return math.inf
-    peak = measure(from_levels(got), from_levels(expected))[1]
-    return math.inf if math.isnan(peak) else GREY_PER_UNIT * peak
+    peak = measure(got, expected)[1]
+    return math.inf if math.isnan(peak) else peak if _in_levels(expected) else GREY_PER_UNIT * peak
 
 
 def from_levels(picture: Array) -> Array:
     """A picture from -1 to 1, float64: one in whole numbers has 8 bits, 0 to 255; any other is there already."""
-    return picture / GREY_PER_UNIT - 1 if picture.dtype.kind in "iu" else picture.astype(np.float64)
+    return picture / GREY_PER_UNIT - 1 if _in_levels(picture) else picture.astype(np.float64)
+
+
+def _in_levels(picture: Array) -> bool:
+    return picture.dtype.kind in "iu"
 
 
 def grey_words(levels: float, said: str) -> str:
