@@ -137,3 +137,28 @@ def test_errors_end_in_the_next_thing_to_type():
     assert [1] == bare('raise UsageError("x")')
     files = [file for file in (ROOT / "src").rglob("*.py") if file.parent.name != "recording"]
     assert {} == {str(file): lines for file in files if (lines := bare(file.read_text()))}
+
+
+READ = re.compile(r"""["'][A-Z_]+["'] (not )?in os\.environ|os\.(environ\.get|getenv)\(\s*["']""")
+
+
+def test_settings_are_read_from_the_environment_in_one_place():
+    """What a user sets in his environment is asked for in trueto.settings; elsewhere it is only handed on, or put back."""
+    assert [True] * 3 == [bool(READ.search(text)) for text in ('"NO_COLOR" not in os.environ', "os.environ.get('X')", 'os.getenv("X")')]
+    reading = [file.relative_to(ROOT / "src").as_posix() for file in (ROOT / "src").rglob("*.py") if READ.search(file.read_text())]
+    assert ["trueto/settings.py"] == reading
+
+
+def test_the_protocol_lists_every_operation():
+    """The docstring of the protocol names what docs/worker-protocol.md has a row for."""
+    rows = (ROOT / "docs" / "worker-protocol.md").read_text().partition("## Requests")[2].partition("\n\n`fault`")[0]
+    named = re.findall(r"^\| `(\w+)` ", rows.replace("| `op` |", ""), re.MULTILINE)
+    said = ast.get_docstring(ast.parse((ROOT / "src/trueto/workers/protocol.py").read_text())) or ""
+    assert named
+    assert [] == [name for name in named if f"`{name}`" not in said]
+
+
+def test_the_marker_names_a_target_that_exists():
+    """What leaves slow tests out is a target of the Makefile."""
+    (target,) = re.findall(r"left out by `make ([\w-]+)`", (ROOT / "pyproject.toml").read_text())
+    assert f"\n{target}:" in (ROOT / "Makefile").read_text()

@@ -18,6 +18,7 @@ __all__ = [
     "Layer",
     "Profile",
     "Verdict",
+    "is_drawn",
 ]
 
 
@@ -82,6 +83,11 @@ class Verdict(StrEnum):
         return self in (Verdict.UNJUDGED, Verdict.DISPUTED)
 
 
+def is_drawn(case: str) -> bool:
+    """Whether a case's id is that of an X that nobody recorded: such an id spells out the whole X, as `steps=11,grid=karras`."""
+    return "steps=" in case
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One X for a reference: everything that is fed in besides the dtype.
@@ -112,8 +118,8 @@ class Case:
 
     @property
     def drawn(self) -> bool:
-        """Whether it is an X that no original was recorded on: such an id spells out the whole X, as `steps=11,grid=karras`."""
-        return "steps=" in self.id
+        """Whether it is an X that no original was recorded on."""
+        return is_drawn(self.id)
 
     @property
     def of_outputs(self) -> bool:
@@ -157,8 +163,8 @@ class Case:
 class Claim:
     """A statement that a candidate, configured so, is a reference, and where its own docs say it.
 
-    `configure(case)` is data: a table from grid name (or `*`) to the candidate's own settings. `cases`
-    are glob patterns of the case ids that the claim covers.
+    `settings` is a table from grid name (or `*`) to the candidate's own settings. `cases` are glob patterns of the case ids that
+    the claim covers.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Settings: the one place where the environment is read, and the one table of gate options."""
+"""Settings: the one place where they are read from the environment, and the one table of gate options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = [
     "TRACKING_URI",
     "Dashboard",
     "Option",
-    "cache_dir",
+    "colours",
     "dashboard",
     "data_root",
     "environments_dir",
@@ -96,14 +96,6 @@ def data_root() -> Path:
     return installed if installed.is_dir() else package.parents[1]
 
 
-def cache_dir() -> Path:
-    """Where downloaded sources of originals are unpacked (`TRUETO_CACHE`, else the user's cache folder)."""
-    override = os.environ.get("TRUETO_CACHE")
-    if override:
-        return Path(override)
-    return Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "trueto"
-
-
 def environments_dir() -> Path:
     """Where other releases of a library are kept, a folder a package (`TRUETO_ENVIRONMENTS`, else .trueto/environments here)."""
     return Path(os.environ.get("TRUETO_ENVIRONMENTS") or Path(".trueto") / "environments")
@@ -149,6 +141,11 @@ def serving_environment(site: Path, tracking_uri: str, *, auth: bool) -> dict[st
         "DO_NOT_TRACK": "1",
     }
     return {**os.environ, **own}
+
+
+def colours() -> bool:
+    """Whether a terminal may be written to in colours: the user has not set `NO_COLOR`."""
+    return "NO_COLOR" not in os.environ
 
 
 def whole_environment() -> dict[str, str]:

@@ -28,6 +28,7 @@ def command(candidate: str, found: str, claim: str | None, file: Path | None) ->
     from trueto.candidates import kept_path
     from trueto.errors import UsageError
     from trueto.events import read_run
+    from trueto.model import is_drawn
     from trueto.running.client import Worker
     from trueto.running.kept import Kept, from_record, judgeable, keep
     from trueto.running.profiles import profile
@@ -38,7 +39,7 @@ def command(candidate: str, found: str, claim: str | None, file: Path | None) ->
         claims = [claim_from_json(one) for one in worker.describe()["claims"]]
     finally:
         worker.close()
-    if "steps=" in found:
+    if is_drawn(found):
         if claim is None:
             raise UsageError(f"'{found}' is a case of which claim?", f"trueto list claims {candidate}; then --claim NAME")
         cases = [Kept(claim, found)]

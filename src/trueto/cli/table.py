@@ -18,6 +18,7 @@ from trueto.model import LAYERS, Verdict
 from trueto.reports.view import alike
 from trueto.running.screen import failure_screen
 from trueto.running.words import number
+from trueto.settings import colours
 
 __all__ = ["SYMBOLS", "summary_table"]
 
@@ -81,7 +82,7 @@ def summary_table(run: RunRecord, path: Path, *, terminal: bool) -> str:
         marks = [_mark([cell for cell in cells if cell["layer"] == layer]) for layer in layers]
         table.add_row(claim, *marks, _size(cells))
     stream = io.StringIO()
-    colour = terminal and os.isatty(1) and "NO_COLOR" not in os.environ
+    colour = terminal and os.isatty(1) and colours()
     console = Console(file=stream, width=118, force_terminal=colour, highlight=False, color_system="standard" if colour else None)
     console.print(table)
     console.print(Text(LEGEND, style="dim"), soft_wrap=True)

@@ -17,7 +17,7 @@ from trueto.errors import TruetoError
 from trueto.events import RunWriter
 from trueto.fixtures import fixture_digest
 from trueto.ledger import Ledger
-from trueto.model import Case, Cell, Claim, Judgement, Layer, Verdict
+from trueto.model import Case, Cell, Claim, Judgement, Layer, Verdict, is_drawn
 from trueto.references import Reference, reference, reference_names
 from trueto.running.ahead import Ahead
 from trueto.running.circumstances import digest_of_golden, environment, now
@@ -124,7 +124,7 @@ class Gate:
         """What a law says of a claim: all that was judged, and the smallest X that breaks it, or else the first that was not judged."""
         assert self.search is not None
         judged, broken, late = self.search.look(law, claim, lambda case, layer: self.judge(self.cell(claim, case, layer)))
-        for key in [key for key in self._runs if key[0] == claim.id and "steps=" in key[1]]:
+        for key in [key for key in self._runs if key[0] == claim.id and is_drawn(key[1])]:
             del self._runs[key]
         if late and broken is None:
             cell = self.cell(claim, late[0], self.search.layers_of(claim, late[0])[0])

@@ -11,7 +11,7 @@ from typing import Any
 
 from trueto.errors import TruetoError, UnknownName, UsageError
 from trueto.events import RunRecord
-from trueto.model import Case, Claim, Verdict
+from trueto.model import Case, Claim, Verdict, is_drawn
 from trueto.references import observe_spec, reference
 from trueto.running.domain import AGREEMENT, knobs_of, law_of
 from trueto.running.expressed import spelled_case
@@ -56,7 +56,7 @@ def from_record(run: RunRecord) -> list[Kept]:
     """The drawn cases of a run on which something was wrong, each once."""
     found: dict[tuple[str, str], Kept] = {}
     for cell in run.cells:
-        if "steps=" in cell["case"] and Verdict(cell["verdict"]).bad:
+        if is_drawn(cell["case"]) and Verdict(cell["verdict"]).bad:
             found.setdefault((cell["claim"], cell["case"]), Kept(cell["claim"], cell["case"], f"{cell['layer']}: {cell['reason']}"))
     return list(found.values())
 

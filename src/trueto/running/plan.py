@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from trueto.errors import NothingSelected, TruetoError, UnknownName
-from trueto.model import LAYERS, Case, Cell, Claim, Layer
+from trueto.model import LAYERS, Case, Cell, Claim, Layer, is_drawn
 from trueto.references import reference, reference_names
 from trueto.running.domain import stated_layers
 from trueto.running.expressed import covers, spelled_case
@@ -69,7 +69,7 @@ def plan(candidate: str, claims: Sequence[Claim], selection: Selection, kept: Se
         if claim.reference not in reference_names():
             raise UnknownName(f"reference claimed by {candidate}", claim.reference, reference_names(), "trueto list references")
     all_cases = {case.id for claim in claims for case in reference(claim.reference).cases}
-    asked = tuple(name for name in selection.cases if "steps=" in name)
+    asked = tuple(name for name in selection.cases if is_drawn(name))
     named = tuple(name for name in selection.cases if name not in asked)
     _check_names("case", named, sorted({*all_cases, *(case for _, case in kept)}), "trueto show <reference>")
     cells = [

@@ -114,7 +114,6 @@ class _Sampling:
         self.dtype = np.dtype(dtype).newbyteorder("<")
         self.levels = schedule(case.schedule)
         self.noise = tape(case.seed, case.shape)
-        self.drawn: list[Array] = []
         self.order: dict[int, int] = {}
         self.probe = Probe(network("open" if request["net"] == "open" else case.network, self.levels, case.parameterization))
 
@@ -157,8 +156,7 @@ class _Sampling:
         if said["ask"] == "noise":
             order = self.order.get(step, 0)
             self.order[step] = order + 1
-            self.drawn.append(self.noise.draw(step, order))
-            return self.drawn[-1]
+            return self.noise.draw(step, order)
         if said["ask"] != "network":
             raise Ended(f"garbage: it asks for {said['ask']!r}, expected network or noise")
         branch = said.get("branch")

@@ -1,8 +1,9 @@
 """The worker protocol, version 1: JSON lines on standard input and output, tensors in safetensors files.
 
 The harness sends one request a line and gets one reply a line, with the same `id`. Operations: `describe` (name, version,
-claims; must not import the library), `load` (import it), `run` (one case). docs/worker-protocol.md and
-protocol.schema.json describe every field. Tensors travel in the file that the request names.
+claims; must not import the library), `load` (import it), `fork` (one more worker that has it), `run` (one case), and for `trueto power`
+`reach` (which faults could be seeded) and `differs` (whether one does anything). docs/worker-protocol.md and protocol.schema.json
+describe every field. Tensors travel in the file that the request names.
 """
 
 from __future__ import annotations

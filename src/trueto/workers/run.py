@@ -7,7 +7,6 @@ import importlib
 import random
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +29,7 @@ from trueto.torch_run import Run
 from trueto.workers.branches import Branches
 from trueto.workers.promoted import Seen, get_ready, twin_of
 from trueto.workers.protocol import claim_from_json, write_observation
-from trueto.workers.tasks import call
+from trueto.workers.tasks import call, raised
 from trueto.workers.traces import Watch
 
 __all__ = ["Room", "observed", "run_case", "warm"]
@@ -102,19 +101,6 @@ def _mode(adapter: Adapter, request: Mapping[str, Any], noise: NoiseSource | Non
     if request["twin"]:
         return twin_of(noise, adapter.modules, compiled=bool(request["profile"].get("flags", {}).get("compile")))
     return contextlib.nullcontext() if noise is None else served_draws(noise, adapter.modules)
-
-
-def _error(error: BaseException, adapter: Adapter, run: Run) -> dict[str, Any]:
-    frames = traceback.extract_tb(error.__traceback__)
-    last = frames[-1]
-    own = any(adapter.owns(frame.filename) for frame in frames)
-    return {
-        "type": type(error).__name__,
-        "message": str(error)[:500],
-        "where": f"{Path(last.filename).name}:{last.lineno} in {last.name}",
-        "own": own,
-        "at_call": len(run.probe.told),
-    }
 
 
 def _drawn(run: Run) -> np.ndarray[Any, Any]:
@@ -258,7 +244,7 @@ def observed(adapter: Adapter, request: Mapping[str, Any]) -> Observation | Step
     except MemoryError:
         raise
     except BaseException as error:  # noqa: BLE001 - as in run_case
-        return StepError(**_error(error, adapter, run))
+        return StepError(**raised(error, adapter, len(run.probe.told)))
     return StepError("RuntimeError", "the adapter ended without run.finish(...)") if run.observation is None else run.observation
 
 
@@ -281,7 +267,7 @@ def run_case(adapter: Adapter, request: Mapping[str, Any], built: Built | None =
     except MemoryError:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a candidate raises is data, sys.exit() too
-        return {"error": _error(error, adapter, run)}
+        return {"error": raised(error, adapter, len(run.probe.told))}
     write_observation(Path(request["output"]), seen)
     claim = claim_from_json(request["claim"])
     answer = {"below": below, "dtype": str(seen.sample.dtype), "settings": adapter.settings(claim, run.case)}

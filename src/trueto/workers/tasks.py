@@ -26,7 +26,7 @@ from trueto.settings import data_root
 from trueto.torch_task import Task
 from trueto.workers.protocol import FEATURE, PLAIN, claim_from_json, write_outputs
 
-__all__ = ["call", "returned"]
+__all__ = ["call", "raised", "returned"]
 
 
 def _task(request: Mapping[str, Any], claim: Claim, nudge: int | None = None) -> Task:
@@ -64,7 +64,8 @@ def _with_spread(adapter: Any, request: Mapping[str, Any], claim: Claim, base: O
     return replace(base, spread_rms=rms, spread_max=maximum)
 
 
-def _error(error: BaseException, adapter: Adapter) -> dict[str, Any]:
+def raised(error: BaseException, adapter: Adapter, at_call: int = 0) -> dict[str, Any]:
+    """What a reply says of an exception of a candidate: the fields of StepError; `at_call`: after so many network calls."""
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1]
     return {
@@ -72,7 +73,7 @@ def _error(error: BaseException, adapter: Adapter) -> dict[str, Any]:
         "message": str(error)[:500],
         "where": f"{Path(last.filename).name}:{last.lineno} in {last.name}",
         "own": any(adapter.owns(frame.filename) for frame in frames),
-        "at_call": 0,
+        "at_call": at_call,
     }
 
 
@@ -85,7 +86,7 @@ def returned(adapter: Adapter, request: Mapping[str, Any]) -> Outputs | StepErro
     except (MemoryError, TruetoError):
         raise
     except BaseException as error:  # noqa: BLE001 - as in `call`
-        return StepError(**_error(error, adapter))
+        return StepError(**raised(error, adapter))
     return task.outputs
 
 
@@ -101,7 +102,7 @@ def call(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
     except MemoryError:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a candidate raises is data, sys.exit() too
-        return {"error": _error(error, adapter)}
+        return {"error": raised(error, adapter)}
     write_outputs(Path(request["output"]), seen)
     answer = {"below": below, "settings": adapter.settings(claim, task.case)}
     place = getattr(adapter, "source", None)

@@ -12,7 +12,7 @@ import numpy as np
 from trueto.candidates import ledger_path, short_name
 from trueto.errors import UnknownName, UsageError
 from trueto.ledger import Deviation, Ledger, load_ledger
-from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Profile
+from trueto.model import LAYERS, Case, Cell, Claim, Judgement, Layer, Profile, is_drawn
 from trueto.references import Reference, reference
 from trueto.running.domain import AGREEMENT, drawn_case, fields_of, knobs_of, law_of
 from trueto.running.expressed import covers, spelled_case
@@ -61,7 +61,7 @@ def _case(gate: Gate, claim: Claim, name: str) -> Case:
             f"{claim.reference} has no spec whose knobs could be searched; the gate names the first of its outputs that parts",
             f"trueto gate {gate.spec} --claim {claim.id}",
         )
-    if "steps=" in name:
+    if is_drawn(name):
         return _drawn(gate, claim, name)
     covered = {case.id: case for case in ref.cases if covers(claim, case)}
     if name in covered:
