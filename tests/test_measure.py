@@ -87,10 +87,21 @@ def test_outputs_are_judged_where_they_lie(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda data: data[:-9], lambda data: data[:5], lambda data: data.replace(b"F32", b"F33"), lambda data: data[:0]]
+    "spoil",
+    [
+        lambda data: data[:-9],
+        lambda data: data[:5],
+        lambda data: data.replace(b"F32", b"F33"),
+        lambda data: data[:0],
+        lambda data: (2**62).to_bytes(8, "little") + data[8:],
+        lambda data: (2**63).to_bytes(8, "little") + data[8:],
+        lambda data: (len(data) - 7).to_bytes(8, "little") + data[8:],
+        lambda data: data.replace(b"[3,3]", b"[3,9223372036854775808]"),
+        lambda _: (200_000).to_bytes(8, "little") + b"[" * 200_000,
+    ],
 )
 def test_mapped_files_that_are_damaged(tmp_path, spoil):
-    """A file that is cut off, or of dtypes that nobody knows, is a clear error."""
+    """A file that is cut off, with a size of its header or a shape beyond all bounds, or of dtypes that nobody knows, is a clear error."""
     path = tmp_path / "x.safetensors"
     write_tensors(path, {"x": np.ones((3, 3), np.float32)}, {})
     path.write_bytes(spoil(path.read_bytes()))

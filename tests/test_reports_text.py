@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 import records
 
-from trueto.errors import UnknownName
+from trueto.errors import DataError, UnknownName
 from trueto.events import CELL_FIELDS, RunRecord, read_run
 from trueto.model import Verdict
 from trueto.reports import FORMATS, render, to_json, to_junit, to_markdown, write_site
@@ -28,6 +28,37 @@ def test_json_has_a_header_and_one_record_a_cell(tmp_path: Path) -> None:
     document = json.loads(to_json(run(tmp_path, hostile=True)))
     assert (records.HOSTILE, True, 701) == (document["run"]["candidate"], document["complete"], len(document["cells"]))
     assert set(CELL_FIELDS) == set(document["cells"][0])
+
+
+@pytest.mark.parametrize(
+    ("event", "changes", "said"),
+    [
+        ("note", {"text": ...}, "lacks text"),
+        ("note", {"text": 5}, "text is '5', expected a text"),
+        ("no_claim", {"reason": ...}, "lacks reason"),
+        ("no_claim", {"reference": ["a"]}, r"reference is \"\['a'\]\", expected a text"),
+        ("cell", {"evidence": None}, "evidence is 'None', expected an object"),
+        ("cell", {"evidence": []}, r"evidence is '\[\]', expected an object"),
+        ("cell", {"layer": {}}, "layer is '{}', expected a text"),
+        ("cell", {"verdict": None}, "verdict is 'None', expected a text"),
+        ("note", {"event": ["note"]}, r"no known event: saw \['note'\]"),
+    ],
+)
+def test_what_no_gate_writes_is_refused_on_reading(tmp_path: Path, event: str, changes: dict[str, object], said: str) -> None:
+    """A line of another shape is named with its number, before any consumer meets it."""
+    lines = records.events()
+    number = next(number for number, line in enumerate(lines) if line["event"] == event)
+    lines[number] = {name: value for name, value in {**lines[number], **changes}.items() if value is not ...}
+    with pytest.raises(DataError, match=rf"run\.jsonl:{number + 1}\b.*{said}"):
+        read_run(records.write(tmp_path / "run.jsonl", lines))
+
+
+def test_a_line_that_is_nested_beyond_all_bounds_is_no_json(tmp_path: Path) -> None:
+    """It is an error with its number, and no trouble of the reader."""
+    path = records.write(tmp_path / "run.jsonl", records.events())
+    path.write_text(path.read_text() + "[" * 200_000 + "\n")
+    with pytest.raises(DataError, match="is not JSON"):
+        read_run(path)
 
 
 def test_junit_fails_exactly_on_what_is_bad(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ CELL_FIELDS = (
     "candidate", "version", "reference", "claim", "layer", "case", "seed", "profile", "verdict", "drift", "floor", "ratio",
     "size", "grey_levels", "first_step", "cause", "reason", "evidence",
 )  # fmt: skip
-KINDS = frozenset({"run", "cell", "no_claim", "note", "end"})
+KINDS: Mapping[str, tuple[str, ...]] = {"run": (), "cell": CELL_FIELDS, "no_claim": ("reference", "reason"), "note": ("text",), "end": ()}
+TYPES = {"evidence": dict, **dict.fromkeys(("reference", "claim", "layer", "case", "profile", "verdict", "reason", "text"), str)}
 
 
 def _finite(value: Any) -> Any:
@@ -139,15 +140,19 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         try:
             event = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(
                 f"{path}:{number} is not JSON: the record is damaged or half-written", f"trueto gate CANDIDATE --record {path}"
             ) from error
         kind = event.get("event") if isinstance(event, dict) else None
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise DataError(f"{path}:{number} has no known event: saw {kind!r}", f"trueto gate CANDIDATE --record {path}")
-        if kind == "cell" and (missing := [name for name in CELL_FIELDS if name not in event]):
+        if missing := [name for name in KINDS[kind] if name not in event]:
             raise DataError(f"{path}:{number} lacks {', '.join(missing)}", f"trueto gate CANDIDATE --record {path}")
+        for name in KINDS[kind]:
+            if name in TYPES and not isinstance(event[name], TYPES[name]):
+                said = f"{path}:{number}: {name} is {str(event[name])[:40]!r}, expected {'an object' if TYPES[name] is dict else 'a text'}"
+                raise DataError(said, f"trueto gate CANDIDATE --record {path}")
         yield event
 
 
@@ -165,6 +170,6 @@ def read_run(path: Path) -> RunRecord:
         header=header,
         cells=[e for e in events if e["event"] == "cell"],
         no_claims=[e for e in events if e["event"] == "no_claim"],
-        notes=[str(e["text"]) for e in events if e["event"] == "note"],
+        notes=[e["text"] for e in events if e["event"] == "note"],
         footer=footer,
     )

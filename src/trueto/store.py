@@ -88,6 +88,8 @@ def map_tensors(path: Path) -> dict[str, Array]:
     try:
         with path.open("rb") as stream:
             size = int.from_bytes(stream.read(8), "little")
+            if size > (there := path.stat().st_size - 8):
+                raise DataError(f"{path} cannot be read: its header says that it has {size} bytes, of which {there} are there", "dvc pull")
             header = json.loads(stream.read(size))
         header.pop("__metadata__", None)
         raw = np.asarray(np.memmap(path, np.uint8, "r")) if header else np.zeros(0, np.uint8)
@@ -95,7 +97,7 @@ def map_tensors(path: Path) -> dict[str, Array]:
         for name, entry in header.items():
             begin, end = (8 + size + offset for offset in entry["data_offsets"])
             found[name] = raw[begin:end].view(NUMPY_OF[entry["dtype"]]).reshape(entry["shape"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {error}", "dvc pull") from error
     return found
 
