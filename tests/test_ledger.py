@@ -1,17 +1,23 @@
 """The ledger: what cannot be read is refused with its place, and a declaration holds exactly as long as it is true."""
 
+import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from support import cell, judged, runs_of_spec
+from support import BASE, cell, judged, runs_of_spec, trueto
 
-import trueto.candidates
+from trueto import candidates
 from trueto.errors import LedgerError
 from trueto.ledger import load_ledger
 from trueto.model import Layer, Verdict
-from trueto.references import load_golden
+from trueto.references import load_golden, reference
 from trueto.running.client import Outcome
+from trueto.running.judging import check_bands
+from trueto.running.outputs import Calls, judge_outputs
+from trueto.running.profiles import profile
 from trueto.running.verdict import Runs
 
 NAME = "k_diffusion/dpmpp_2m"
@@ -222,13 +228,76 @@ def test_band_is_two_sided_and_counted_apart(tmp_path):
     }
     for (low, high), verdict in bands.items():
         seen = judged(chosen, runs, ledger(tmp_path, {"variant": None, "band": f"[{low}, {high}]"}))
-        assert verdict == seen.verdict
+        assert verdict == seen.verdict, seen.reason
+
+
+SDE, EMA = "k_diffusion/dpmpp_2m_sde", "k_diffusion/ema_warmup"
+
+
+def seen_through(found):
+    """What is judged of a candidate that differs, under a ledger: of a whole run, of the noise it drew, and of named outputs."""
+    chosen, noisy = cell(NAME, "karras-20", Layer.TRAJECTORY), cell(SDE, "model-7", Layer.NOISE)
+    drawn = load_golden(SDE).observation("model-7", "seeded", "float32")
+    other = Runs(Outcome(replace(drawn, noise=np.concatenate([drawn.noise[:1], drawn.noise[1:] * np.float32(1.5)]))), None)
+    averaged = cell(EMA, "simple", Layer.TRAINING)
+    kept = load_golden(EMA).outputs("simple", "float32")
+    scaled = Outcome(None, outputs=replace(kept, arrays={name: value * np.float32(1.01) for name, value in kept.arrays.items()}))
+    yield judged(chosen, runs_of_spec(chosen, told="rounded"), found)
+    yield judged(noisy, other, found)
+    yield judge_outputs(averaged, "1.0", reference(EMA), profile("default"), Calls(scaled, None), found)
+
+
+def banded(low, high, reason="as wide"):
+    """An entry with a band for what is looked at above."""
+    layers = '["trajectory", "noise", "training"]'
+    return {"reference": '"k_diffusion/*"', "layers": layers, "variant": None, "band": f"[{low}, {high}]", "reason": f'"{reason}"'}
+
+
+def variants():
+    """An entry with a variant for each of them, with another reason."""
+    for name, layer, variant in (
+        (NAME, "trajectory", "told=rounded"), (SDE, "noise", "draws=sequential"), (EMA, "training", "first=copied"),
+    ):  # fmt: skip
+        yield {"reference": f'"{name}"', "layers": f'["{layer}"]', "variant": f'"{variant}"', "reason": '"a variant"'}
+
+
+@pytest.mark.parametrize(("band", "verdict"), [((1e-6, 1e30), Verdict.DECLARED_UNEXPLAINED), ((1e-6, 1e-5), Verdict.STALE)])
+@pytest.mark.parametrize("first", [True, False])
+def test_the_reason_of_a_band_is_that_of_its_own_entry(tmp_path, band, verdict, first):
+    """Where a variant stands beside it, before or after, the band decides, and its entry says why; the record has both."""
+    entries = [banded(*band), *variants()] if first else [*variants(), banded(*band)]
+    for seen in seen_through(ledger(tmp_path, *entries)):
+        assert verdict == seen.verdict, seen.reason
+        assert f"the ledger allows {band[0]:g} to {band[1]:g} times the original's rounding: as wide" == seen.reason
+        assert band == seen.evidence["ledger"]["band"]
+        assert {"as wide", "a variant"} == set(seen.evidence["ledger"]["reason"].split("; "))
+
+
+def test_a_cell_has_one_band(tmp_path):
+    """Two are an error that names both, from whichever judge comes upon it, and from the gate before anything runs."""
+    found = ledger(tmp_path, banded(1, 2, "narrow"), banded(1, 20, "wide"))
+    for number in range(3):
+        with pytest.raises(LedgerError, match=r"2 bands for k_diffusion/.* 1 to 2 \(narrow\) and 1 to 20 \(wide\)"):
+            next(itertools.islice(seen_through(found), number, None))
+    with pytest.raises(LedgerError, match="2 bands for"):
+        check_bands(found, [cell(NAME, "karras-20", Layer.UPDATE), cell(NAME, "karras-20", Layer.TRAJECTORY)])
+    check_bands(found, [cell(NAME, "karras-20", Layer.UPDATE)])
+
+
+def test_a_gate_whose_ledger_has_two_bands_for_a_cell_does_not_begin(tmp_path):
+    """It is a mistake of the ledger, with exit code 4, and no record is left that looks like a run."""
+    path = written(tmp_path / "two.toml", banded(1, 2), banded(1, 20), candidate="base")
+    chosen = ("--claim", "k_diffusion/euler", "--case", "model-2", "--ledger", str(path), "--record", "r.jsonl")
+    done = trueto("gate", BASE, *chosen, cwd=tmp_path)
+    assert (4, True) == (done.returncode, "2 bands for k_diffusion/" in done.stderr), done.stderr
+    assert "so that each cell has one band" in done.stderr
+    assert not (tmp_path / "r.jsonl").exists()
 
 
 def test_every_entry_of_a_built_in_ledger_is_proven():
     """Each entry names a test of its cause, and that test exists."""
     here = Path(__file__).parents[1]
-    for path in (Path(trueto.candidates.__file__).parent).glob("*/deviations.toml"):
+    for path in (Path(candidates.__file__).parent).glob("*/deviations.toml"):
         named = [entry.test.partition("::") for entry in load_ledger(path, path.parent.name).entries]
         assert [] == [file + "::" + test for file, _, test in named if f"\ndef {test}(" not in (here / file).read_text()]
         assert named or re.search("nothing (may ever be declared here|is declared)", path.read_text())

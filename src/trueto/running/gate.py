@@ -23,7 +23,7 @@ from trueto.running.ahead import Ahead
 from trueto.running.circumstances import digest_of_golden, environment, now
 from trueto.running.client import Limits, Outcome, Worker
 from trueto.running.domain import AGREEMENT, law_of
-from trueto.running.judging import Runs, told
+from trueto.running.judging import Runs, check_bands, told
 from trueto.running.kept import check_kept
 from trueto.running.laws import Court, judge_law
 from trueto.running.outputs import Calls, judge_outputs
@@ -84,6 +84,7 @@ class Gate:
         if not (self.selection.weights or self.selection.source):
             check_kept(self.kept_file, self.kept, self.spec, self.claims, self.lacking)
         self.cells = planned(self.name, self.claims, self.selection, self.kept)
+        check_bands(self.ledger, self.cells)
         self._ahead = Ahead(self.cells, self.ledger)
 
     def meet(self) -> None:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from trueto.ledger import Deviation
+from trueto.errors import LedgerError
+from trueto.ledger import Deviation, Ledger
 from trueto.likeness import grey_levels, size_of
 from trueto.model import Cell, Comparison, Judgement, Layer, Verdict
 from trueto.running.arms import Bench
 from trueto.running.client import Outcome
 
-__all__ = ["Context", "Runs", "Seen", "by_numbers", "declared_text", "joined", "plain", "stale_words", "told", "union"]
+__all__ = [
+    "Context",
+    "Runs",
+    "Seen",
+    "by_band",
+    "by_numbers",
+    "check_bands",
+    "declared_text",
+    "joined",
+    "plain",
+    "stale_words",
+    "told",
+    "union",
+]
+
+NARROW = "`cases`, `layers` or `claims` in one of the two, so that each cell has one band"
 
 
 @dataclass(slots=True)
@@ -71,18 +87,39 @@ def union(entries: tuple[Deviation, ...]) -> dict[str, str]:
 
 def declared_text(entries: tuple[Deviation, ...]) -> str:
     """The variants of several entries as one text."""
-    return ",".join(entry.variant for entry in entries)
+    return ",".join(entry.variant for entry in entries if entry.variant)
 
 
 def joined(entries: tuple[Deviation, ...]) -> dict[str, Any]:
-    """Several entries as one, for the record."""
+    """The entries of a cell as one, for the record."""
     parts = [entry.to_json() for entry in entries]
     return {
         **parts[0],
         "variant": declared_text(entries),
+        "band": next((entry.band for entry in entries if entry.band is not None), None),
         "reason": "; ".join(p["reason"] for p in parts),
         "test": ", ".join(dict.fromkeys(p["test"] for p in parts)),
     }
+
+
+def by_band(entries: tuple[Deviation, ...], ratio: float) -> tuple[Verdict, str] | None:
+    """What the entry that has a band says of a ratio, and its reason; None where none has one. LedgerError where two have one."""
+    banded = [(entry.band, entry.reason) for entry in entries if entry.band is not None]
+    if not banded:
+        return None
+    if len(banded) > 1:
+        told = " and ".join(f"{low:g} to {high:g} ({reason})" for (low, high), reason in banded)
+        raise LedgerError(f"the ledger has {len(banded)} bands for {entries[0].reference}, where one cell has one: {told}", NARROW)
+    (((low, high), reason),) = banded
+    verdict = Verdict.DECLARED_UNEXPLAINED if low <= ratio <= high else Verdict.STALE
+    return verdict, f"the ledger allows {low:g} to {high:g} times the original's rounding: {reason}"
+
+
+def check_bands(ledger: Ledger, cells: Iterable[Cell]) -> None:
+    """LedgerError for the first of these cells for which two entries have a band, before anything runs."""
+    banded = tuple(entry for entry in ledger.entries if entry.band is not None)
+    for cell in cells if len(banded) > 1 else ():
+        by_band(tuple(entry for entry in banded if entry.covers(cell)), 0.0)
 
 
 def stale_words(entries: tuple[Deviation, ...]) -> str:

@@ -10,7 +10,7 @@ from trueto.judge import compare
 from trueto.model import Judgement, Verdict
 from trueto.observe import Observation
 from trueto.running.faults import cause_of_death
-from trueto.running.judging import Context, Seen, by_numbers, declared_text, plain, stale_words, union
+from trueto.running.judging import Context, Seen, by_band, by_numbers, declared_text, joined, plain, stale_words, union
 
 __all__ = ["judge_noise"]
 
@@ -49,13 +49,12 @@ def judge_noise(context: Context, seen: Observation) -> Judgement:
     reason = f"{len(got)} draws move the sample, {wanted} in the original" if len(got) != wanted else "other noise from the same seed"
     if not context.entries:
         return by_numbers(context, result, Verdict.DRIFTED, "noise", reason)
-    first = context.entries[0]
-    context.evidence["ledger"] = first.to_json()
-    if first.band is not None:
-        inside = first.band[0] <= found.ratio <= first.band[1]
-        return by_numbers(context, result, Verdict.DECLARED_UNEXPLAINED if inside else Verdict.STALE, "noise", first.reason)
+    context.evidence["ledger"] = joined(context.entries)
+    if banded := by_band(context.entries, found.ratio):
+        verdict, said = banded
+        return by_numbers(context, result, verdict, "noise", said)
     if any(_noise_as_declared(context, drawn, seen.levels) for drawn in (got, *([seen.noise] if len(seen.noise) > len(got) else []))):
-        return by_numbers(context, result, Verdict.DECLARED, "noise", first.reason)
+        return by_numbers(context, result, Verdict.DECLARED, "noise", "; ".join(entry.reason for entry in context.entries))
     return by_numbers(
         context, result, Verdict.STALE, "not as declared", f"is not the declared `{declared_text(context.entries)}`: {reason}"
     )

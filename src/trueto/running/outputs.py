@@ -19,7 +19,7 @@ from trueto.references import Golden, Reference, load_golden
 from trueto.references.golden import run_so
 from trueto.running.client import Outcome
 from trueto.running.faults import cause_of_death, ineffective, out_of_memory
-from trueto.running.judging import Seen, declared_text, joined, stale_words, union
+from trueto.running.judging import Seen, by_band, declared_text, joined, stale_words, union
 from trueto.running.likewise import compare_outputs, is_picture, valid_twin
 from trueto.running.pictures import pictures
 from trueto.running.profiles import profile as named_profile
@@ -119,7 +119,7 @@ def _refuses_as_declared(context: _Context) -> Judgement | None:
     variant = _run(ref, union(entries))
     if not variant or context.golden.refusal(context.cell.case.id, variant) is None:
         return None
-    context.evidence |= {"ledger": _said(entries), "compared_with": "variant"}
+    context.evidence |= {"ledger": joined(entries), "compared_with": "variant"}
     reason = "; ".join(entry.reason for entry in entries)
     return context.plain(Verdict.DECLARED, "", f"raises {raised.type} ({raised.where}), as the declared variant does: {reason}")
 
@@ -208,18 +208,17 @@ def _judge_numbers(context: _Context, truth: Truth) -> Judgement:
 def _judge_declared(context: _Context, truth: Truth, seen: Seen) -> Judgement:
     entries = context.entries
     context.evidence["original"] = {"ratio": seen.native.ratio, "drift": seen.native.drift}
-    if bands := [entry.band for entry in entries if entry.band is not None]:
-        context.evidence["ledger"] = _said(entries)
-        inside = bands[0][0] <= seen.native.ratio <= bands[0][1]
-        said = f"the ledger allows {bands[0][0]:g} to {bands[0][1]:g} times the original's rounding: {entries[0].reason}"
-        return _by_numbers(context, truth, seen, Verdict.DECLARED_UNEXPLAINED if inside else Verdict.STALE, seen.cause, said)
+    if found := by_band(entries, seen.native.ratio):
+        context.evidence["ledger"] = joined(entries)
+        verdict, reason = found
+        return _by_numbers(context, truth, seen, verdict, seen.cause, reason)
     return _judge_variant(context, truth, seen.cause)
 
 
 def _judge_variant(context: _Context, truth: Truth, cause: str) -> Judgement:
     """The verdict by the variant that the ledger names."""
     entries = context.entries
-    context.evidence |= {"ledger": _said(entries), "compared_with": "variant"}
+    context.evidence |= {"ledger": joined(entries), "compared_with": "variant"}
     varied = _variant(context, truth)
     against = _compare(context, varied)
     if isinstance(against, str):  # neither the original's outputs nor the variant's
@@ -229,11 +228,6 @@ def _judge_variant(context: _Context, truth: Truth, cause: str) -> Judgement:
         said = f"is not the declared variant `{declared_text(entries)}`: {_difference(against, 'it')}"
         return _by_numbers(context, truth, against, Verdict.STALE, "not as declared", said)
     return _by_numbers(context, truth, against, Verdict.DECLARED, cause, "; ".join(entry.reason for entry in entries))
-
-
-def _said(entries: tuple[Deviation, ...]) -> dict[str, Any]:
-    """What the ledger says, for readers."""
-    return entries[0].to_json() if len(entries) == 1 else joined(entries)
 
 
 def _difference(seen: Seen, original: str) -> str:

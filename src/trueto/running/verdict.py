@@ -16,7 +16,7 @@ from trueto.running.arbiters import apart, both
 from trueto.running.arms import Bench
 from trueto.running.domain import knobs_of
 from trueto.running.faults import cause_of_death, ineffective, malformed, out_of_memory, precision_says_nothing
-from trueto.running.judging import Context, Runs, Seen, by_numbers, declared_text, joined, plain, stale_words, union
+from trueto.running.judging import Context, Runs, Seen, by_band, by_numbers, declared_text, joined, plain, stale_words, union
 from trueto.running.noise import judge_noise
 from trueto.running.words import difference, disagreement
 
@@ -147,19 +147,10 @@ def _composed_words(bench: Bench) -> str:
 
 def _judge_declared(context: Context, against_original: Seen) -> Judgement:
     entries = context.entries
-    context.evidence["ledger"] = entries[0].to_json() if len(entries) == 1 else joined(entries)
-    bands = [entry.band for entry in entries if entry.band is not None]
-    if bands:
-        low, high = bands[0]
-        inside = low <= against_original.native.ratio <= high
-        verdict = Verdict.DECLARED_UNEXPLAINED if inside else Verdict.STALE
-        return by_numbers(
-            context,
-            against_original,
-            verdict,
-            against_original.cause,
-            f"the ledger allows {low:g} to {high:g} times the original's rounding: {entries[0].reason}",
-        )
+    context.evidence["ledger"] = joined(entries)
+    if found := by_band(entries, against_original.native.ratio):
+        verdict, reason = found
+        return by_numbers(context, against_original, verdict, against_original.cause, reason)
     if not context.binding:
         return _judge_unbound(context, against_original)
     variant = _compare(context, union(entries))
@@ -192,7 +183,7 @@ def _judge_unbound(context: Context, against_original: Seen) -> Judgement:
         for some in combinations(entries, count):
             variant = _compare(context, union(some)) if any(entry.knobs for entry in some) else against_original
             if variant.agrees:
-                context.evidence["ledger"] = some[0].to_json() if count == 1 else joined(some)
+                context.evidence["ledger"] = joined(some)
                 context.evidence["compared_with"] = "variant"
                 said = "; ".join(entry.reason for entry in some)
                 return by_numbers(context, variant, Verdict.DECLARED, against_original.cause, said)
