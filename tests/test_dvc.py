@@ -78,11 +78,12 @@ def project(tmp_path):
     for name, code in (("gate", GATE), ("report", REPORT), ("publish", "")):
         (folder / f"{name}.py").write_text(code)
     (folder / "reports" / "transformers").mkdir(parents=True)
-    for name in ("false_alarms.json", "power.json"):
+    for name in ("false_alarms.json", "power.json", "transformers/false_alarms.json", "transformers/power.json"):
         (folder / "reports" / name).write_text("{}")
     (folder / "reports" / "history").mkdir()
     (folder / "reports" / "history" / "README").write_text("no release was swept")
-    (folder / ".gitignore").write_text("/environment.json\n/reports/*\n!/reports/*.json\n!/reports/history\n")
+    kept = "!/reports/*.json\n!/reports/history\n!/reports/transformers\n/reports/transformers/*\n!/reports/transformers/*.json\n"
+    (folder / ".gitignore").write_text(f"/environment.json\n/reports/*\n{kept}")
     new = Project(folder)
     new.install("STEPS = 1\n")
     new.do("git", "init", "--quiet")
