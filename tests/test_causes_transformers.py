@@ -63,6 +63,24 @@ def test_marks_in_capitals_are_words(pieces):
     assert END not in pieces(END.upper())
 
 
+def test_a_mark_is_one_wherever_it_stands(pieces):
+    """Behind another sign the mark as written is one piece, and ends the text for who looks for the first."""
+    assert ["!", "!</w>", END] == pieces(f"!!{END}")
+
+
+def test_a_sigma_at_the_end_of_a_word_is_as_any_other(pieces):
+    """A Greek word in capitals is not read as the same word in small letters, but with a sigma as within a word."""
+    assert "οδος" == "ΟΔΟΣ".lower()
+    assert pieces("ΟΔΟΣ") == pieces("οδο\N{GREEK SMALL LETTER SIGMA}") != pieces("οδος")
+
+
+def test_words_are_cut_with_regard_to_case(pieces):
+    """A long s behind an apostrophe is a letter and no English ending; an iota below is a sign and not left out."""
+    assert ["i", "t</w>", "'</w>"] == pieces("it'\u017f")[:3]
+    assert ["i", "t</w>", "'s</w>"] == pieces("it's")
+    assert pieces("!\u0345") != pieces("!")
+
+
 def test_composed_prompts_are_of_every_piece():
     """A thousand prompts, each with a text, hold capitals, other scripts and signs; only the soiled ones hold what is cleaned."""
     clean, soiled = prompts("composed"), prompts("soiled")
@@ -85,6 +103,10 @@ def test_the_vocabulary_reads_every_byte(pieces):
         ("curly", Verdict.DRIFTED, Verdict.DECLARED),
         ("soiled", Verdict.DRIFTED, Verdict.DECLARED),
         ("shouted", Verdict.DRIFTED, Verdict.DECLARED),
+        ("glued", Verdict.DRIFTED, Verdict.DECLARED),
+        ("greek", Verdict.DRIFTED, Verdict.DECLARED),
+        ("capitals", Verdict.DRIFTED, Verdict.DECLARED),
+        ("separators", Verdict.DRIFTED, Verdict.DECLARED),
         ("surrogates", Verdict.BROKEN, Verdict.DECLARED),  # it refuses, as the original does that does not clean
     ],
 )

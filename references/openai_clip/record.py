@@ -4,6 +4,7 @@ import math
 import sys
 import tempfile
 import unicodedata
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import torch
 from PIL import Image, ImageOps
 
 from trueto.recording.harness import (
+    BEGIN,
     END,
     LENGTH,
     Task,
@@ -28,6 +30,8 @@ from trueto.recording.harness import (
 )
 
 TORCHVISION = "torchvision", "0.28.0"
+MARKS = (BEGIN, END)
+MARK = f"({'|'.join(map(regex.escape, MARKS))})"
 
 
 def load(source: Path):
@@ -79,17 +83,43 @@ def own_vocabulary(original, task: Task):
     return made
 
 
+class ByLetter(str):
+    """A text whose small letters are made one by one."""
+
+    __slots__ = ()
+
+    def lower(self) -> str:
+        """Each letter as it is small by itself."""
+        return "".join(letter.lower() for letter in self)
+
+
+def varied(original, tokenizer, knobs: Mapping[str, str], replaced: ExitStack) -> None:
+    """The knobs of tokens.py, by what is replaced in the original."""
+    parts = original.tokenizer
+    if knobs.get("cleaning") == "nfc":
+        replaced.enter_context(patch.object(parts, "basic_clean", lambda text: unicodedata.normalize("NFC", text)))
+        replaced.enter_context(patch.object(parts, "whitespace_clean", lambda text: text))
+    if knobs.get("small") == "by_letter":
+        spaced = parts.whitespace_clean
+        replaced.enter_context(patch.object(parts, "whitespace_clean", lambda text: ByLetter(spaced(text))))
+    if knobs.get("cut") == "as_written":
+        tokenizer.pat = regex.compile(tokenizer.pat.pattern)
+    if knobs.get("marks") == "as_written":
+        encode = tokenizer.encode
+        tokenizer.cache |= {mark: " ".join(map(tokenizer.bpe, (mark[:2], mark[2:-2], mark[-2:]))) for mark in MARKS}
+
+        def part_by_part(text: str) -> list[int]:
+            return [n for part in regex.split(MARK, text) for n in ([tokenizer.encoder[part]] if part in MARKS else encode(part))]
+
+        tokenizer.encode = part_by_part
+
+
 def tokens(original, task: Task) -> None:
     """Prompts as numbers, cut to a length; what follows the end mark, where the original has zeros, is the end mark again."""
     with ExitStack() as replaced:
         tokenizer = own_vocabulary(original, task)
         replaced.enter_context(patch.object(original.clip, "_tokenizer", tokenizer))
-        if task.knobs.get("cleaning") == "nfc":
-            composed = lambda text: unicodedata.normalize("NFC", text).strip()  # noqa: E731
-            replaced.enter_context(patch.object(original.tokenizer, "basic_clean", composed))
-        if task.knobs.get("marks") == "as_written":
-            begin = tokenizer.pat.pattern.index("'s")
-            tokenizer.pat = regex.compile(tokenizer.pat.pattern[begin:], regex.IGNORECASE)
+        varied(original, tokenizer, task.knobs, replaced)
         found = original.clip.tokenize(list(prompts(task.case.options["prompts"], task.case.seed)), LENGTH, truncate=True)
     end = task.vocabulary()[END]
     after = (found == end).cumsum(dim=1) > 0

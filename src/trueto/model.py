@@ -83,9 +83,12 @@ class Verdict(StrEnum):
         return self in (Verdict.UNJUDGED, Verdict.DISPUTED)
 
 
-def is_drawn(case: str) -> bool:
-    """Whether a case's id is that of an X that nobody recorded: such an id spells out the whole X, as `steps=11,grid=karras`."""
-    return "steps=" in case
+SPELLED = ("steps=", "text=")  # what the id of every drawn case says, of a sampler or of a function that reads text
+
+
+def is_drawn(case_id: str) -> bool:
+    """Whether an id spells out an X that no original was recorded on, as `steps=11,grid=karras` or `text=61+301`."""
+    return any(part in case_id for part in SPELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class Case:
 
     @property
     def drawn(self) -> bool:
-        """Whether it is an X that no original was recorded on."""
+        """Whether it is an X that no original was recorded on, whose id spells it out."""
         return is_drawn(self.id)
 
     @property

@@ -62,7 +62,7 @@ def _recorded(ref: Reference) -> list[str]:
         lines = [f"goldens: recorded from {golden.header['source']} with torch {golden.header['torch']}; SHA-256 {golden.digest[:16]}…"]
     except TruetoError as error:
         lines = [f"goldens: {error.message}; try: {error.hint}"]
-    verify = "" if ref.of_outputs else f"   check the spec: trueto verify {ref.id}"
+    verify = f"   check the spec: trueto verify {ref.id}" if ref.has_spec else ""
     return [*lines, f"record them again: {ref.codebase.recording}{verify}"]
 
 

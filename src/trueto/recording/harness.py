@@ -21,11 +21,12 @@ from trueto.candidates._library import bare_package
 from trueto.errors import DataError
 from trueto.fixtures.pictures import picture_file
 from trueto.fixtures.prompts import LENGTH, prompts
-from trueto.fixtures.words import END, vocabulary, write_tokenizer
+from trueto.fixtures.words import BEGIN, END, vocabulary, write_tokenizer
 from trueto.torch_run import Run
 from trueto.torch_task import Task
 
 __all__ = [
+    "BEGIN",
     "END",
     "LENGTH",
     "Run",

@@ -47,8 +47,8 @@ vars(NO_FRAME).update(KNOBS={}, PRECISION_KNOBS=())
 
 
 def no_spec(*_: Any) -> None:
-    """What stands for the spec of a function whose named outputs are compared."""
-    raise DataError("a function whose outputs are compared has no spec: its goldens alone speak for it", "docs/outputs.md")
+    """What stands for the sampler where named outputs are compared."""
+    raise DataError("a function whose outputs are compared takes no samples", "docs/outputs.md")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class Codebase:
 class Reference:
     """One algorithm of a codebase: its card, cases and certified spec.
 
-    A function whose named outputs are compared has no spec: its goldens alone speak for it. `vary` makes of such outputs those of a
+    A function whose named outputs are compared may have a spec, `outputs(case, **knobs)`, and with it `tell(case, wanted, got)`, which says
+    in words what differs; where it has none its goldens alone speak for it. `vary` makes of such outputs those of a
     variant, where that is a formula; of the knobs in `varied` it is. The original is recorded with each other knob turned, and with those
     of each set in `together` turned at once. `increments` says of a sampler on a Brownian path, for a grid of levels, between which two
     each draw is. `checkpoint` is the kind of checkpoint that it can be run on instead of a toy network.
@@ -111,11 +112,18 @@ class Reference:
     together: tuple[dict[str, str], ...] = ()
     checkpoint: str = ""
     increments: Callable[..., Any] | None = None
+    outputs: Callable[..., Mapping[str, Any]] | None = None
+    tell: Callable[..., str] | None = None
 
     @property
     def of_outputs(self) -> bool:
         """Whether its named outputs are compared, and not what it does with a network."""
         return self.sample is no_spec
+
+    @property
+    def has_spec(self) -> bool:
+        """Whether X that nobody recorded can be judged."""
+        return not self.of_outputs or self.outputs is not None
 
     @property
     def nets(self) -> tuple[str, ...]:
@@ -244,11 +252,13 @@ def reference(name: str) -> Reference:
         precision_knobs=frozenset(() if of_outputs else (*COMMON_KNOBS, *frame.PRECISION_KNOBS)),
         frame=frame,
         path=Path(str(module.__file__)),
-        line=1 if of_outputs else inspect.getsourcelines(sample)[1],
+        line=inspect.getsourcelines(spec)[1] if (spec := getattr(module, "outputs" if of_outputs else "sample", None)) else 1,
         vary=getattr(module, "vary", None),
         together=tuple(getattr(module, "TOGETHER", ())),
         checkpoint=getattr(module, "CHECKPOINT", ""),
         increments=getattr(module, "increments", None),
+        outputs=getattr(module, "outputs", None),
+        tell=getattr(module, "tell", None),
         varied=frozenset(getattr(module, "VARIED", knobs if hasattr(module, "vary") else ())),
     )
 

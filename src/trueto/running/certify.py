@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from trueto.errors import DataError
 from trueto.judge import compare
-from trueto.model import Comparison, Layer
-from trueto.references import Golden, Reference, load_golden, observe_spec
+from trueto.model import Case, Comparison, Layer
+from trueto.references import Computed, Golden, Reference, load_golden, observe_spec
+from trueto.references.golden import run_so
+from trueto.running.likewise import compare_outputs
 from trueto.running.truth import golden_truth, parts
 
 __all__ = ["Certificate", "certify"]
@@ -24,6 +26,7 @@ class Certificate:
     exact: Comparison | None
     native: Comparison | None
     note: str = ""
+    unchecked: str = ""  # why the spec could not be run, and with which package it can
 
     @property
     def ratio(self) -> float:
@@ -38,7 +41,7 @@ class Certificate:
     @property
     def passed(self) -> bool:
         """Whether both precisions agree (or both sides raise alike)."""
-        return self.exact is None or (self.exact.agrees and self.native is not None and self.native.agrees)
+        return not self.unchecked and (self.exact is None or (self.exact.agrees and self.native is not None and self.native.agrees))
 
 
 LAYER_NETS = ((Layer.SCHEDULE, "closed"), (Layer.START, "closed"), (Layer.UPDATE, "open"), (Layer.TRAJECTORY, "closed"))
@@ -50,8 +53,34 @@ def certify(ref: Reference, only_case: str | None = None) -> Iterator[Certificat
     for case in ref.cases:
         if only_case is not None and case.id != only_case:
             continue
+        if ref.of_outputs:
+            yield from _of_outputs(ref, golden, case)
+            continue
         for layer, net in LAYER_NETS:
             yield _certify(ref, golden, case.id, layer, net)
+
+
+def _of_outputs(ref: Reference, golden: Golden, case: Case) -> Iterator[Certificate]:
+    """The spec of a function as the original and with each knob turned, against the original run so."""
+    turned = [{}, *({knob: value} for knob, values in ref.knobs.items() for value in values[1:]), *ref.together]
+    for variant in map(run_so, turned):
+        computed, name = Computed(ref, case), case.id + (f" {variant}" if variant else "")
+        wanted = golden.refusal(case.id, variant)
+        try:
+            raised = computed.refusal(case.id, variant)
+        except DataError as error:
+            yield Certificate(ref.id, name, case.layers[0], None, None, unchecked=f"{error.message}: {error.hint}")
+            continue
+        if raised or wanted:
+            if (raised and raised.type) != (wanted and wanted.type):
+                raise DataError(f"on {ref.id} {name} the spec ends with {raised}, the original with {wanted}", str(ref.path))
+            yield Certificate(ref.id, name, case.layers[0], None, None, f"F raises {raised and raised.type}")
+            continue
+        exact, native = (golden.outputs(case.id, dtype, variant) for dtype in ("float64", "float32"))
+        found = compare_outputs(computed.outputs(case.id, "float64", variant), exact, native, "float64")
+        if isinstance(found, str):
+            raise DataError(f"{ref.id} {name}: the spec {found}", str(ref.path))
+        yield Certificate(ref.id, name, case.layers[0], found, found)
 
 
 def _certify(ref: Reference, golden: Golden, case_id: str, layer: Layer, net: str) -> Certificate:

@@ -38,23 +38,8 @@ AGREEMENT = "agreement"
 LAYERS = (Layer.SCHEDULE, Layer.START, Layer.UPDATE, Layer.TRAJECTORY)
 KEYS = frozenset(
     {
-        "steps",
-        "further",
-        "schedules",
-        "networks",
-        "seeds",
-        "shapes",
-        "guidance",
-        "options",
-        "composed",
-        "order",
-        "forms",
-        "grids",
-        "parameterizations",
-        "layers",
-        "unless",
-        "without",
-        "borders",
+        *("steps", "further", "schedules", "networks", "seeds", "shapes", "guidance", "options", "composed", "order", "forms", "grids"),
+        *("parameterizations", "layers", "unless", "without", "borders", "texts"),
     }
 )
 KINDS = ("choices", "whole", "range")  # how an option says what it may be
@@ -81,6 +66,7 @@ class Domain:
     `order` is `{"claimed": 2, "grid": ..., "steps": [...]}`, with `options` where one is not the plainest, and the time `until` which it is
     measured where not to the last step; `forms` is `{"grid": ..., "steps": [...]}`: where time and level told are one.
     `unless` is `{rule: reason}`: X for which a rule is true are left out. `without` is `{law: reason}`: laws that the original breaks too.
+    `texts` are drawn in the place of all that where a function reads text: how many at once.
     `borders` is `{count: source}`: step counts from which on the original, its spec or the library does something else than below.
     """
 
@@ -100,6 +86,7 @@ class Domain:
     unless: tuple[Rule, ...]
     without: Mapping[str, str]
     edges: tuple[int, ...]
+    texts: int
 
     @property
     def all_schedules(self) -> set[str]:
@@ -134,6 +121,8 @@ class Domain:
     @property
     def empty(self) -> str:
         """The first part of which nothing can be drawn, or nothing."""
+        if self.texts:
+            return ""
         if not self.further and self.steps[0] > self.steps[1]:
             return "steps"
         parts = ("grids", "parameterizations", "schedules", "networks", "guidance", "seeds", "shapes")
@@ -167,6 +156,7 @@ class Domain:
             unless=(rules := _left_out(claim, found)),
             without=found.get("without", {}),
             edges=_edges(found["steps"], [int(count) for count in found.get("borders", {})], rules),
+            texts=found.get("texts", 0),
         )
 
 

@@ -13,11 +13,13 @@ import numpy as np
 from trueto.errors import UnknownName, UsageError
 from trueto.fixtures import largest_shape, network, recorded_seeds, schedule
 from trueto.fixtures.networks import NETWORKS, PARAMETERIZATIONS
+from trueto.fixtures.prompts import TEXT
 from trueto.fixtures.schedules import schedule_names, table_names
 from trueto.model import Case, Claim
 from trueto.references import Reference, reference
 from trueto.running.domain import AGREEMENT, KINDS, Domain, drawn_case, fields_of, law_of, layers_of, read_case, states_domain
 from trueto.running.laws import LAWS
+from trueto.running.texts import read_text
 
 __all__ = ["covers", "spelled_case"]
 
@@ -42,9 +44,11 @@ def spelled_case(claim: Claim, text: str) -> Case:
     UsageError or UnknownName where the claim cannot be judged on it; the hint is then the nearest case on which it can.
     """
     ref = reference(claim.reference)
+    if text.startswith(TEXT) and states_domain(claim) and Domain.of(claim).texts:
+        return read_text(text)
     if ref.of_outputs:
-        said = f"{claim.reference} has no spec, so that claim {claim.id} has no X but the recorded ones; saw '{text}'"
-        raise UsageError(said, f"trueto list cases {claim.reference}")
+        known = "those and text by its code points" if states_domain(claim) else f"the recorded ones: {claim.reference} has no spec"
+        raise UsageError(f"claim {claim.id} has no X but {known}; saw '{text}'", f"trueto list cases {claim.reference}")
     case = read_case(claim, text)
     if law_of(case) not in (AGREEMENT, *LAWS):
         raise UnknownName("law", law_of(case), (AGREEMENT, *LAWS), "docs/laws.md")

@@ -13,9 +13,9 @@ from trueto.distances import sizes
 from trueto.errors import DataError
 from trueto.ledger import Deviation, Ledger
 from trueto.likeness import grey_levels, size_of
-from trueto.model import Cell, Comparison, Judgement, Layer, Profile, Verdict
+from trueto.model import Cell, Judgement, Layer, Profile, Verdict
 from trueto.outputs import Outputs
-from trueto.references import Golden, Reference, load_golden
+from trueto.references import Computed, Golden, Reference, load_golden
 from trueto.references.golden import run_so
 from trueto.running.client import Outcome
 from trueto.running.faults import cause_of_death, ineffective, out_of_memory
@@ -23,6 +23,7 @@ from trueto.running.judging import Seen, by_band, declared_text, joined, stale_w
 from trueto.running.likewise import compare_outputs, is_picture, valid_twin
 from trueto.running.pictures import pictures
 from trueto.running.profiles import profile as named_profile
+from trueto.running.shown import evidence, sources
 from trueto.running.words import number
 
 __all__ = ["NO_EFFECT", "Calls", "judge_outputs"]
@@ -52,13 +53,20 @@ class _Context:
     evidence: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def golden(self) -> Golden:
-        """What the original returned, on the weights that the case is judged on."""
+    def golden(self) -> Golden | Computed:
+        """What the original returned, on the weights that the case is judged on; on X that nobody recorded what its spec gives."""
+        if self.cell.case.drawn:
+            return Computed(self.ref, self.cell.case)
         return load_golden(self.ref.id, digest_of(weights) if (weights := self.cell.case.weights) else "")
+
+    @property
+    def by_ledger(self) -> bool:
+        """Whether the declared variant decides alone: on a drawn X, where it may be the original or not."""
+        return self.cell.case.drawn and bool(self.entries) and not any(entry.band for entry in self.entries)
 
     def plain(self, verdict: Verdict, cause: str, reason: str) -> Judgement:
         """A judgement that needs no numbers."""
-        self.evidence.update(_sources(self.ref))
+        self.evidence.update(sources(self.ref))
         return Judgement(cell=self.cell, version=self.version, verdict=verdict, cause=cause, reason=reason, evidence=self.evidence)
 
 
@@ -81,7 +89,7 @@ def _judge(context: _Context) -> Judgement:
     if native.failed:
         cause = "import" if native.meta.get("import") else "profile"
         return context.plain(Verdict.UNJUDGED, cause, f"{context.cell.candidate} {native.failed}")
-    if context.calls.plain is None and (wanted := context.golden.refusal(context.cell.case.id)) is not None:
+    if context.calls.plain is None and not context.by_ledger and (wanted := context.golden.refusal(context.cell.case.id)) is not None:
         return _original_raises(context, wanted.type)
     if declared := _refuses_as_declared(context):
         return declared
@@ -148,6 +156,8 @@ def _ended_badly(context: _Context, outcome: Outcome, what: str = "") -> Judgeme
 
 def _truth(context: _Context) -> Truth | Judgement:
     """What the outputs are held against: the original's, or with the feature off the candidate's own."""
+    if context.by_ledger:
+        return _variant(context, {})
     if context.calls.plain is None:
         golden = context.golden
         return {dtype: golden.outputs(context.cell.case.id, dtype) for dtype in TWO}
@@ -187,6 +197,8 @@ def _variant(context: _Context, truth: Truth) -> Truth:
 
 
 def _judge_numbers(context: _Context, truth: Truth) -> Judgement:
+    if context.by_ledger:
+        return _judge_variant(context, truth, "")
     seen = _compare(context, truth)
     if isinstance(seen, str):
         if not context.entries or any(entry.band for entry in context.entries):
@@ -201,7 +213,7 @@ def _judge_numbers(context: _Context, truth: Truth) -> Judgement:
         verdict = Verdict.IDENTICAL if seen.native.identical else Verdict.FAITHFUL
         return _by_numbers(*shown, verdict, "", f"the same as {original}, within its own rounding")
     if not context.entries:
-        return _by_numbers(*shown, Verdict.DRIFTED, seen.cause, _difference(seen, original))
+        return _by_numbers(*shown, Verdict.DRIFTED, seen.cause, _difference(seen, original) + _told(context, truth))
     return _judge_declared(context, truth, seen)
 
 
@@ -225,7 +237,7 @@ def _judge_variant(context: _Context, truth: Truth, cause: str) -> Judgement:
         broken = cause == OTHER
         return context.plain(Verdict.BROKEN if broken else Verdict.STALE, OTHER if broken else "not as declared", against)
     if not against.agrees:
-        said = f"is not the declared variant `{declared_text(entries)}`: {_difference(against, 'it')}"
+        said = f"is not the declared variant `{declared_text(entries)}`: {_difference(against, 'it')}{_told(context, varied)}"
         return _by_numbers(context, truth, against, Verdict.STALE, "not as declared", said)
     return _by_numbers(context, truth, against, Verdict.DECLARED, cause, "; ".join(entry.reason for entry in entries))
 
@@ -239,10 +251,16 @@ def _difference(seen: Seen, original: str) -> str:
     return f"{shown.what} is the first that differs from {original}{where}, by {number(first)} times the original's own rounding{rest}"
 
 
+def _told(context: _Context, truth: Truth) -> str:
+    """The difference in the words of the reference, where it has some."""
+    ref, case = context.ref, context.cell.case
+    return f"; {ref.tell(case, truth['float64'].arrays, _outputs(context).arrays)}" if ref.tell and not case.weights else ""
+
+
 def _by_numbers(context: _Context, truth: Truth, seen: Seen, verdict: Verdict, cause: str, reason: str) -> Judgement:
     shown = seen.native if not seen.native.agrees or seen.twin is None or seen.twin.agrees else seen.twin
     context.evidence.setdefault("compared_with", "feature off" if context.cell.layer is Layer.INVARIANCE else "original")
-    context.evidence.update(_evidence(context, seen, shown))
+    context.evidence.update(evidence(context.ref, seen, shown))
     if looked_at := pictures(_outputs(context), truth["float64"]):
         context.evidence["pictures"] = looked_at
     grey = None if verdict.same else _grey(context, truth)
@@ -274,28 +292,3 @@ def _grey(context: _Context, truth: Truth) -> float | None:
     outputs, wanted = _outputs(context), truth["float64"].arrays
     names = [name for name in wanted if is_picture(name) and wanted[name].shape == outputs.arrays[name].shape]
     return max((grey_levels(outputs.arrays[name], wanted[name]) for name in names), default=None)
-
-
-def _sources(ref: Reference) -> dict[str, Any]:
-    """Where the original stands."""
-    if not ref.codebase.files:
-        return {"spec_source": f"references/{ref.id}.py"}
-    return {"original_source": ref.origin, "spec_source": f"references/{ref.id}.py (card; no spec: the goldens alone speak for it)"}
-
-
-def _evidence(context: _Context, seen: Seen, shown: Comparison) -> dict[str, Any]:
-    """What a reader needs to see of a comparison, beside the names of the values in the order of `steps`."""
-    twin: Mapping[str, Any] = {"valid": False, "why": seen.twin_note}
-    if seen.twin is not None:
-        twin = {name: getattr(seen.twin, name) for name in ("ratio", "drift", "floor", "agrees")} | {"valid": True}
-    return {
-        **_sources(context.ref),
-        "dtype": "float32",
-        "what": shown.what,
-        "steps": shown.steps,
-        "drift_rms": shown.drift_rms,
-        "floor_rms": shown.floor_rms,
-        "ratios": shown.ratios,
-        "worst": {"step": shown.worst_step, "index": shown.worst_index, "expected": shown.expected, "got": shown.got},
-        "twin": dict(twin),
-    }

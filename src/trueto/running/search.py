@@ -24,6 +24,7 @@ from trueto.running.covering import chosen
 from trueto.running.domain import AGREEMENT, Domain, drawn_case, fields_of, law_of, layers_of, numbers, states_domain
 from trueto.running.laws import FORMS, SKIPPED, WITH_AXIS
 from trueto.running.plan import Selection, matches
+from trueto.running.texts import batches, judged_together, texts
 
 __all__ = ["EVERY", "Search", "agreeing", "applies", "database", "prepared", "sampled"]
 
@@ -109,6 +110,8 @@ def applies(law: str, claim: Claim) -> bool:
     domain = Domain.of(claim)
     if law in domain.without:
         return False
+    if domain.texts:
+        return law == AGREEMENT
     if law == "forms":
         return bool(domain.forms) and len(set(FORMS) & set(domain.parameterizations)) > 1
     if law == "order":
@@ -132,7 +135,7 @@ def sampled(law: str, claim: Claim) -> st.SearchStrategy[Case]:
     """What Hypothesis draws for a law; one fixed X for laws that go through a range by themselves."""
     domain = Domain.of(claim)
     if law == AGREEMENT:
-        return draws.cases(claim)
+        return texts() if domain.texts else draws.cases(claim)
     if law == "forms":
         return draws.forms(claim)
     if law == "order":
@@ -175,8 +178,10 @@ class Search:
 
     def expected(self, law: str, claim: Claim) -> list[Case]:
         """The X that will be drawn as long as the law holds, so that runs can be asked for ahead."""
-        found = self.drawn(law, claim)
-        return found if law in FIXED else chosen(Domain.of(claim), found, self.settings[law])
+        found, domain = self.drawn(law, claim), Domain.of(claim)
+        if domain.texts:
+            return batches(found, domain.texts)
+        return found if law in FIXED else chosen(domain, found, self.settings[law])
 
     def drawn(self, law: str, claim: Claim) -> list[Case]:
         """All X that Hypothesis draws as long as the law holds, from which those that are judged are chosen."""
@@ -189,11 +194,22 @@ class Search:
 
         UsageError when nothing can be drawn.
         """
+        expected = self.expected(law, claim)
+        if not Domain.of(claim).texts:
+            return self._one_by_one(law, claim, expected, judge)
+        held, broken, late = judged_together(expected, judge, self.settings["seconds"])
+        if broken is None or broken.cell.case in expected:
+            return held, broken, late
+        judged, smallest, late = self._one_by_one(law, claim, [broken.cell.case], judge)
+        return [*held, *judged], smallest or broken, late
+
+    def _one_by_one(self, law: str, claim: Claim, wanted: list[Case], judge: Judge) -> tuple[list[Judgement], Judgement | None, list[Case]]:
+        """The same of X that are judged as Hypothesis draws them."""
         judged: dict[str, Judgement] = {}
         breaking: dict[str, Broken] = {}
         late: dict[str, Case] = {}
         began = time.monotonic()
-        turn = Turn({case.id for case in self.expected(law, claim)}, law not in FIXED)
+        turn = Turn({case.id for case in wanted}, law not in FIXED)
 
         def check(case: Case) -> None:
             if case.id in breaking:  # which Hypothesis looks at once more in the end, when no time may be left
@@ -229,7 +245,7 @@ class Search:
             law,
             claim,
             check,
-            settings(_quiet(phases), max_examples=_many(law, self.settings.get(law, 1)), database=self._known(phases)),
+            settings(_quiet(phases), max_examples=_many(law, claim, self.settings.get(law, 1)), database=self._known(phases)),
             self.salt,
         )
 
@@ -237,9 +253,9 @@ class Search:
         return self.remember if Phase.reuse in phases else None
 
 
-def _many(law: str, count: int) -> int:
-    """How many X are drawn so that so many of them are judged."""
-    return count if law in FIXED else count * POOL
+def _many(law: str, claim: Claim, count: int) -> int:
+    """How many X are drawn so that so many of them are judged; of texts so many times as many as are asked for at once."""
+    return count if law in FIXED else count * (Domain.of(claim).texts or POOL)
 
 
 def _quiet(phases: list[Phase]) -> settings:
@@ -267,8 +283,8 @@ def _examples(law: str, claim: Claim, check: Callable[[Case], Any], how: setting
 def agreeing(claim: Claim, count: int, salt: int) -> list[Case]:
     """Some `count` X of the law that spec and candidate agree, fewer where the domain has no more; none where the claim states none."""
     found: dict[str, Case] = {}
-    if count and states_domain(claim) and not Domain.of(claim).empty:
-        many = settings(_quiet([Phase.generate]), max_examples=_many(AGREEMENT, count), database=None)
+    if count and states_domain(claim) and not (Domain.of(claim).empty or Domain.of(claim).texts):
+        many = settings(_quiet([Phase.generate]), max_examples=_many(AGREEMENT, claim, count), database=None)
         _examples(AGREEMENT, claim, lambda case: found.setdefault(case.id, case), many, salt)
     return chosen(Domain.of(claim), list(found.values()), count) if found else []
 

@@ -102,7 +102,10 @@ TOKENS = Claim(
     "CLIPTokenizer",
     "transformers documentation, model_doc/clip: CLIPTokenizer",
     "Construct a CLIP tokenizer. Based on byte-level Byte-Pair-Encoding.",
-    settings={"network": {"class": "CLIPTokenizer", "vocabulary": "a small one of our own, in the files that it reads"}},
+    settings={
+        "network": {"class": "CLIPTokenizer", "vocabulary": "a small one of our own, in the files that it reads"},
+        "domain": {"texts": 500},
+    },
 )
 
 
