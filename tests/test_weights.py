@@ -32,34 +32,10 @@ CASE = "plms-8-unguided"
 BLOCK = "model.diffusion_model.middle_block.0.in_layers.2.weight"
 
 
-class Toy:
-    """A recorded toy: where its files are, and how to record and gate."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.source, self.root = toy_weighed.write_root(folder)
-        self.weights = toy_weighed.toy_checkpoint.weights()
-        self.file = toy_checkpoint.write_file(folder / "one", self.weights)
-        self.digest = open_checkpoint(self.file).digest()
-        self.golden = folder / f"kept/{self.digest[:16]}/toy/net.safetensors"
-
-    def typed(self, *arguments):
-        """`trueto` with what was typed."""
-        return trueto(*map(str, arguments), cwd=self.folder, TRUETO_ROOT=str(self.root), TRUETO_GOLDENS=str(self.folder / "kept"))
-
-    def record(self, *more, file=None):
-        """`trueto record toy --weights FILE`."""
-        return self.typed("record", "toy", "--source", self.source, "--weights", file or self.file, *more)
-
-    def gate(self, *more, file=None):
-        """`trueto gate port.py --weights FILE`."""
-        return self.typed("gate", self.folder / "port.py", "--weights", file or self.file, *more)
-
-
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     """The toy recorded on one case, then gated, then on the other: what was printed is kept beside it."""
-    made = Toy(tmp_path_factory.mktemp("weights"))
+    made = toy_weighed.Toy(tmp_path_factory.mktemp("weights"))
     made.first = made.record("--case", "first")
     made.too_early = made.gate()
     made.second = made.record("--case", "second")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import toy_checkpoint
 import toy_codebase
+from support import trueto
 
+from trueto.checkpoints import open_checkpoint
 from trueto.settings import data_root
 
 ORIGINAL = """
@@ -131,3 +133,27 @@ def write_root(folder: Path) -> tuple[Path, Path]:
     (folder / "port.py").write_text(CANDIDATE)
     (folder / "deviations.toml").write_text('candidate = "port"\n')
     return source, root
+
+
+class Toy:
+    """A recorded toy: where its files are, and how to record and gate."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.source, self.root = write_root(folder)
+        self.weights = toy_checkpoint.weights()
+        self.file = toy_checkpoint.write_file(folder / "one", self.weights)
+        self.digest = open_checkpoint(self.file).digest()
+        self.golden = folder / f"kept/{self.digest[:16]}/toy/net.safetensors"
+
+    def typed(self, *arguments):
+        """`trueto` with what was typed."""
+        return trueto(*map(str, arguments), cwd=self.folder, TRUETO_ROOT=str(self.root), TRUETO_GOLDENS=str(self.folder / "kept"))
+
+    def record(self, *more, file=None):
+        """`trueto record toy --weights FILE`."""
+        return self.typed("record", "toy", "--source", self.source, "--weights", file or self.file, *more)
+
+    def gate(self, *more, file=None):
+        """`trueto gate port.py --weights FILE`."""
+        return self.typed("gate", self.folder / "port.py", "--weights", file or self.file, *more)

@@ -27,6 +27,7 @@ from trueto.judge import Spread, expect, spread_of
 from trueto.model import Case
 from trueto.observe import EMPTY, Observation, StepError
 from trueto.recording.harness import Run, as_users_do
+from trueto.recording.memory import no_memory, out_of_memory
 from trueto.recording.outputs import record_outputs
 from trueto.references.library import PARAMETERS, Reference, reference
 from trueto.references.spec import LEVEL_NUDGES, NUDGES, nudged
@@ -86,11 +87,15 @@ def observe_original(  # noqa: PLR0913 - a run of an original has that many side
 
 
 def _starts_in(ref: Reference, error: Exception) -> str:
-    """Where an exception starts; raised again where that is not a file of the original, or something that it called or is made of."""
+    """Where an exception starts; raised again where that is not a file of the original, or something that it called or is made of.
+
+    Memory that runs out says nothing of the original either.
+    """
     traced = traceback.extract_tb(error.__traceback__)
     frames = [f for f in traced if f.filename not in _OURS and READERS.isdisjoint(Path(f.filename).parts)]
     files = {Path(f).name for f in ref.codebase.files}
-    if not (frames and (Path(frames[-1].filename).name in files or frames[-1].name == as_users_do.__name__)):
+    own = frames and (Path(frames[-1].filename).name in files or frames[-1].name == as_users_do.__name__)
+    if out_of_memory(error) or not own:
         raise error
     return f"{Path(frames[-1].filename).name}: {frames[-1].name}"
 
@@ -239,10 +244,16 @@ def main(job_file: str) -> int:
     try:
         _record(json.loads(Path(job_file).read_text()), reply)
     except TruetoError as error:
-        reply.write(json.dumps({"refused": error.message, "hint": error.hint}) + "\n")
-        reply.flush()
-        return 1
-    return 0
+        refused = error
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        refused = no_memory(traceback.format_exception_only(error)[0].splitlines()[0])
+    else:
+        return 0
+    reply.write(json.dumps({"refused": refused.message, "hint": refused.hint}) + "\n")
+    reply.flush()
+    return 1
 
 
 def _record(job: dict[str, Any], reply: Any) -> None:
@@ -251,17 +262,26 @@ def _record(job: dict[str, Any], reply: Any) -> None:
     parameters: dict[str, Any] = {}
     original = module.load(Path(job["source"]))
     for ref in refs:
+        about_all = {**header_of(ref, job["provenance"]), **job.get("header", {})}
+        if "earlier" in job:
+            _expect_as_earlier(about_all, **job["earlier"])
         writer = CaseWriter()
         for case in _cases(ref, job):
             recorded = record_outputs if ref.of_outputs else record_case
             recorded(module, original, ref, case, writer, quick=job["quick"])
             reply.write(json.dumps({"reference": ref.id, "case": case.id}) + "\n")
             reply.flush()
-        header = {**header_of(ref, job["provenance"]), **job.get("header", {}), **writer.outcomes}
-        write_tensors(Path(job["output"]) / f"{ref.name}.safetensors", writer.tensors, header)
+        write_tensors(Path(job["output"]) / f"{ref.name}.safetensors", writer.tensors, {**about_all, **writer.outcomes})
         parameters |= writer.parameters
     if parameters:
         (Path(job["output"]) / PARAMETERS).write_text(json.dumps(parameters, indent=1) + "\n")
+
+
+def _expect_as_earlier(now: dict[str, str], header: dict[str, str], said: str, hint: str) -> None:
+    """DataError where what was recorded before of other cases cannot be kept under the header that these will have."""
+    keys = [key for key in sorted({**header, **now}) if key != "weights_form" and header.get(key) != now.get(key)]
+    if differ := [f"{key} was {header.get(key, 'none')} and is {now.get(key, 'none')}" for key in keys]:
+        raise DataError(f"{said}, recorded otherwise ({'; '.join(differ)}): one file cannot say both, and nothing of it was touched", hint)
 
 
 def _cases(ref: Reference, job: dict[str, Any]) -> list[Case]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from trueto.model import SAMPLER_LAYERS, Layer
 from trueto.outputs import Outputs
 from trueto.recording.interpreter import recording_command
 from trueto.recording.lines import check_lines
+from trueto.recording.memory import no_memory
 from trueto.references import Codebase, Golden, Reference, load_golden, reference, reference_names
 from trueto.references.golden import golden_path, manifest_of
 from trueto.references.library import PARAMETERS
@@ -95,6 +97,8 @@ def run_original(
                 progress(f"{said['reference']} {said['case']}")
         if process.wait() != 0 and refused:
             raise DataError(refused["refused"], refused["hint"])
+        if process.returncode == -signal.SIGKILL:
+            raise no_memory("the system killed its process")
         if process.returncode != 0:
             errors.seek(0)
             tail = errors.read().strip().splitlines()[-6:]

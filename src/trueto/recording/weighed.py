@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from trueto.checkpoints import Given, digest_of
 from trueto.errors import DataError, NothingSelected, UnknownName, UsageError
 from trueto.recording.recorder import Original, run_original
 from trueto.references import Codebase, reference
-from trueto.references.golden import golden_path, manifest_of
+from trueto.references.golden import golden_path, manifest_of, recorded_cases
 from trueto.store import read_header, read_tensors, write_tensors
 
 __all__ = ["Asked", "asked", "record_on"]
@@ -57,7 +58,10 @@ def asked(checkpoint: Given, names: Sequence[str], patterns: Sequence[str], *, n
 
 
 def record_on(base: Codebase, wanted: Asked, original: Original, progress: Callable[[str], None]) -> list[Path]:
-    """Run the original on the checkpoint; returns the files written. What was recorded of other cases with the same software stays."""
+    """Run the original on the checkpoint; returns the files written. What was recorded of other cases stays beside the new ones.
+
+    DataError before anything runs where it cannot: what the header says of all cases (software, processor) must be true of each.
+    """
     weights = digest_of(str(wanted.checkpoint.path))
     more = {
         "weights": str(wanted.checkpoint.path),
@@ -65,31 +69,55 @@ def record_on(base: Codebase, wanted: Asked, original: Original, progress: Calla
         "header": {"weights": weights, "weights_form": wanted.checkpoint.form},
     }
     written: list[Path] = []
-    for name in wanted.cases:  # one by one, so that an hour's work is not lost with the next
+    for name, cases in wanted.cases.items():  # one by one, so that an hour's work is not lost with the next
+        target = golden_path(name, weights)
+        earlier = _earlier(target, weights, wanted, name, original)
         with tempfile.TemporaryDirectory(prefix="trueto-record-") as folder:
-            run_original(base, [name], original, Path(folder), quick=False, progress=progress, more=more)
-            new, target = Path(folder) / f"{name.partition('/')[2]}.safetensors", golden_path(name, weights)
-            tensors, header = _with_earlier(target, read_tensors(new), read_header(new), wanted.cases[name])
-            write_tensors(target, tensors, header)
+            job = {**more, "earlier": {"header": _about_all(earlier.header), "said": earlier.said, "hint": earlier.hint}}
+            run_original(base, [name], original, Path(folder), quick=False, progress=progress, more=job if earlier.header else more)
+            new = Path(folder) / f"{name.partition('/')[2]}.safetensors"
+            tensors, header = read_tensors(new), read_header(new)
+        rest = {key: value for key, value in earlier.header.items() if not key.startswith(_of_cases(cases))}
+        kept = {key: value for key, value in earlier.tensors.items() if key.partition("/")[0] not in cases}
+        write_tensors(target, {**kept, **tensors}, {**rest, **header})
         manifest_of(base.name, weights).write(target.parent, only=[target.name])
         written.append(target)
     return written
 
 
-def _with_earlier(
-    target: Path, tensors: dict[str, Any], header: dict[str, str], cases: Sequence[str]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """What was recorded, and what an earlier recording has of other cases, unless that was made with other software."""
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What lies there of cases that are not recorded now, and what to say and to type where it cannot stay beside the new ones."""
+
+    header: Mapping[str, str] = field(default_factory=dict)
+    tensors: Mapping[str, Any] = field(default_factory=dict)
+    said: str = ""
+    hint: str = ""
+
+
+def _earlier(target: Path, weights: str, wanted: Asked, name: str, original: Original) -> _Earlier:
+    """The earlier recording, where it has cases besides those now wanted; DataError where it is damaged, and so may have some."""
+    ref, cases = reference(name), wanted.cases[name]
+    if not target.is_file() or {case.id for case in ref.cases} <= set(cases):
+        return _Earlier()
     try:
-        old, kept = read_header(target), read_tensors(target)
-    except DataError:  # none yet, or damaged
-        return tensors, header
-    if _about_all(old) != _about_all(header):
-        return tensors, header
-    prefixes = tuple(f"{kind}{case}.outputs" for case in cases for kind in BY_CASE)
-    earlier = {key: value for key, value in old.items() if not key.startswith(prefixes)}
-    rest = {key: value for key, value in kept.items() if key.partition("/")[0] not in cases}
-    return {**rest, **tensors}, {**earlier, **header}
+        manifest_of(ref.codebase.name, weights).check(target)
+        header, tensors = read_header(target), read_tensors(target)
+    except DataError as error:
+        said = f"the cases that were recorded before cannot be kept: {error.message}"
+        raise DataError(said, f"rm {shlex.quote(str(target))}, then the same again with every --case that is needed") from error
+    if not (others := [case for case in recorded_cases(header) if case not in cases]):
+        return _Earlier()
+    checkout = shlex.quote(original.provenance if original.provenance.startswith("pypi:") else str(original.source))
+    typed = f"trueto record {ref.codebase.name} --source {checkout} --weights {shlex.quote(str(wanted.checkpoint.path))}"
+    typed += f" --python {shlex.quote(original.python)}" if original.python else ""
+    every = "".join(f" --case {shlex.quote(case)}" for case in (*others, *cases))
+    return _Earlier(header, tensors, f"{target} has {', '.join(others)}", f"{typed} --reference {name}{every}")
+
+
+def _of_cases(cases: Sequence[str]) -> tuple[str, ...]:
+    """How the keys of a header begin that speak of these cases."""
+    return tuple(f"{kind}{case}.outputs" for case in cases for kind in BY_CASE)
 
 
 def _about_all(header: Mapping[str, str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from trueto.references.library import OUTPUTS, Reference, codebase, reference
 from trueto.settings import goldens_dir
 from trueto.store import Manifest, map_tensors, read_header
 
-__all__ = ["SCHEMA", "Golden", "golden_path", "load_golden", "manifest_of"]
+__all__ = ["SCHEMA", "Golden", "golden_path", "load_golden", "manifest_of", "recorded_cases"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -39,6 +39,12 @@ def manifest_of(codebase_name: str, weights: str = "") -> Manifest:
     if weights:
         return Manifest(golden_path(f"{codebase_name}/any", weights).parent / "manifest.json")
     return Manifest(codebase(codebase_name).folder / "manifest.json")
+
+
+def recorded_cases(header: Mapping[str, str]) -> list[str]:
+    """The ids of the cases of which a header says that outputs were recorded, sorted: a header is read in any order."""
+    key = f".{OUTPUTS}.float32"
+    return sorted(name.removeprefix("outcome.").removesuffix(key) for name in header if name.startswith("outcome.") and name.endswith(key))
 
 
 def as_read(value: Array, dtype: str) -> Array:

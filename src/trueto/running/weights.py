@@ -12,7 +12,7 @@ from trueto.checkpoints import Given, digest_of, open_checkpoint
 from trueto.errors import DataError, NothingSelected, UsageError
 from trueto.model import Cell, Claim, Profile
 from trueto.references import load_golden, reference, reference_names
-from trueto.references.golden import golden_path
+from trueto.references.golden import golden_path, recorded_cases
 from trueto.running.client import Limits
 from trueto.running.plan import Selection, plan
 from trueto.running.published import planned_of_examples
@@ -56,13 +56,8 @@ def _expect_recorded(cells: Sequence[Cell], checkpoint: Given) -> None:
             more = f"{command} --reference {name} --case {' --case '.join(missing)}"
             raise DataError(
                 f"these cases of {name} are not yet recorded on these weights: {', '.join(missing)}",
-                f"{more}; or judge what is: --reference {name} --case {_recorded(header)}",
+                f"{more}; or judge what is: --reference {name} --case {' --case '.join(recorded_cases(header))}",
             )
-
-
-def _recorded(header: dict[str, str]) -> str:
-    found = dict.fromkeys(key.split(".", 1)[1].rsplit(".outputs", 1)[0] for key in header if key.endswith(".outputs.float32"))
-    return " --case ".join(found)
 
 
 def limits_of(cell: Cell, profile: Profile) -> Limits:
