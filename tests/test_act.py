@@ -142,7 +142,7 @@ def test_a_drifting_request_is_red_where_it_drifts(tmp_path):
     assert re.search(r"::error file=swift/samplers.py,line=4,title=drifted%3A ", seen.log), seen.log
     assert re.search(r"verdict failed of \{.*\"drifted\": \d+", seen.log), seen.log
     summary = seen.read("summary.md")
-    assert summary.startswith("**swift 1.0.0 computes the same as 0 of 1 original")
+    assert summary.startswith("**swift 1.0.0 computes the same as the original in 0 of 1 claim")
     result = json.loads(seen.read("result.json"))
     assert 7 == make_comment(seen.artifacts / "trueto", result["head"], tmp_path / "comment.md")
     assert "differs undeclared from 1" in (tmp_path / "comment.md").read_text()

@@ -80,7 +80,7 @@ def test_the_site_at_drift_loads_nothing_and_complains_of_nothing(tab: Tab, serv
     for link in ("a[href='claims/k_diffusion-heun.html']", "a[href^='history.html#']"):
         address = tab.run(f"document.querySelector({json.dumps(link)}).href")
         tab.open(address)
-    assert f"{CHANGED} of {CLAIMS} algorithms changed" in tab.run("document.querySelector('h1').textContent")
+    assert f"{CHANGED} of {CLAIMS} claims changed" in tab.run("document.querySelector('h1').textContent")
     assert [] == tab.complaints
     asked = [address for address in tab.requests if not address.startswith("data:")]  # pictures that are in the page
     assert {urlsplit(server.address).netloc} == {urlsplit(address).netloc for address in asked}

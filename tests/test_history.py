@@ -194,7 +194,7 @@ def test_the_page_says_where_y_changed(swept):
     """Matrix and time lines: signs with words, change points marked, addresses that lead somewhere, nothing from outside, no script."""
     releases = history(swept[0])
     page = history_page(releases, "../index.html")
-    assert "toy over 6 releases: 1 of 2 algorithms changed" in page
+    assert "toy over 6 releases: 1 of 2 claims changed" in page
     assert re.findall(r'href="#([^"]+)"', page)
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
     assert 2 == len(re.findall(r'<td [^>]*class="\w+ changed"', page))
@@ -272,6 +272,10 @@ def test_the_site_links_to_the_history(swept, tmp_path):
     assert 'href="claims/history.html"' in (folder / "reports" / "index.html").read_text()
     assert 'href="history.html#k_diffusion-euler"' in (folder / "reports" / "claims" / "k_diffusion-euler.html").read_text()
     assert 'id="k_diffusion-euler"' in (folder / "reports" / "claims" / "history.html").read_text()
+    switch = folder / "switch.jsonl"  # a claim that no release was swept for
+    switch.write_text(run.read_text().replace(EULER, "k_diffusion/dpm_2"))
+    write_site(switch, folder / "reports")
+    assert "history.html" not in (folder / "reports" / "claims" / "k_diffusion-dpm_2.html").read_text()
 
 
 @pytest.mark.slow
