@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from trueto.candidates import parted, short_name
-from trueto.errors import TruetoError, UsageError
+from trueto.errors import DataError, TruetoError, UsageError
 from trueto.events import SUITE, RunRecord
 from trueto.fixtures import fixture_digest
-from trueto.history import read_history, read_release, release_file, stood_on, with_header, write_release
+from trueto.history import Release, newest_first, read_release, release_file, stood_on, with_header, write_release
 from trueto.model import SAMPLER_LAYERS, Judgement, Layer
 from trueto.references import load_golden, reference, reference_names
 from trueto.running.circumstances import environment, now
@@ -66,9 +66,9 @@ def goldens_digest(names: Sequence[str]) -> str:
 
 def recorded(folder: Path, version: str, options: Mapping[str, Any]) -> bool:
     """Whether a release is recorded on the same goldens, suite and selection; DataError for a damaged record."""
-    if not release_file(folder, version).is_file():
+    if not (path := release_file(folder, version)).is_file():
         return False
-    release = next(one for one in read_history(folder) if one.version == version)
+    release = read_release(path)
     same = release.header.get("goldens") == goldens_digest([str(cell["reference"]) for cell in release.cells])
     made, wanted = release.header.get("selection", {}), _selection(options)
     return same and wanted == {name: made.get(name) for name in wanted}
@@ -96,20 +96,19 @@ def sweep(
 ) -> Generator[Swept]:
     """Judge each release and record it; what is recorded already is passed over. A release that fails does not end the sweep."""
     with _alone(folder):
-        controls = {} if again else _controls(folder)
+        controls = {} if again else _controls(folder, say)
         for version in versions:
             began, spec = time.monotonic(), f"{name}=={version}"
-            if not again and recorded(folder, version, options):
-                _beside(spec, folder, controls, say)
-                _dated(spec, folder)
-                yield Swept(version, "recorded", "recorded before")
-                continue
             try:
-                outcome, said = judge_release(spec, folder, options, say)
+                if not again and recorded(folder, version, options):
+                    outcome, said = "recorded", "recorded before"
+                    _dated(spec, folder)
+                else:
+                    outcome, said = judge_release(spec, folder, options, say)
                 _beside(spec, folder, controls, say)
             except TruetoError as error:
-                outcome, said = "failed", error.message
-            yield Swept(version, outcome, said, time.monotonic() - began)
+                outcome, said = "failed", error.message + (f" (try: {error.hint})" if error.hint else "")
+            yield Swept(version, outcome, said, 0.0 if outcome == "recorded" else time.monotonic() - began)
 
 
 def _day(spec: str) -> dict[str, str]:
@@ -131,10 +130,16 @@ def _stands_on(environment_of: Mapping[str, Any]) -> str:
     return json.dumps(stood_on({"environment": environment_of}), sort_keys=True)
 
 
-def _controls(folder: Path) -> Controls:
-    """What the control arm said in each environment that is recorded."""
-    headers = [release.header for release in read_history(folder)]
-    return {_stands_on(header["environment"]): list(header["control"]) for header in headers if header.get("control")}
+def _controls(folder: Path, say: Callable[[str], None]) -> Controls:
+    """What the control arm said in each environment that is recorded; a record that cannot be read is passed over, and said to be."""
+    readable: list[Release] = []
+    for path in folder.glob("*.jsonl"):
+        try:
+            readable.append(read_release(path))
+        except DataError as error:
+            say(f"what the control said beside it is passed over: {error.message}")
+    headers = [release.header for release in newest_first(readable)[::-1] if release.header.get("control")]
+    return {_stands_on(header.get("environment", {})): list(header["control"]) for header in headers}
 
 
 def _beside(spec: str, folder: Path, controls: Controls, say: Callable[[str], None]) -> None:
