@@ -161,3 +161,22 @@ def test_what_is_sent_of_a_history_is_told_apart_by_profile_and_seed(tmp_path: P
     }
     by_seed = {plan.profile: {m.step: m.value for m in plan.metrics if m.name == "worst_ratio_by_seed/update"} for plan in one.plans}
     assert {"default": {0: 1.0, 7: 41.0}, "bf16": {0: 3.0}} == by_seed
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "said"),
+    [
+        (("--claim", CLAIM), "--claim cannot go"),
+        (("--size", "visible"), "--size cannot go"),
+        (("--format", "json", "--claim", CLAIM), "--claim, --format cannot go"),
+    ],
+)
+def test_a_page_of_a_part_is_refused(tmp_path: Path, narrowed: tuple[str, ...], said: str) -> None:
+    """What narrows the terminal's history is not dropped without a word; the whole page is written."""
+    release(tmp_path, "1.0", cell("update"))
+    (tmp_path / "history").rename(tmp_path / "diffusers")
+    asked = ("history", "diffusers", "--history", str(tmp_path), "--page", "page.html")
+    done = trueto(*asked, *narrowed, cwd=tmp_path)
+    assert (4, True, False) == (done.returncode, said in done.stderr, (tmp_path / "page.html").exists()), done.stderr
+    assert "try: trueto history diffusers --page page.html" in done.stderr
+    assert (0, True) == (trueto(*asked, cwd=tmp_path).returncode, (tmp_path / "page.html").exists())

@@ -1,6 +1,12 @@
 """Another release of a library: its folder, its worker, and a ledger that does not bind it."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+import yaml
 from releasing import TOY, offline, shelf
 from support import lines, trueto
 
@@ -138,6 +144,28 @@ def test_a_candidate_without_a_table_has_no_releases(tmp_path):
     adapter.write_text(TOY.read_text())
     done = trueto("env", f"{adapter}==1.0", cwd=tmp_path)
     assert (4, True) == (done.returncode, "has no releases.toml" in done.stderr)
+
+
+@pytest.mark.parametrize("named", ["", "toy.py"])
+def test_the_nightly_workflow_sweeps_the_candidate_of_the_project(tmp_path, named):
+    """Its step without a candidate takes that of [tool.trueto], as the gate does; one that is named it takes as it is."""
+    flow = yaml.safe_load((Path(__file__).parents[1] / ".github" / "workflows" / "nightly.yml").read_text())
+    (step,) = [step for step in flow["jobs"]["sweep"]["steps"] if step.get("name") == "Sweep"]
+    (tmp_path / "toy.py").write_text(TOY.read_text())
+    (tmp_path / "releases.toml").write_text((TOY.parent / "releases.toml").read_text())
+    (tmp_path / "pyproject.toml").write_text("" if named else '[tool.trueto]\ncandidate = "toy.py"\n')
+    (tmp_path / "trueto").write_text(f'#!/bin/sh\nexec {sys.executable} -m trueto "$@" --list\n')
+    (tmp_path / "trueto").chmod(0o755)
+    told = {"CANDIDATE": named, "VERSIONS": ">=1.2", "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    env = {**os.environ, **offline(shelf(tmp_path / "shelf")), **told}
+    done = subprocess.run(["bash", "-ec", step["run"]], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert (0, "4 releases of toy.py: 1.2, 1.3, 2.0, 2.1\n") == (done.returncode, done.stdout), done.stderr
+
+
+def test_a_sweep_of_nothing_says_what_is_missing(tmp_path):
+    """Without a candidate and without a project that names one."""
+    done = trueto("sweep", cwd=tmp_path)
+    assert (4, True) == (done.returncode, "no CANDIDATE is named" in done.stderr), done.stderr
 
 
 def test_versions_are_chosen_as_pip_chooses_them():

@@ -27,8 +27,9 @@ __all__ = ["command"]
 def command(candidate: str, claims: tuple[str, ...], history: Path, **shown: Any) -> int:
     """Say for each claim of CANDIDATE at which of its recorded releases Y changed: where, how, and by how much. Runs nothing.
 
-    A row is one claim and one release; it names the first layer that changed, for later layers may only follow it.
-    Where releases between the two were not recorded, Y may have changed at one of them: `trueto bisect` finds out which.
+    A paragraph is one claim, with two lines for each release at which it changed: in which layers, and how in the first of them, which
+    later layers may only follow. Where releases between the two were not recorded, Y may have changed at one of them: `trueto bisect` finds
+    out which.
 
     \b
     Examples
@@ -39,10 +40,15 @@ def command(candidate: str, claims: tuple[str, ...], history: Path, **shown: Any
     """
     from trueto.candidates import check_spec
     from trueto.cli.timeline import history_text
-    from trueto.errors import NothingSelected
+    from trueto.errors import NothingSelected, UsageError
     from trueto.history import changes, read_history
     from trueto.running.sweep import history_folder
 
+    if shown["page"] is not None:
+        narrowed = {"--claim": bool(claims), "--size": shown["size"] != "any", "--format": shown["form"] != "table"}
+        if refused := [name for name, given in narrowed.items() if given]:
+            said = f"{', '.join(refused)} cannot go with --page: the page has the whole history, and filters of its own"
+            raise UsageError(said, f"trueto history {candidate} --page {shown['page']}")
     releases = read_history(history_folder(history, candidate))
     if not releases:
         check_spec(candidate)

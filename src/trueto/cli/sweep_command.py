@@ -12,7 +12,7 @@ __all__ = ["command"]
 
 
 @click.command("sweep", context_settings={"show_default": True})
-@click.argument("candidate")
+@click.argument("candidate", required=False)
 @click.option("--versions", metavar="SPEC", default=">=0", help="which releases, as '>=0.20,<0.30'")
 @click.option("--last-patch", is_flag=True, help="of each minor version only the last release, as 0.26.3")
 @click.option("--history", type=click.Path(path_type=Path), default=Path("reports/history"), help="the folder that holds the histories")
@@ -21,8 +21,10 @@ __all__ = ["command"]
 @click.option("--profile", "profiles", metavar="NAME", multiple=True, default=["default"], help="how to run them, as threads-2")
 @click.option("--jobs", metavar="N", default="2", help="worker processes")
 @click.option("--list", "only_list", is_flag=True, help="say which releases there are, and judge nothing")
-def command(candidate: str, **chosen: Any) -> int:
+def command(candidate: str | None, **chosen: Any) -> int:
     """Judge releases of CANDIDATE, each in an environment of its own, and record what each computed.
+
+    Without a CANDIDATE it is the one of [tool.trueto] in pyproject.toml.
 
     A sweep can be interrupted: what is recorded on the same goldens is passed over the next time. A release that cannot be imported
     is recorded as not judged, with the reason. Without a network those releases are judged whose environment is there.
@@ -37,11 +39,13 @@ def command(candidate: str, **chosen: Any) -> int:
     \b
     Exit code: 0 all are recorded   2 one could not be judged or fetched   5 no release is chosen
     """
+    from trueto.candidates import chosen as chosen_candidate
     from trueto.errors import NothingSelected
     from trueto.running.entry import chosen_profiles
     from trueto.running.releases import built, published, selected
     from trueto.running.sweep import OPTIONS, history_folder, sweep
 
+    candidate = chosen_candidate(candidate)
     history, jobs, (profiles, _) = chosen["history"], chosen["jobs"], chosen_profiles(chosen["profiles"])
     known = published(candidate)
     if not known:
