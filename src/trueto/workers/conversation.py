@@ -61,6 +61,7 @@ class Conversation:
         for descriptor in (self._ask, self._reply, self._complaint):
             os.set_blocking(descriptor, False)
         self._said, self._complained = b"", b""
+        self._complaining = True  # until it closes its standard error, which would be ready for ever
         self._before = 0
 
     def settle(self) -> None:
@@ -82,12 +83,14 @@ class Conversation:
                 raise Ended("time-out")
             if self._memory() - self._before > most:
                 raise TooMuchMemory
-            reading = [self._reply, self._complaint] if len(self._said) <= longest else [self._complaint]
+            reading = [*([self._reply] if len(self._said) <= longest else []), *([self._complaint] if self._complaining else [])]
             ready, writable, _ = select.select(reading, [self._ask] if left else [], [], SLICE)
             if writable:
                 left = self._write(left)
             if self._complaint in ready:
-                self._complained = (self._complained + (_read(self._complaint) or b""))[-TAIL:]
+                chunk = _read(self._complaint)
+                self._complaining = chunk is not None
+                self._complained = (self._complained + (chunk or b""))[-TAIL:]
             if self._reply in ready:
                 self._listen()
             if len(self._said) > longest and b"\n" not in self._said[: longest + 1]:
