@@ -14,6 +14,8 @@ from pathlib import Path
 
 from figures import Figure, text_of
 
+from trueto.references import reference
+
 __all__ = ["figures"]
 
 ROOT = Path(__file__).parent.parent
@@ -144,8 +146,14 @@ def _repro() -> Figure:
 def _sizes() -> list[Figure]:
     sizes = {file: file.stat().st_size / MB for file in ROOT.glob("references/*/goldens/*.safetensors")}
     two = [size for file, size in sizes.items() if file.parts[-3] in ("k_diffusion", "compvis")]
+    later = [size for file, size in sizes.items() if reference(f"{file.parts[-3]}/{file.stem}").of_outputs]
+    shapes = [file.stat().st_size / MB for file in ROOT.glob("references/*/parameters.json")]
+    note = f"{len(later)} files, and {len(shapes)} with the shapes of seeded weights"
     return [
         Figure("goldens of two codebases", sum(two), "MB", at_most=15, note=f"{len(two)} files"),
+        Figure(
+            "goldens and weights of networks, pipelines, preprocessing and training", sum(later) + sum(shapes), "MB", at_most=10, note=note
+        ),
         Figure("goldens", sum(sizes.values()), "MB", at_most=50, note=f"{len(sizes)} files"),
     ]
 
