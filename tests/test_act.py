@@ -145,7 +145,7 @@ def test_a_drifting_request_is_red_where_it_drifts(tmp_path):
     assert summary.startswith("**swift 1.0.0 computes the same as the original in 0 of 1 claim")
     result = json.loads(seen.read("result.json"))
     assert 7 == make_comment(seen.artifacts / "trueto", result["head"], tmp_path / "comment.md")
-    assert "differs undeclared from 1" in (tmp_path / "comment.md").read_text()
+    assert "differs undeclared in 1" in (tmp_path / "comment.md").read_text()
 
 
 @pytest.mark.slow
