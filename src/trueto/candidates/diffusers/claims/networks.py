@@ -86,5 +86,5 @@ CLAIMS: tuple[Claim, ...] = (
 )
 TAKEN = "diffusers has none of its own and takes it from transformers, whose report this one has a link to"
 NO_CLAIMS: dict[str, str] = dict.fromkeys(
-    (*(f"openai_clip/{part}" for part in ("tokens", "text", "image")), "open_clip/text", "open_clip/image"), TAKEN
+    (*(f"openai_clip/{part}" for part in ("tokens", "picture", "text", "image")), "open_clip/text", "open_clip/image"), TAKEN
 )
