@@ -5,7 +5,7 @@ import records
 
 from trueto.errors import DataError, UsageError
 from trueto.events import read_run
-from trueto.history import write_release
+from trueto.history import changes, read_history, write_release
 from trueto.running.bisect import Bisection, bisect, line_of_releases
 
 CLAIM = "k_diffusion/dpmpp_2m"
@@ -75,3 +75,11 @@ def test_two_releases_that_say_nothing_of_each_other_are_an_error(search):
     with pytest.raises(DataError, match=r"another at 1\.2 than at 1\.0, and what changed could not be judged at 1\.1") as raised:
         bisect(*search(verdicts))
     assert "trueto gate toy==1.1" in raised.value.hint
+
+
+def test_a_change_is_not_lost_behind_a_release_that_could_not_be_judged(tmp_path):
+    """Of same, unjudged, drifted, unjudged, same each change is told, against the last release that was judged."""
+    for version, verdict in zip(("1.0", "1.1", "1.2", "1.3", "1.4"), ("faithful", UNKNOWN, "drifted", UNKNOWN, "faithful"), strict=True):
+        record(tmp_path, version, verdict)
+    told = [(change.before, change.after, change.kind) for change in changes(read_history(tmp_path))]
+    assert [("1.0", "1.2", "away"), ("1.2", "1.4", "back")] == told

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from trueto.history.records import Release
@@ -136,12 +135,7 @@ def comparable(before: Release, after: Release, claims: Iterable[str] | None = N
 
 def changes_between(before: Release, after: Release, claims: Iterable[str] | None = None) -> list[Change]:
     """The cells in which Y changed from one release to another; cells that one of them has not, or that were not judged, say nothing."""
-    found: list[Change] = []
-    for was, now in _pairs(before, after, claims):
-        if not _alike(was, now):
-            claim, layer, case, *_ = _key(now)
-            found.append(Change(claim, layer, case, before.version, after.version, _kind(was, now), was, now))
-    return found
+    return changes((before, after), claims)
 
 
 def _key(cell: Cell) -> Key:
@@ -149,10 +143,20 @@ def _key(cell: Cell) -> Key:
 
 
 def changes(releases: Sequence[Release], claims: Iterable[str] | None = None) -> list[Change]:
-    """All changes from each release to the next one that was judged, oldest first."""
-    judged = [release for release in releases if release.cells]
-    chosen = None if claims is None else set(claims)
-    return [change for before, after in pairwise(judged) for change in changes_between(before, after, chosen)]
+    """All changes, oldest first: each cell against the last release before in which it was judged."""
+    wanted = None if claims is None else set(claims)
+    last: dict[Key, tuple[str, Cell]] = {}
+    found: list[Change] = []
+    for release in releases:
+        for now in release.cells:
+            if Verdict(now["verdict"]).unknown or (wanted is not None and now["claim"] not in wanted):
+                continue
+            key = _key(now)
+            before, was = last.get(key, ("", now))
+            if not _alike(was, now):
+                found.append(Change(*key[:3], before, release.version, _kind(was, now), was, now))
+            last[key] = release.version, now
+    return found
 
 
 def first_part(found: Iterable[Change]) -> Change:
