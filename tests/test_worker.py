@@ -1,6 +1,7 @@
 """Candidates that misbehave: each becomes the right verdict with the right cause, and never reaches the next cell."""
 
 import contextlib
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -51,11 +52,14 @@ HARMLESS = ("floods", "forks", "listens", "patches", "reseeds", "spoils_its_next
 
 
 def processes_of(words):
-    """Command lines of running processes, started by these tests, that hold `words`."""
-    found = []
+    """Command lines of running processes, started by this process or one that it started, that hold `words`."""
+    name, found = "PYTEST_XDIST_WORKER", []
+    own = f"{name}={os.environ.get(name, '')}".encode()
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            found.append(entry.read_bytes().replace(b"\0", b" ").decode())
+            said = (entry.parent / "environ").read_bytes().split(b"\0")
+            if name not in os.environ or own in said:
+                found.append(entry.read_bytes().replace(b"\0", b" ").decode())
     return [line for line in found if words in line]
 
 
