@@ -137,7 +137,7 @@ def test_a_layer_is_shown_alone_and_the_address_can_be_shared(tab: Tab, page: st
 def test_releases_and_changes_can_be_chosen(tab: Tab, page: str) -> None:
     """Only the releases between two, and only what changed there."""
     tab.open(page)
-    assert f"{CLAIMS} of {CLAIMS} originals" == tab.run("document.querySelector('#filter output').textContent")
+    assert f"{CLAIMS} of {CLAIMS} claims" == tab.run("document.querySelector('#filter output').textContent")
     choose(tab, "from", "0.25.1")
     choose(tab, "to", "0.27.2")
     assert ["0.25.1", "0.26.3", "0.27.2"] == [said.partition(",")[0] for said in row(tab, MOVED)]

@@ -51,7 +51,7 @@ def test_profiles_and_seeds_of_a_run_can_be_chosen(tab: Tab, tmp_path: Path) -> 
     assert "tile same" in tab.run(f"{place}.className")
     tab.open(f"{address}?profile=cpu&seed=0")
     assert ("cpu", "tile same") == (tab.run("document.querySelector('#filter [name=profile]').value"), tab.run(f"{place}.className"))
-    assert "8 of 8 originals" == tab.run("document.querySelector('#filter output').textContent")
+    assert "8 of 8 claims" == tab.run("document.querySelector('#filter output').textContent")
     assert [] == tab.complaints
     tab.screen(PHONE, 800)
     tab.open(address)
@@ -82,10 +82,10 @@ def test_profiles_and_seeds_of_a_history_can_be_chosen(tab: Tab, tmp_path: Path)
     assert {("", ""): [1, 1], ("default", "0"): [1, 1], ("default", "7"): [0, 0], ("threads-2", "0"): [1, 1]} == {
         chosen: numbers for chosen, numbers in seen.items() if chosen != ("threads-2", "7")
     }
-    assert "0 of 2 originals" == tab.run("document.querySelector('#filter output').textContent")
+    assert "0 of 2 claims" == tab.run("document.querySelector('#filter output').textContent")
     choose(tab, "profile", "default")
     assert not tab.run("[...document.querySelectorAll('tr:not([hidden]) td')].some(td => td.classList.contains('changed'))")
-    assert "1 of 2 originals" == tab.run("document.querySelector('#filter output').textContent")
+    assert "1 of 2 claims" == tab.run("document.querySelector('#filter output').textContent")
     tab.open(f"{file.as_uri()}?profile=threads-2&seed=0&at=0.26.3#{MOVED}")
     told = tab.run(f"document.querySelector('#{MOVED} details[open]').innerText")
     assert "trueto gate diffusers==0.26.3 --claim k_diffusion/dpmpp_2m --quick --profile threads-2 --seed 0" in told

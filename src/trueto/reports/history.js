@@ -236,7 +236,7 @@ function filter() {
     shown += !row.hidden;
     if (drawn.has(section)) (anew ? sketch : dress)(section);
   }
-  one("output", bar).textContent = shown + " of " + rows.length + " originals";
+  one("output", bar).textContent = shown + " of " + rows.length + " claims";
 }
 
 function open(slug, version, focus) {
@@ -284,7 +284,7 @@ rows.forEach((row, number) => {
 bar.addEventListener("change", () => { filter(); share(); });
 bar.addEventListener("submit", (event) => event.preventDefault());
 bar.hidden = false;
-one("output", bar).textContent = rows.length + " of " + rows.length + " originals";
+one("output", bar).textContent = rows.length + " of " + rows.length + " claims";
 if (location.search) filter();
 const near = new IntersectionObserver((seen) => {
   for (const entry of seen) if (entry.isIntersecting) { near.unobserve(entry.target); draw(entry.target); }
