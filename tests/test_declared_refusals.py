@@ -51,6 +51,15 @@ def test_any_other_refusal_is_broken(tmp_path, case, error, entry):
     assert Verdict.BROKEN == seen(tmp_path, case, error, entry).verdict
 
 
+@pytest.mark.parametrize("case", ["uniform-2", "uniform-3"])
+def test_a_refusal_beside_another_entry_has_the_reason_for_it(tmp_path, case):
+    """Where two entries speak of the cell, that of the refusal alone is said, wherever it stands."""
+    first = ENTRY.replace("fewest=four", "told_halfway=truncated").replace("refuses short runs", "cuts times")
+    found = seen(tmp_path, case, "ValueError", first + ENTRY.replace('candidate = "toy"', ""))
+    assert (Verdict.DECLARED, True, False) == (found.verdict, "refuses short runs" in found.reason, "cuts times" in found.reason)
+    assert "fewest=four" == found.evidence["ledger"]["variant"]
+
+
 def test_network_that_looks_at_nothing_hides_no_call():
     """A spec that calls the network twice at one time and level makes as many calls on it as in the closed loop."""
     ref = reference(NAME)

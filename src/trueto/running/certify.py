@@ -44,6 +44,7 @@ class Certificate:
         return not self.unchecked and (self.exact is None or (self.exact.agrees and self.native is not None and self.native.agrees))
 
 
+DTYPES = ("float64", "float32")
 LAYER_NETS = ((Layer.SCHEDULE, "closed"), (Layer.START, "closed"), (Layer.UPDATE, "open"), (Layer.TRAJECTORY, "closed"))
 
 
@@ -76,11 +77,14 @@ def _of_outputs(ref: Reference, golden: Golden, case: Case) -> Iterator[Certific
                 raise DataError(f"on {ref.id} {name} the spec ends with {raised}, the original with {wanted}", str(ref.path))
             yield Certificate(ref.id, name, case.layers[0], None, None, f"F raises {raised and raised.type}")
             continue
-        exact, native = (golden.outputs(case.id, dtype, variant) for dtype in ("float64", "float32"))
-        found = compare_outputs(computed.outputs(case.id, "float64", variant), exact, native, "float64")
-        if isinstance(found, str):
-            raise DataError(f"{ref.id} {name}: the spec {found}", str(ref.path))
-        yield Certificate(ref.id, name, case.layers[0], found, found)
+        exact, native = (golden.outputs(case.id, dtype, variant) for dtype in DTYPES)
+        found: dict[str, Comparison] = {}
+        for dtype in DTYPES:
+            seen = compare_outputs(computed.outputs(case.id, dtype, variant), exact, native, dtype)
+            if isinstance(seen, str):
+                raise DataError(f"{ref.id} {name}: the spec {seen}", str(ref.path))
+            found[dtype] = seen
+        yield Certificate(ref.id, name, case.layers[0], found["float64"], found["float32"])
 
 
 def _certify(ref: Reference, golden: Golden, case_id: str, layer: Layer, net: str) -> Certificate:

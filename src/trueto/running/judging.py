@@ -23,6 +23,7 @@ __all__ = [
     "declared_text",
     "joined",
     "plain",
+    "reasons",
     "stale_words",
     "told",
     "union",
@@ -90,6 +91,11 @@ def declared_text(entries: tuple[Deviation, ...]) -> str:
     return ",".join(entry.variant for entry in entries if entry.variant)
 
 
+def reasons(entries: tuple[Deviation, ...]) -> str:
+    """The reasons of several entries as one text."""
+    return "; ".join(entry.reason for entry in entries)
+
+
 def joined(entries: tuple[Deviation, ...]) -> dict[str, Any]:
     """The entries of a cell as one, for the record."""
     parts = [entry.to_json() for entry in entries]
@@ -97,7 +103,7 @@ def joined(entries: tuple[Deviation, ...]) -> dict[str, Any]:
         **parts[0],
         "variant": declared_text(entries),
         "band": next((entry.band for entry in entries if entry.band is not None), None),
-        "reason": "; ".join(p["reason"] for p in parts),
+        "reason": reasons(entries),
         "test": ", ".join(dict.fromkeys(p["test"] for p in parts)),
     }
 

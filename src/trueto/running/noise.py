@@ -10,7 +10,7 @@ from trueto.judge import compare
 from trueto.model import Judgement, Verdict
 from trueto.observe import Observation
 from trueto.running.faults import cause_of_death
-from trueto.running.judging import Context, Seen, by_band, by_numbers, declared_text, joined, plain, stale_words, union
+from trueto.running.judging import Context, Seen, by_band, by_numbers, declared_text, joined, plain, reasons, stale_words, union
 
 __all__ = ["judge_noise"]
 
@@ -54,7 +54,7 @@ def judge_noise(context: Context, seen: Observation) -> Judgement:
         verdict, said = banded
         return by_numbers(context, result, verdict, "noise", said)
     if any(_noise_as_declared(context, drawn, seen.levels) for drawn in (got, *([seen.noise] if len(seen.noise) > len(got) else []))):
-        return by_numbers(context, result, Verdict.DECLARED, "noise", "; ".join(entry.reason for entry in context.entries))
+        return by_numbers(context, result, Verdict.DECLARED, "noise", reasons(context.entries))
     return by_numbers(
         context, result, Verdict.STALE, "not as declared", f"is not the declared `{declared_text(context.entries)}`: {reason}"
     )

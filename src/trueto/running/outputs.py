@@ -19,7 +19,7 @@ from trueto.references import Computed, Golden, Reference, load_golden
 from trueto.references.golden import run_so
 from trueto.running.client import Outcome
 from trueto.running.faults import cause_of_death, ineffective, out_of_memory
-from trueto.running.judging import Seen, by_band, declared_text, joined, stale_words, union
+from trueto.running.judging import Seen, by_band, declared_text, joined, reasons, stale_words, union
 from trueto.running.likewise import compare_outputs, is_picture, valid_twin
 from trueto.running.pictures import pictures
 from trueto.running.profiles import profile as named_profile
@@ -128,8 +128,8 @@ def _refuses_as_declared(context: _Context) -> Judgement | None:
     if not variant or context.golden.refusal(context.cell.case.id, variant) is None:
         return None
     context.evidence |= {"ledger": joined(entries), "compared_with": "variant"}
-    reason = "; ".join(entry.reason for entry in entries)
-    return context.plain(Verdict.DECLARED, "", f"raises {raised.type} ({raised.where}), as the declared variant does: {reason}")
+    said = f"raises {raised.type} ({raised.where}), as the declared variant does: {reasons(entries)}"
+    return context.plain(Verdict.DECLARED, "", said)
 
 
 def _run(ref: Reference, knobs: Mapping[str, str]) -> str:
@@ -239,7 +239,7 @@ def _judge_variant(context: _Context, truth: Truth, cause: str) -> Judgement:
     if not against.agrees:
         said = f"is not the declared variant `{declared_text(entries)}`: {_difference(against, 'it')}{_told(context, varied)}"
         return _by_numbers(context, truth, against, Verdict.STALE, "not as declared", said)
-    return _by_numbers(context, truth, against, Verdict.DECLARED, cause, "; ".join(entry.reason for entry in entries))
+    return _by_numbers(context, truth, against, Verdict.DECLARED, cause, reasons(entries))
 
 
 def _difference(seen: Seen, original: str) -> str:

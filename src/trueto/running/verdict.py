@@ -16,7 +16,7 @@ from trueto.running.arbiters import apart, both
 from trueto.running.arms import Bench
 from trueto.running.domain import knobs_of
 from trueto.running.faults import cause_of_death, ineffective, malformed, out_of_memory, precision_says_nothing
-from trueto.running.judging import Context, Runs, Seen, by_band, by_numbers, declared_text, joined, plain, stale_words, union
+from trueto.running.judging import Context, Runs, Seen, by_band, by_numbers, declared_text, joined, plain, reasons, stale_words, union
 from trueto.running.noise import judge_noise
 from trueto.running.words import difference, disagreement
 
@@ -68,11 +68,19 @@ def _adapter_raises(context: Context, raised: StepError) -> Judgement | None:
 
 def _only_the_candidate_raises(context: Context, raised: StepError) -> Judgement:
     context.evidence["error"] = {"type": raised.type, "message": raised.message, "where": raised.where}
-    if context.bench.refuses_alike(raised, union(context.entries)):
-        context.evidence["ledger"] = context.entries[0].to_json()
-        return plain(context, Verdict.DECLARED, "raises", context.entries[0].reason)
+    if refusing := _refusing(context, raised):
+        context.evidence["ledger"] = joined(refusing)
+        return plain(context, Verdict.DECLARED, "raises", reasons(refusing))
     said = f"raises {raised.type}: {raised.message} ({raised.where}), where the original returns a sample"
     return plain(context, Verdict.BROKEN, "memory" if out_of_memory(raised) else "exception", said)
+
+
+def _refusing(context: Context, raised: StepError) -> tuple[Deviation, ...]:
+    """The entries with which the spec refuses as the candidate does: the one that does so alone, else all; none where it does not."""
+    if not context.bench.refuses_alike(raised, union(context.entries)):
+        return ()
+    alone = next((entry for entry in context.entries if context.bench.refuses_alike(raised, union((entry,)))), None)
+    return context.entries if alone is None else (alone,)
 
 
 def _original_raises(context: Context, wanted: Any) -> Judgement:
@@ -88,13 +96,13 @@ def _original_raises(context: Context, wanted: Any) -> Judgement:
     if raised.own and raised.at_call == wanted.at_call:
         gone = any(not entry.rounding for entry in context.entries)  # of how a sample is rounded, nothing can show where there is none
         return plain(context, Verdict.STALE if gone else Verdict.FAITHFUL, "", said)
-    if context.bench.refuses_alike(raised, union(context.entries)):
-        context.evidence["ledger"] = context.entries[0].to_json()
-        return plain(context, Verdict.DECLARED, "raises elsewhere", f"{context.entries[0].reason} ({said})")
-    if (declared := union(context.entries).get("refusal")) is not None and raised.own:
-        as_said = raised.at_call == REFUSALS[declared]
-        context.evidence["ledger"] = context.entries[0].to_json()
-        return plain(context, Verdict.DECLARED if as_said else Verdict.STALE, "raises elsewhere", f"{context.entries[0].reason} ({said})")
+    if refusing := _refusing(context, raised):
+        context.evidence["ledger"] = joined(refusing)
+        return plain(context, Verdict.DECLARED, "raises elsewhere", f"{reasons(refusing)} ({said})")
+    if raised.own and (named := tuple(entry for entry in context.entries if "refusal" in entry.knobs)):
+        as_said = raised.at_call == REFUSALS[union(named)["refusal"]]
+        context.evidence["ledger"] = joined(named)
+        return plain(context, Verdict.DECLARED if as_said else Verdict.STALE, "raises elsewhere", f"{reasons(named)} ({said})")
     return plain(context, Verdict.BROKEN, "exception", said)
 
 
@@ -168,7 +176,7 @@ def _judge_declared(context: Context, against_original: Seen) -> Judgement:
                 f"the declared `{entry.variant}` is no longer there: the rest of the ledger explains everything",
             )
     context.evidence["compared_with"] = "variant"
-    return by_numbers(context, variant, Verdict.DECLARED, against_original.cause, "; ".join(entry.reason for entry in entries))
+    return by_numbers(context, variant, Verdict.DECLARED, against_original.cause, reasons(entries))
 
 
 def _explains_all(context: Context, entries: tuple[Deviation, ...]) -> bool:
@@ -185,8 +193,7 @@ def _judge_unbound(context: Context, against_original: Seen) -> Judgement:
             if variant.agrees:
                 context.evidence["ledger"] = joined(some)
                 context.evidence["compared_with"] = "variant"
-                said = "; ".join(entry.reason for entry in some)
-                return by_numbers(context, variant, Verdict.DECLARED, against_original.cause, said)
+                return by_numbers(context, variant, Verdict.DECLARED, against_original.cause, reasons(some))
     del context.evidence["ledger"]
     said = difference(against_original.native, against_original.twin)
     return by_numbers(context, against_original, Verdict.DRIFTED, against_original.cause, said)
