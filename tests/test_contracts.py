@@ -1,10 +1,13 @@
 """The rules of the design that a machine can check, and for each a fault that the machine catches."""
 
 import ast
+import itertools
+import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -162,3 +165,35 @@ def test_the_marker_names_a_target_that_exists():
     """What leaves slow tests out is a target of the Makefile."""
     (target,) = re.findall(r"left out by `make ([\w-]+)`", (ROOT / "pyproject.toml").read_text())
     assert f"\n{target}:" in (ROOT / "Makefile").read_text()
+
+
+def names_of_tests(folder: Path, seed: int) -> list[str]:
+    """What pytest would run in a folder, each test by its name, in its order."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", str(folder)]
+    environment = os.environ | {"PYTHONHASHSEED": str(seed), "PYTHONDONTWRITEBYTECODE": "1"}
+    seen = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    names = [line for line in seen.stdout.splitlines() if "::" in line]
+    assert names
+    return names
+
+
+def unsteady(folder: Path) -> list[str]:
+    """Names that differ between two processes, a second or more apart and with other orders of sets; pytest-xdist ends when any does."""
+    first = names_of_tests(folder, 1)
+    time.sleep(1)
+    return [f"{one} / {two}" for one, two in itertools.zip_longest(first, names_of_tests(folder, 2)) if one != two]
+
+
+@pytest.mark.slow
+def test_tests_have_the_same_names_in_every_process():
+    """In all our tests."""
+    assert unsteady(ROOT / "tests") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("values", ["[gzip.compress(b'a')]", "[str(time.time())]", "list({'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'})"])
+def test_a_name_by_the_clock_or_by_chance_is_caught(tmp_path, values):
+    """A value with the time in it, or a set in the order of the process."""
+    lines = f"import gzip, time, pytest\n@pytest.mark.parametrize('value', {values})\ndef test_it(value): pass\n"
+    (tmp_path / "test_it.py").write_text(lines)
+    assert unsteady(tmp_path)

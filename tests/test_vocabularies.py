@@ -7,7 +7,7 @@ import pytest
 
 from trueto.checkpoints import Vocabulary, open_checkpoint
 from trueto.errors import DataError
-from trueto.fixtures.words import MERGES, vocabulary, write_tokenizer
+from trueto.fixtures.words import MERGES, vocabulary, write_merges, write_tokenizer
 from trueto.model import Case
 
 MORE = (*MERGES, ("p", "i"), ("pi", "zz"), ("z", "z"), ("pi", "a</w>"))
@@ -16,9 +16,7 @@ CASE = Case("plain", 1, options={"prompts": "plain"}, layers=("preprocess",))
 
 def file_of(folder, merges=MORE, head="#version: 0.2"):
     """Merges as the original has them: a line that says nothing, then a pair a line, gzipped."""
-    path = folder / "words.txt.gz"
-    path.write_bytes(gzip.compress("\n".join([head, *map(" ".join, merges)]).encode()))
-    return path
+    return write_merges(folder / "words.txt.gz", merges, head)
 
 
 def test_both_forms_are_one_vocabulary(tmp_path):
@@ -59,6 +57,7 @@ def test_no_more_merges_than_the_original_takes(tmp_path):
         (gzip.compress(b"#\n\xff\xfe"), "not a vocabulary, or damaged"),
         (gzip.compress(b"#\na b c\n"), "two pieces with a space between: 'a b c'"),
     ],
+    ids=["no gzip", "cut off", "no text", "no pairs"],
 )
 def test_files_that_are_none_are_said_to_be_so(tmp_path, content, words):
     """No gzip, cut off, no text, no pairs."""

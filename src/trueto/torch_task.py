@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import gzip
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -18,7 +17,7 @@ from trueto.checkpoints import Checkpoint, Vocabulary, open_checkpoint
 from trueto.errors import DataError
 from trueto.fixtures.numbers import normal, parameter, whole
 from trueto.fixtures.toys import toy
-from trueto.fixtures.words import MERGES, vocabulary, write_tokenizer
+from trueto.fixtures.words import vocabulary, write_merges, write_tokenizer
 from trueto.interpose import tensor_of, to_numpy
 from trueto.model import Case
 from trueto.observe import nudge_signs
@@ -122,9 +121,7 @@ class Task:
         """The merges of that vocabulary as CLIP's original reads them, a gzipped file of lines whose first says nothing."""
         if self.words is not None:
             return self.words.write_merges(folder)
-        file = folder / "merges.txt.gz"
-        file.write_bytes(gzip.compress("\n".join(["#", *(" ".join(pair) for pair in MERGES)]).encode()))
-        return file
+        return write_merges(folder / "merges.txt.gz")
 
     def unfilled(self) -> contextlib.AbstractContextManager[None]:
         """In which a network is made that `fill` fills: on a checkpoint of the user's without drawing numbers that nobody will see."""

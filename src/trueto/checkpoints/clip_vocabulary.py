@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trueto.errors import DataError
-from trueto.fixtures.words import vocabulary, write_tokenizer
+from trueto.fixtures.words import vocabulary, write_merges, write_tokenizer
 from trueto.model import Case
 
 __all__ = ["WRITE_TOKENIZER", "Vocabulary", "digest_of_words", "is_vocabulary", "open_vocabulary", "words_of"]
@@ -61,9 +61,7 @@ class Vocabulary:
         """The file from which the original makes its tokenizer: the user's own, or one written of the folder's merges."""
         if self.form == "file":
             return self.path
-        file = folder / "merges.txt.gz"
-        file.write_bytes(gzip.compress("\n".join(["#", *self.merges]).encode()))
-        return file
+        return write_merges(folder / "merges.txt.gz", _pairs(self.merges))
 
 
 def is_vocabulary(path: Path) -> bool:
