@@ -64,7 +64,7 @@ def test_a_release_that_was_judged_on_other_cases_says_nothing(search):
 def test_an_end_that_could_not_be_judged_is_an_error(search, unknown):
     """With the reason, and what repeats it; also where a sweep has recorded it so."""
     verdicts = {"1.0": ["faithful"], "1.1": ["faithful"], "1.2": ["drifted"], unknown: [UNKNOWN]}
-    with pytest.raises(UsageError, match=f"toy {unknown} could not be judged: it is unjudged") as raised:
+    with pytest.raises(DataError, match=f"toy {unknown} could not be judged: it is unjudged") as raised:
         bisect(*search(verdicts, swept=verdicts))
     assert f"trueto gate toy=={unknown} --claim {CLAIM} --quick" == raised.value.hint
 

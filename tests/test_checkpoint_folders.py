@@ -10,7 +10,7 @@ import toy_checkpoint
 from support import trueto
 
 from trueto.checkpoints import open_checkpoint
-from trueto.errors import UsageError
+from trueto.errors import DataError
 from trueto.model import Case
 from trueto.settings import data_root
 
@@ -64,14 +64,14 @@ OTHERWISE = [
 def test_a_folder_that_says_otherwise_is_refused(held, file, key, value, seen, wanted):
     """File, key, what it says and what is expected; a key that is not there counts where the libraries then take something else."""
     say(held / file, **{key: value})
-    with pytest.raises(UsageError) as refused:
+    with pytest.raises(DataError) as refused:
         open_checkpoint(held)
     said = (
         f"{held / file}: {key} {'is not there' if seen is None else f'is {seen}'}, and this reference is of Stable Diffusion v1, which has"
     )
     assert f"{said} {wanted} on these weights" == refused.value.message
     assert refused.value.hint.startswith("trueto gate --weights PATH")
-    assert 4 == refused.value.exit_code
+    assert 2 == refused.value.exit_code
 
 
 def test_what_diffusers_leaves_out_or_writes_for_each_level_is_no_other(held):
@@ -87,7 +87,7 @@ def test_parts_that_are_listed_must_be_there(held):
     say(held / INDEX, safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"])
     assert "folder" == open_checkpoint(held).form
     shutil.rmtree(held / "scheduler")
-    with pytest.raises(UsageError, match=r"model_index\.json lists scheduler \(PNDMScheduler\), and there is no .*/scheduler"):
+    with pytest.raises(DataError, match=r"model_index\.json lists scheduler \(PNDMScheduler\), and there is no .*/scheduler"):
         open_checkpoint(held)
 
 
@@ -95,16 +95,16 @@ def test_parts_that_are_listed_must_be_there(held):
 def test_files_that_are_no_json_are_named(held, file, text):
     """Each is said by its path, at the gate too, before anything is asked to be recorded."""
     (held / file).write_text(text)
-    with pytest.raises(UsageError, match=rf"{file.replace('.', '[.]')} cannot be read: .*") as refused:
+    with pytest.raises(DataError, match=rf"{file.replace('.', '[.]')} cannot be read: .*") as refused:
         open_checkpoint(held)
     assert "--weights PATH of a whole folder of diffusers" == refused.value.hint
 
 
-def test_the_gate_ends_with_the_usage_error(held):
-    """Exit code 4, and no verdict on the library."""
+def test_the_gate_could_not_judge(held):
+    """Exit code 2, as for weights that are damaged, and no verdict on the library."""
     say(held / SCHEDULER, prediction_type="v_prediction")
     done = trueto("gate", "diffusers", "--weights", str(held), cwd=held.parent)
-    assert (4, "") == (done.returncode, done.stdout)
+    assert (2, "") == (done.returncode, done.stdout)
     assert "prediction_type is" in done.stderr
 
 
@@ -126,5 +126,5 @@ def test_in_the_place_of_another_scheduler_stands_the_released_one(held, tmp_pat
     scheduler = module._pipeline_of(StableDiffusionPipeline, task, task.checkpoint, tmp_path).scheduler
     assert ("PNDMScheduler", "leading", 1) == (type(scheduler).__name__, scheduler.config.timestep_spacing, scheduler.config.steps_offset)
     say(held / SCHEDULER, prediction_type="v_prediction")
-    with pytest.raises(UsageError, match="prediction_type"):
+    with pytest.raises(DataError, match="prediction_type"):
         open_checkpoint(held)

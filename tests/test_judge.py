@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import small
 
-from trueto.distances import same_bits
+from trueto.distances import distances, measure, same_bits
 from trueto.judge import EPS, Spread, compare, expect, factor, same_in_float64, spread_of
 from trueto.likeness import grey_levels, size_of
 from trueto.running.truth import seen_in_float64
@@ -170,6 +170,17 @@ def test_spread_is_the_farthest_repetition():
     """The spread of repetitions is the largest distance from the base, row by row."""
     seen = spread_of(np.stack([off(0.1), off(-0.3), off(0.2, row=0)]), EXACT)
     assert [0.2, 0, 0.3, 0, 0] == np.round(seen.rms, 12).tolist() == np.round(seen.maximum, 12).tolist()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_same_infinity_on_both_sides_is_told_without_a_word_of_numpy(dtype):
+    """Released code divides by a sigma of zero: the distance is no number, and nothing of it reaches the terminal."""
+    endless = EXACT.astype(dtype)
+    endless[1, 0, 2] = math.inf
+    assert math.isnan(measure(endless, endless)[1])
+    assert [False, True, False, False, False] == np.isnan(spread_of(endless[None], endless).maximum).tolist()
+    assert [False, True, False, False, False] == np.isnan(distances(endless, endless)[1]).tolist()
 
 
 @pytest.mark.parametrize("value", [1.0, math.nan, math.inf])

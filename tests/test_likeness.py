@@ -57,6 +57,13 @@ def test_without_a_pattern_nothing_is_said():
     assert not looks_like(VALUES[:3], EXPECTED, 5.0, DRAWS)
 
 
+@pytest.mark.filterwarnings("error")
+def test_numbers_where_the_original_has_none():
+    """As of an original that divides by a sigma of zero."""
+    endless = changed(2, np.inf)
+    assert "numbers where the original has values that are not finite" == looks_like(VALUES, expect(endless, endless), 5.0, DRAWS)
+
+
 def test_the_first_row_that_differs_speaks():
     """Rows after the first that differs only carry on what happened there."""
     got = changed(2, VALUES[2] + 0.5)

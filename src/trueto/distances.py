@@ -43,12 +43,12 @@ def measure(got: Array, expected: Array) -> tuple[float, float]:
     return _measured(got, expected)[:2]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _measured(got: Array, expected: Array) -> tuple[float, float, slice]:
     """The same, and the block in which the difference is largest, or not a number."""
     flat_got, flat_expected = got.reshape(-1), expected.reshape(-1)
     if got.dtype == expected.dtype == np.float32:
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = _by_blocks(flat_got, flat_expected, np.float32)
+        found = _by_blocks(flat_got, flat_expected, np.float32)
         if math.isfinite(found[0]):
             return found
     return _by_blocks(flat_got, flat_expected, np.float64)
@@ -88,6 +88,7 @@ def _squares(block: Array, largest: float) -> float:
     return total
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def distances(got: Array, expected: Array) -> tuple[list[float], list[float], list[slice]]:
     """RMS and maximum of |got - expected| for each row, and where in it the maximum is; in one piece where that is small."""
     if len(got) == 1 or got.size > WHOLE:

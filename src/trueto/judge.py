@@ -77,8 +77,9 @@ class Expected:
     native: Array | None = None
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def spread_of(runs: Array, base: Array) -> Spread:
-    """Largest RMS and maximum distance of `runs` (R, K, ...) from `base` (K, ...)."""
+    """Largest RMS and maximum distance of `runs` (R, K, ...) from `base` (K, ...); NaN where both have an infinite number."""
     reference = rows(base)
     rms, maximum = np.zeros(len(reference)), np.zeros(len(reference))
     for run in runs:

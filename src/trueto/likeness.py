@@ -41,6 +41,8 @@ def looks_like(got: Array, expected: Expected, factor: float, draws: Array | Non
     seen, wanted = got[row].astype(np.float64), values[row]
     if not np.isfinite(seen).all():
         return "values that are not finite"
+    if not np.isfinite(wanted).all():
+        return "numbers where the original has values that are not finite"
     far = measure(seen, wanted)[0]
     for words, explained in _patterns(row, seen, expected, draws):
         if measure(explained, seen)[0] < LEFT * far:

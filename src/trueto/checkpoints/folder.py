@@ -51,7 +51,7 @@ UNLESS_SAID: dict[str, dict[str, Any]] = {
 
 
 def read_index(path: Path) -> dict[str, Any]:
-    """The folder's list of its parts; UsageError where it is none, or lists what is not there."""
+    """The folder's list of its parts; UsageError where it is none, DataError where the list cannot be read."""
     if not (path / INDEX).is_file():
         raise UsageError(f"{path} is not a checkpoint: it has no {INDEX}, which diffusers writes", "--weights FILE.safetensors")
     return _read(path / INDEX)
@@ -61,9 +61,9 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file} cannot be read: {error}", WHOLE) from error
+        raise DataError(f"{file} cannot be read: {error}", WHOLE) from error
     if not isinstance(said, dict):
-        raise UsageError(f"{file} cannot be read: an object of names and values is expected, as diffusers writes it", WHOLE)
+        raise DataError(f"{file} cannot be read: an object of names and values is expected, as diffusers writes it", WHOLE)
     return said
 
 
@@ -98,7 +98,7 @@ def _weights_file(folder: Path) -> tuple[Path, str]:
 
 
 def expect_said(path: Path, index: Mapping[str, Any], sizes: Mapping[str, Mapping[str, Any]]) -> None:
-    """UsageError where the folder says, in its list or in a configuration, that it is something else than what it is taken for."""
+    """DataError where the folder says, in its list or in a configuration, that it is something else than what it is taken for."""
     listed = {name: said for name, said in index.items() if isinstance(said, list) and any(said)}
     for name in NEEDED:
         if name not in listed:
@@ -107,7 +107,7 @@ def expect_said(path: Path, index: Mapping[str, Any], sizes: Mapping[str, Mappin
         if name in CLASSES and said[-1] != CLASSES[name]:
             raise _otherwise(path / INDEX, index, name, [said[0], CLASSES[name]])
         if name not in UNASKED and not (path / name).is_dir():
-            raise UsageError(f"{path / INDEX} lists {name} ({said[-1]}), and there is no {path / name}", WHOLE)
+            raise DataError(f"{path / INDEX} lists {name} ({said[-1]}), and there is no {path / name}", WHOLE)
     _expect(path / "scheduler/scheduler_config.json", SAID["scheduler"], UNLESS_SAID["scheduler"])
     if listed["scheduler"][-1] == PNDM:
         _expect(path / "scheduler/scheduler_config.json", SAID[PNDM], UNLESS_SAID[PNDM])
@@ -154,7 +154,7 @@ def _expect(file: Path, needed: Mapping[str, Any], unless_said: Mapping[str, Any
             raise _otherwise(file, said, key, wanted)
 
 
-def _otherwise(file: Path, said: Mapping[str, Any], key: str, wanted: Any) -> UsageError:
+def _otherwise(file: Path, said: Mapping[str, Any], key: str, wanted: Any) -> DataError:
     seen = f"{key} is {json.dumps(said[key])}" if key in said else f"{key} is not there"
     expected = f"this reference is of Stable Diffusion v1, which has {json.dumps(wanted)} on these weights"
-    return UsageError(f"{file}: {seen}, and {expected}", v1.ANOTHER)
+    return DataError(f"{file}: {seen}, and {expected}", v1.ANOTHER)

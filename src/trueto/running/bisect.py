@@ -92,12 +92,13 @@ class Bisection:
         self.known[version] = found
 
     def end(self, version: str, flag: str) -> Release:
-        """One of the two ends, which must be known; UnknownName, UsageError or DataError with the reason."""
+        """One of the two ends, which must be known; UsageError or DataError with the reason."""
         found = self.release(version)
         if found is not None:
             return found
         why = self.failed[version]
-        raise UsageError(f"{flag} {version}: {why.message}", why.hint or f"trueto gate {self.name}=={version} --claim {self.claim} --quick")
+        kind = UsageError if isinstance(why, UsageError) else DataError
+        raise kind(f"{flag} {version}: {why.message}", why.hint or f"trueto gate {self.name}=={version} --claim {self.claim} --quick")
 
 
 def _ordered(good: str, bad: str) -> None:
