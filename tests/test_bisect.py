@@ -3,7 +3,7 @@
 import pytest
 import records
 
-from trueto.errors import DataError, UsageError
+from trueto.errors import DataError
 from trueto.events import read_run
 from trueto.history import changes, read_history, write_release
 from trueto.running.bisect import Bisection, bisect, line_of_releases
