@@ -1,22 +1,30 @@
 """`trueto power` where named outputs are compared: a network and a switch of it, whose library is a module that faults are seeded into."""
 
+import importlib
 import json
 import os
+import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from support import trueto
 from toy_network import CANDIDATE, recorded
 
 from trueto.candidates import load_candidate
-from trueto.model import Layer
+from trueto.model import Case, Layer
+from trueto.outputs import Outputs
+from trueto.power.fault import spliced
 from trueto.references import load_golden, reference
 from trueto.running.client import Limits, Worker
 from trueto.running.configurations import drawn_cases
 from trueto.running.plan import covers
 from trueto.running.profiles import profile
+from trueto.workers import faulty
 from trueto.workers.protocol import NETS
+from trueto.workers.run import Room
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 HEAD, REST = CANDIDATE.split("\n\n\nclass Adapter:")
 LIBRARY = (
@@ -162,3 +170,37 @@ def test_fewer_are_drawn_where_each_is_a_compilation():
     cases = [case for case in reference(claim.reference).cases if case.id == "unet"]
     assert not any(case.quick for case in cases)
     assert 10 == len({case.seed for case in drawn_cases(claim, cases, 500, 0)})
+
+
+PLAIN_NUMPY = """import numpy as np
+
+
+def third(x, kind=np.float32):
+    if x is not None:
+        x = np.asarray(x)
+    return np.asarray(x / 3, np.float64).astype(kind)
+"""
+
+
+@pytest.mark.parametrize("layer", ["module", "update"])
+def test_a_default_of_numpy_stays_what_it_was(tmp_path, monkeypatch, layer):
+    """What comes of a faulty function is held against the same without: its float32 by default is none that a twin lifts."""
+    (tmp_path / f"numpy_{layer}.py").write_text(PLAIN_NUMPY)
+    monkeypatch.syspath_prepend(tmp_path)
+    library = importlib.import_module(f"numpy_{layer}")
+    monkeypatch.setitem(sys.modules, library.__name__, library)
+    adapter = SimpleNamespace(modules=(library.__name__,))
+    monkeypatch.setattr(faulty, "_ended", lambda *_: Outputs({"out": library.third(0.7)}))
+    request = {"op": "differs", "cases": [Case("drawn", 1, layers=(layer,)).to_json()], "twin": True, "limits": {"seconds": 60}}
+
+    def seeded(old, new):
+        monkeypatch.setattr(library, "np", np)
+        start = PLAIN_NUMPY.index(old)
+        fault = spliced(library.__name__, PLAIN_NUMPY, start, start + len(old), new, "t").to_json()
+        try:
+            return Room(adapter).run({**request, "fault": fault})[0]["how"], library.np is np
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+    assert ("", layer == "module") == seeded("is not None", "is None")
+    assert ("out", layer == "module") == seeded("x / 3", "x / 4")

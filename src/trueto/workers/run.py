@@ -194,7 +194,6 @@ class Room:
         """The answer to one request, and whether the run left anything behind that another run could see (a compiler always does)."""
         twin = bool(request["twin"])
         if request["op"] != "run":
-            self._promote(twin=twin)
             return _of_faults(self, request), True
         if not self._built and request.get("fault") is not None:
             _put_fault(request["fault"], self.adapter)
@@ -209,14 +208,14 @@ class Room:
     def enter(self, request: Mapping[str, Any], *, twin: bool) -> None:
         """Get ready for runs in one precision: build what the case of this request needs."""
         began = time.process_time()
-        self._promote(twin=twin)
+        self.promote(twin=twin)
         self._built.clear()  # a room once promoted stays so, and a twin begins where nothing in float32 is alive
         self._built[twin] = build_for(self.adapter, request) if hasattr(self.adapter, "build") else None
         self._seconds = time.process_time() - began
         self._watch = Watch(self.adapter.modules)
 
-    def _promote(self, *, twin: bool) -> None:
-        """Let new tensors be float64 in a twin."""
+    def promote(self, *, twin: bool) -> None:
+        """Let new tensors, and numpy's float32, be float64 in a twin."""
         torch.set_default_dtype(torch.float64 if twin else torch.float32)
         if twin:
             _promote_numpy(self.adapter.modules)
